@@ -1,0 +1,142 @@
+"""A sweep in one call: from a config to a Dataset, or to a results folder."""
+
+import datetime
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from absl import logging
+
+from gan1d import experiment, figures, machine, progress, results, stats, sweep
+from gan1d.experiment import Experiment
+
+
+def run(
+    config: Any,
+    *,
+    name: str = "sweep",
+    workdir: str | Path | None = None,
+    devices: int | None = None,
+    block_size: int | None = None,
+    overwrite: bool = False,
+) -> xr.Dataset:
+    """Train and judge every GAN of a config; for notebooks.
+
+    >>> data = gan1d.run({"steps": 1000, "seeds": "0:64", "sweep": ["tricks.minibatch=off,replace"]})
+
+    Args:
+      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields (nested or dotted
+        names); fields that are left out have their defaults.
+      name: the sweep's name in figures.
+      workdir: where to leave results and figures; None keeps them in memory only.
+      devices: how many devices to use; None means all.
+      block_size: runs trained at a time; None chooses.
+      overwrite: replace what `workdir` holds.
+
+    Returns:
+      The runs, as documented in `results`; of an interrupted sweep those that had finished.
+
+    Raises:
+      ConfigError: the config can't be run, or `workdir` holds another sweep.
+    """
+    declared = experiment.resolve(config, name)
+    where = sweep.layout(devices, block_size)
+    if workdir is None:
+        return _train(declared, where, progress.reporter).runs
+    folder = Path(workdir)
+    previous = check_folder(declared, folder, overwrite=overwrite)
+    if previous is not None:
+        return previous
+    return train_and_publish(declared, where, folder, report=progress.reporter).runs
+
+
+def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.Dataset | None:
+    """Make sure that results may go to a folder; the sweep's own results if they are there.
+
+    Raises:
+      ConfigError: the folder holds another sweep or part of this one, or can't be written to.
+    """
+    record = None if overwrite else results.load_record(folder)
+    if record is not None:
+        differing = _differences(record["config"], declared.config())
+        remedy = "choose another --workdir, or --overwrite"
+        if differing:
+            raise experiment.ConfigError(
+                [f"workdir={folder}: it holds another sweep ({'; '.join(differing)}); {remedy}"]
+            )
+        previous = results.load(folder)
+        unfinished = int((previous.finished == 0).sum())
+        if not unfinished:
+            return previous
+        raise experiment.ConfigError(
+            [f"workdir={folder}: {unfinished} runs of this sweep had not finished; {remedy}"]
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results.replace(folder / ".writable", lambda path: path.touch())
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise experiment.ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
+    return None
+
+
+def train_and_publish(
+    declared: Experiment,
+    where: sweep.Layout,
+    folder: Path,
+    *,
+    report: Callable[[int], progress.Silent],
+    with_figures: bool = True,
+) -> sweep.Result:
+    """Train a sweep and write everything about it to a folder."""
+    started = datetime.datetime.now(datetime.UTC)
+    result = _train(declared, where, report)
+    record = {
+        "name": declared.name,
+        "config": declared.config(),
+        "started": started.isoformat(timespec="seconds"),
+        "command": [Path(sys.executable).name, *sys.orig_argv[1:]],
+        "complete": result.stopped_by is None,
+        "seconds": result.seconds,
+        "engine": "xla",
+        "block_size": where.block_size,
+        "devices": [str(device) for device in where.devices],
+        **machine.provenance(),
+    }
+    results.write(folder, result.runs, result.snapshots, record)
+    summary = stats.summary(result.runs)
+    results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))
+    text = f"# {declared.name}\n\n{stats.table(summary)}\n"
+    results.replace(folder / "summary.md", lambda path: path.write_text(text))
+    if with_figures:
+        figures.draw_all(result.runs, folder)
+    return result
+
+
+def written(folder: Path) -> list[str]:
+    """What is in a results folder, in the order of interest."""
+    names = ["summary.md", "summary.csv", "runs.nc", "config.json"]
+    return [name for name in names if (folder / name).exists()] + [
+        str(path.relative_to(folder)) for path in sorted(folder.glob("figures/*"))
+    ]
+
+
+def _train(
+    declared: Experiment, where: sweep.Layout, report: Callable[[int], progress.Silent]
+) -> sweep.Result:
+    machine.enable_compilation_cache()
+    runs = len(declared.points) * len(declared.seeds)
+    logging.info("%d GANs, %d updates each", runs, declared.schedule.steps)
+    return sweep.run(declared, where, report(runs * declared.schedule.steps))
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Fields in which two resolved configs differ, as `field: old, now new`."""
+    before, after = (dict(experiment.flatten(config)) for config in (old, new))
+    return [
+        f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
+        for field in dict.fromkeys([*before, *after])
+        if before.get(field) != after.get(field)
+    ]

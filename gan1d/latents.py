@@ -1,0 +1,57 @@
+"""What the generator is fed: draws for training and a fixed grid for judging."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtri
+
+
+class Kind(NamedTuple):
+    """A latent distribution: `draw` pushes uniforms `[B, L]`; `grid` pushes levels `[N, L]`."""
+
+    draw: Any
+    grid: Any
+
+
+def _stratified(latent: Any, u: Array) -> Array:
+    # Jang (2016), AYLIEN (2016): evenly spaced points, each moved by U(0, jitter).
+    points = jnp.linspace(0.0, 1.0, u.shape[0])[:, None]
+    return latent.low + (latent.high - latent.low) * points + latent.jitter * u
+
+
+def _interval(latent: Any, u: Array) -> Array:
+    return latent.low + (latent.high - latent.low) * u
+
+
+KINDS = {
+    "stratified": Kind(_stratified, _interval),
+    "uniform": Kind(_interval, _interval),
+    "normal": Kind(lambda latent, u: ndtri(u), lambda latent, u: ndtri(u)),
+}
+
+
+def draw(latent: Any, u: Array) -> Array:
+    """Latents `[B, L]` from uniforms `[B, L]` in the open interval (0, 1)."""
+    return KINDS[latent.kind].draw(latent, u)
+
+
+def grid(latent: Any, points: int) -> Array:
+    """A fixed set of latents `[points, L]` that represents the distribution.
+
+    In one dimension the midpoints of equal slices of probability; in more the additive recurrence of
+    Roberts (2018), "The unreasonable effectiveness of quasirandom sequences".
+    """
+    return KINDS[latent.kind].grid(latent, jnp.asarray(_levels(points, latent.dim)))
+
+
+def _levels(points: int, dim: int) -> np.ndarray:
+    index = np.arange(points, dtype=np.float64)[:, None]
+    if dim == 1:
+        return ((index + 0.5) / points).astype(np.float32)
+    golden = 2.0
+    for _ in range(50):  # the root of g^(dim + 1) = g + 1
+        golden = (1 + golden) ** (1 / (dim + 1))
+    steps = golden ** -np.arange(1.0, dim + 1)
+    return np.clip((0.5 + index * steps) % 1, 1e-6, 1 - 1e-6).astype(np.float32)

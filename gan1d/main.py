@@ -1,0 +1,162 @@
+"""Train every GAN of a sweep, judge them, and leave a results folder with tables and figures.
+
+    python -m gan1d.main --config=configs/sweep.py
+    python -m gan1d.main --config=configs/sweep.py --dry_run
+    python -m gan1d.main --config=configs/sweep.py --seeds=128:256 --workdir=results/again
+    python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --config.target.loc=0
+    python -m gan1d.main --config=configs/sweep.py \\
+        --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
+
+Figures can be drawn again with `python -m gan1d.figures results/NAME`.
+"""
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from gan1d import api, experiment, progress, results, stats, sweep
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
+)
+_SWEEP = flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    "An axis FIELD=V1,V2,... to multiply the sweep by, repeatable; several fields separated by a "
+    "blank go in step. Replaces the config's own axis of that field.",
+)
+_SEEDS = flags.DEFINE_string("seeds", None, "Seeds, for example 0:128; END is excluded.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what the results folder holds.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
+_FIGURES = flags.DEFINE_bool("figures", True, "Draw figures at the end.")
+_DEVICES = flags.DEFINE_integer(
+    "devices", None, "Devices to use; default all GPUs, else all cores."
+)
+_BLOCK_SIZE = flags.DEFINE_integer(
+    "block_size", None, "Runs trained at a time; default 64 a core, 4096 a GPU."
+)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, with another exit code."""
+
+
+def main(argv: list[str]) -> int:
+    """Resolve, check, train, publish; returns the exit code."""
+    sweep_to_run, folder = _declared(argv)
+    where = sweep.layout(_DEVICES.value, _BLOCK_SIZE.value)
+    if _DRY_RUN.value:
+        print(_dry_run(sweep_to_run, where, folder))
+        return 0
+    previous = api.check_folder(sweep_to_run, folder, overwrite=_OVERWRITE.value)
+    if previous is not None:
+        print(stats.table(stats.summary(previous)))
+        print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
+        return 0
+    result = api.train_and_publish(
+        sweep_to_run, where, folder, with_figures=_FIGURES.value, report=progress.reporter
+    )
+    print(stats.table(stats.summary(result.runs)))
+    print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
+    if result.stopped_by is None:
+        return 0
+    print(f"Stopped early; to train the whole sweep: {' '.join(argv)} --overwrite", file=sys.stderr)
+    return 143 if isinstance(result.stopped_by, Terminated) else 130
+
+
+def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
+    """The sweep that flags and config declare, checked, and the folder it goes to."""
+    if len(argv) > 1:
+        raise experiment.ConfigError([f"{argv[1]}: not a flag; overrides are --config.FIELD=VALUE"])
+    if _CONFIG.value is None:
+        raise experiment.ConfigError(["config: give one, for example --config=configs/sweep.py"])
+    file, _, variant = flags.FLAGS["config"].config_filename.partition(":")
+    name = "-".join(filter(None, [Path(file).stem, variant]))
+    try:
+        config = _CONFIG.value.copy_and_resolve_references().unlock()
+    except OSError:  # config_flags puts the failure off until here
+        raise experiment.ConfigError([f"config={file}: there is no such file"]) from None
+    if _SEEDS.value is not None:
+        config.seeds = _SEEDS.value
+    if _SWEEP.value:
+        config.sweep = experiment.add_axes(config.get("sweep", ()), _SWEEP.value)
+    return experiment.resolve(config, name), Path(_WORKDIR.value or f"results/{name}")
+
+
+def _dry_run(sweep_to_run: experiment.Experiment, where: sweep.Layout, folder: Path) -> str:
+    """What would be run, in words."""
+    size = sweep.estimate(sweep_to_run, where)
+    steps = sweep_to_run.schedule.steps
+    labels = sweep_to_run.labels
+    shown = [f"  {label}" for label in labels[:50]]
+    if len(labels) > len(shown):
+        shown.append(f"  ... and {len(labels) - len(shown)} more")
+    return "\n".join(
+        [
+            f"{len(labels)} settings:",
+            *shown,
+            f"{len(labels)} settings x {len(sweep_to_run.seeds)} seeds = {size.runs} runs of {steps} "
+            f"updates, {size.runs * steps:.3g} GAN updates in all",
+            f"{size.cohorts} programs to compile; {size.blocks} blocks of {where.block_size} runs on "
+            f"{len(where.devices)} {where.devices[0].platform} devices, {size.padding} runs padding",
+            f"estimated memory: {size.block_bytes / 2**20:.0f} MiB a block at a time, "
+            f"{size.result_bytes / 2**20:.1f} MiB results",
+            f"results would go to {folder}",
+        ]
+    )
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """absl's parser, with problems as lines instead of tracebacks."""
+    known = experiment.specs()
+    for argument in argv[1:]:
+        override = re.match(r"--config\.([^=\s]+)", argument)
+        if override and override[1] not in known:
+            _fail(experiment.unknown_field(override[1], known))
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        _fail(str(error))
+    except Exception as error:  # a config file is a program: it can raise anything
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        _fail(f"config: {lines[-1].strip() if lines else type(error).__name__}")
+
+
+def _fail(message: str) -> None:
+    for line in message.splitlines():
+        print(f"gan1d: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _run(argv: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return main(argv)
+    except (experiment.ConfigError, results.ResultsError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt as stop:
+        print("gan1d: interrupted before any run had finished; nothing written", file=sys.stderr)
+        return 143 if isinstance(stop, Terminated) else 130
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
+def _fields_help() -> str:
+    """Every field of a config, for --help."""
+    lines = []
+    for name, (spec, default) in experiment.specs().items():
+        allowed = f" ({spec.range()})" if spec.range() != "any number" else ""
+        lines.append(f"  {name}={experiment.value_text(default)}: {spec.doc}{allowed}")
+    return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)
+
+
+if __name__ == "__main__":
+    __doc__ = f"{__doc__}\n{_fields_help()}\n"
+    app.run(_run, flags_parser=_parse)

@@ -1,0 +1,251 @@
+"""Many GANs: cohorts, blocks, devices and the host loop.
+
+A cohort's settings share one traced program. Its runs are laid out in blocks of fixed size, the last one
+padded; a block is trained from start to end, spread over the devices along the run axis, before the next
+one starts. So memory does not grow with the number of runs, beyond their results.
+"""
+
+import collections
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+from absl import logging
+
+from gan1d import machine, tally, train, xla
+from gan1d.experiment import ConfigError, Experiment
+from gan1d.progress import Silent, Status
+from gan1d.settings import Setting
+from gan1d.tally import Score, Tally
+from gan1d.xla import Programs
+
+# Measured on 2 cores: 32 to 128 runs a device train equally fast; a GPU wants thousands.
+RUNS_PER_DEVICE = {"cpu": 64}
+RUNS_PER_ACCELERATOR = 4096
+
+
+class Cohort(NamedTuple):
+    """Settings that share one traced program."""
+
+    structure: Any  # the settings' tree structure
+    indices: np.ndarray  # [S] which settings of the sweep
+    numbers: np.ndarray  # [S, leaves] float32, their traced numbers
+
+    def example(self) -> Setting:
+        """Its first setting."""
+        return jax.tree.unflatten(self.structure, list(self.numbers[0]))
+
+
+class Block(NamedTuple):
+    """Runs `[R]` of a cohort that are trained together; those from `count` on are padding."""
+
+    setting: np.ndarray  # [R] index in the sweep
+    seed: np.ndarray  # [R] index in the sweep
+    settings: Setting  # leaves [R]
+    seeds: np.ndarray  # [R] uint32
+    count: int
+
+
+class Layout(NamedTuple):
+    """How a sweep is laid out on this machine."""
+
+    devices: list[Any]
+    block_size: int
+
+
+class Result(NamedTuple):
+    """What a sweep gives."""
+
+    runs: xr.Dataset
+    snapshots: xr.Dataset | None
+    seconds: dict[str, float]
+    stopped_by: KeyboardInterrupt | None
+
+
+def group(experiment: Experiment) -> list[Cohort]:
+    """The sweep's settings by structure, in order of first appearance."""
+    groups: dict[Any, tuple[list[int], list[np.ndarray]]] = {}
+    for index, setting in enumerate(experiment.settings()):
+        leaves, structure = jax.tree.flatten(setting)
+        indices, numbers = groups.setdefault(structure, ([], []))
+        indices.append(index)
+        numbers.append(np.asarray(leaves, np.float32))
+    return [
+        Cohort(structure, np.asarray(indices), np.stack(numbers))
+        for structure, (indices, numbers) in groups.items()
+    ]
+
+
+def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:
+    """The cohort's runs in blocks of `size`; padding repeats the last run.
+
+    Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first blocks.
+    """
+    total = len(cohort.indices) * len(seeds)
+    for first in range(0, total, size):
+        run = np.minimum(np.arange(first, first + size), total - 1)
+        seed, row = np.divmod(run, len(cohort.indices))
+        leaves = list(np.ascontiguousarray(cohort.numbers[row].T))
+        settings = jax.tree.unflatten(cohort.structure, leaves)
+        count = min(size, total - first)
+        yield Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32), count)
+
+
+def layout(devices: int | None = None, block_size: int | None = None) -> Layout:
+    """Choose devices and block size; None means all devices and a size that suits them.
+
+    Raises:
+      ConfigError: the machine has fewer devices, or the block can't be spread evenly over them.
+    """
+    try:
+        chosen = machine.devices(devices)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
+    per_device = RUNS_PER_DEVICE.get(chosen[0].platform, RUNS_PER_ACCELERATOR)
+    size = per_device * len(chosen) if block_size is None else block_size
+    # A single run a device is compiled to other code than several are, with other rounding.
+    if size < 2 * len(chosen) or size % len(chosen):
+        raise ConfigError(
+            [f"block_size={size}: give a multiple of {len(chosen)} (devices), 2 runs or more each"]
+        )
+    return Layout(chosen, size)
+
+
+def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> Result:
+    """Train and judge every run of a sweep.
+
+    KeyboardInterrupt ends it early: finished blocks are kept, and the runs of the others are marked as
+    not finished.
+    """
+    report = report or Silent()
+    began = time.monotonic()
+    entries = tally.new(experiment)
+    cohorts = group(experiment)
+    seeds = np.asarray(experiment.seeds)
+    stopped_by = None
+    pool = ThreadPoolExecutor(machine.cores(), thread_name_prefix="compile")
+    try:
+        report(_status(entries, f"compiling {len(cohorts)} programs"))
+        compiled = _compile_ahead(pool, experiment, cohorts, where, entries)
+        for number, (cohort, programs) in enumerate(compiled, 1):
+            doing = f"cohort {number}/{len(cohorts)}"
+            for block in blocks(cohort, seeds, where.block_size):
+                _train_block(block, programs, entries, report, doing)
+        report(_status(entries, "done"))
+    except KeyboardInterrupt as stop:
+        stopped_by = stop
+        logging.warning("Interrupted; %d finished runs are kept.", entries.runs_done)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        report.close()
+    entries.seconds["total"] = time.monotonic() - began
+    runs, snapshots = tally.datasets(entries)
+    return Result(runs, snapshots, dict(entries.seconds), stopped_by)
+
+
+def _compile_ahead(
+    pool: ThreadPoolExecutor,
+    experiment: Experiment,
+    cohorts: list[Cohort],
+    where: Layout,
+    entries: Tally,
+) -> Iterator[tuple[Cohort, Programs]]:
+    """Each cohort with its programs; the next ones compile while one trains."""
+    ahead = machine.cores() + 1  # bounds what compiled programs take in memory
+    waiting: collections.deque[Future[Programs]] = collections.deque()
+    judging = experiment.schedule.judging
+    upcoming = iter(cohorts)
+    for cohort in cohorts:
+        while len(waiting) < ahead and (following := next(upcoming, None)) is not None:
+            job = (following.example(), judging, where.block_size, where.devices)
+            waiting.append(pool.submit(xla.compile_programs, *job))
+        began = time.monotonic()
+        programs = waiting.popleft().result()
+        entries.seconds["waiting for compilation"] += time.monotonic() - began
+        yield cohort, programs
+
+
+def _train_block(
+    block: Block, programs: Programs, entries: Tally, report: Silent, doing: str
+) -> None:
+    """Train one block from start to end, then enter its runs, all at once."""
+    settings, seeds = programs.place((block.settings, block.seeds))
+    with_snapshots = block.seed[0] < entries.snapshot_seeds
+    updates_before, diverged_before = entries.updates_done, entries.diverged
+    scores, snapshots = [], []
+    done = 0
+    runs, references = programs.start(settings, seeds)
+    for log_step in entries.experiment.log_steps():
+        began = time.monotonic()
+        while done < log_step:
+            length = min(programs.steps, log_step - done)
+            runs = programs.chunk(settings, seeds, runs, np.int32(done), np.int32(length))
+            diverged_at = np.asarray(runs.diverged_at)[: block.count]
+            done += length
+            entries.updates_done = updates_before + done * block.count
+            entries.diverged = diverged_before + int((diverged_at >= 0).sum())
+            report(_status(entries, doing))
+        trained = time.monotonic()
+        entries.seconds["training"] += trained - began
+        runs, score = programs.evaluate(settings, runs, references)
+        scores.append(Score(*jax.device_get(score)))
+        if with_snapshots:
+            snapshots.append(jax.device_get(programs.snapshot(settings, runs, references)))
+        entries.seconds["judging"] += time.monotonic() - trained
+    kept = slice(block.count)
+    tally.enter(entries, block.setting[kept], block.seed[kept], scores, snapshots)
+    entries.runs_done += block.count
+
+
+def _status(entries: Tally, doing: str) -> Status:
+    experiment = entries.experiment
+    runs = len(experiment.points) * len(experiment.seeds)
+    updates = runs * experiment.schedule.steps
+    return Status(entries.runs_done, runs, entries.updates_done, updates, entries.diverged, doing)
+
+
+class Estimate(NamedTuple):
+    """What a sweep will be, without compiling or training anything."""
+
+    cohorts: int
+    blocks: int
+    runs: int
+    padding: int  # runs computed and thrown away
+    block_bytes: int  # on the devices, for the largest cohort
+    result_bytes: int  # on the host
+
+
+def estimate(experiment: Experiment, where: Layout) -> Estimate:
+    """Size a sweep up."""
+    cohorts = group(experiment)
+    seeds = len(experiment.seeds)
+    block_count = sum(-(-len(c.indices) * seeds // where.block_size) for c in cohorts)
+    runs = len(experiment.points) * seeds
+    judging = experiment.schedule.judging
+    block_bytes = []
+    key = jax.eval_shape(jax.random.key, 0)
+    for cohort in cohorts:
+        setting = cohort.example()
+        state = jax.eval_shape(train.start, setting, key)
+        noise = jax.eval_shape(train.draw, setting, key, 0)
+        steps = xla.chunk_steps(setting, where.block_size, judging)
+        # Donated, but XLA keeps a working copy; intermediates of an update are of the state's order.
+        block_bytes.append(where.block_size * (4 * _bytes(state) + steps * _bytes(noise)))
+    entries = tally.new(experiment)
+    arrays = [*entries.runs.values(), *entries.snapshots.values()]
+    return Estimate(
+        cohorts=len(cohorts),
+        blocks=block_count,
+        runs=runs,
+        padding=block_count * where.block_size - runs,
+        block_bytes=max(block_bytes),
+        result_bytes=sum(array.nbytes for array in arrays),
+    )
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,94 @@
+"""The XLA engine: one GAN's functions, vmapped over the runs of a block and sharded over devices."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gan1d import metrics, train
+from gan1d.experiment import Judging
+from gan1d.settings import Setting
+
+RUNS = PartitionSpec("runs")
+NOISE_BYTES = 2**25  # drawn ahead for a block in one go
+CHUNK_STEPS = 250  # at most, so that the host gets a word in every second or so
+
+
+class Programs(NamedTuple):
+    """A cohort's compiled programs, each over one block of runs `[R]`."""
+
+    place: Callable[[Any], Any]  # brings a block's host arrays to the devices
+    start: Callable[..., Any]  # (settings, seeds) -> runs, references
+    chunk: Callable[..., Any]  # (settings, seeds, runs, first, count) -> runs
+    evaluate: Callable[
+        ..., Any
+    ]  # (settings, runs, references) -> runs, (metrics, loss sums, diverged_at)
+    snapshot: Callable[..., Any]  # (settings, runs, references) -> snapshots
+    steps: int  # the most updates that a chunk makes
+
+
+def chunk_steps(setting: Setting, block_size: int, judging: Judging) -> int:
+    """How many updates' randomness is drawn in one go: as many as fit NOISE_BYTES."""
+    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(jax.random.key, 0), 0)
+    step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
+    return int(min(judging.log_every, CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes)))
+
+
+def compile_programs(
+    setting: Setting, judging: Judging, block_size: int, devices: list[Any]
+) -> Programs:
+    """Compile the programs of all settings with this one's structure; its numbers don't matter."""
+    mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
+    steps = chunk_steps(setting, block_size, judging)
+
+    def start(settings, seeds):
+        keys = jax.vmap(jax.random.key)(seeds)
+        runs = jax.vmap(train.start)(settings, keys)
+        references = jax.vmap(lambda setting: metrics.reference(setting, judging.points))(settings)
+        return runs, references
+
+    def chunk(settings, seeds, runs, first, count):
+        keys = jax.vmap(jax.random.key)(seeds)
+        draw = lambda step: jax.vmap(train.draw, in_axes=(0, 0, None))(settings, keys, step)
+        batches = jax.vmap(draw)(first + jnp.arange(steps))
+
+        def advance(i, runs):
+            batch = jax.tree.map(lambda array: array[i], batches)
+            return jax.vmap(train.advance, in_axes=(0, 0, 0, None))(
+                settings, runs, batch, first + i
+            )
+
+        return jax.lax.fori_loop(0, count, advance, runs)
+
+    def evaluate(settings, runs, references):
+        scores = jax.vmap(metrics.evaluate)(settings, runs.state.params, references)
+        zero = jax.tree.map(jnp.zeros_like, runs.loss_sums)
+        return runs._replace(loss_sums=zero), (scores, runs.loss_sums, runs.diverged_at)
+
+    def snapshot(settings, runs, references):
+        return jax.vmap(metrics.snapshot)(settings, runs.state.params, references)
+
+    def compiled(function, shapes, specs, donate=()):
+        sharded = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=RUNS)
+        return jax.jit(sharded, donate_argnums=donate).lower(*shapes).compile()
+
+    settings = jax.tree.map(lambda _: jax.ShapeDtypeStruct((block_size,), np.float32), setting)
+    seeds = jax.ShapeDtypeStruct((block_size,), np.uint32)
+    number = jax.ShapeDtypeStruct((), np.int32)
+    runs, references = jax.eval_shape(start, settings, seeds)
+    return Programs(
+        place=lambda tree: jax.device_put(tree, NamedSharding(mesh, RUNS)),
+        start=compiled(start, (settings, seeds), (RUNS, RUNS)),
+        chunk=compiled(
+            chunk,
+            (settings, seeds, runs, number, number),
+            (RUNS, RUNS, RUNS, PartitionSpec(), PartitionSpec()),
+            donate=(2,),
+        ),
+        evaluate=compiled(evaluate, (settings, runs, references), (RUNS,) * 3, donate=(1,)),
+        snapshot=compiled(snapshot, (settings, runs, references), (RUNS,) * 3),
+        steps=steps,
+    )

@@ -1,0 +1,237 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import synthetic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan1d import stats
+
+
+@pytest.mark.parametrize("count, total", [(0, 1), (1, 1), (0, 10), (3, 7), (64, 128), (128, 128)])
+def test_wilson_equals_scipy(count, total):
+    expected = scipy.stats.binomtest(count, total).proportion_ci(method="wilson")
+    np.testing.assert_allclose(stats.wilson_interval(count, total), expected, atol=1e-12)
+
+
+def test_wilson_without_runs_knows_nothing():
+    low, high = stats.wilson_interval(np.array([0, 5]), np.array([0, 10]))
+    assert (low[0], high[0]) == (0, 1)
+    assert 0 < low[1] < 0.5 < high[1] < 1
+
+
+def judge(w1, std, target_std, diverged_at, finished):
+    """`stats.classify` of a sweep of one run."""
+    outcome = stats.classify(
+        final_w1=np.array([[w1]]),
+        final_std=np.array([[std]]),
+        target_std=np.array([[target_std]]),
+        diverged_at=np.array([[diverged_at]]),
+        finished=np.array([[finished]]),
+        collapsed_std=0.25,
+        success_w1=0.5,
+    )
+    assert outcome.shape == (1, 1) and outcome.dtype == np.int8
+    return outcome[0, 0]
+
+
+def label(w1, std, target_std, diverged_at, finished):
+    """The definition of the outcomes, one run at a time."""
+    if not finished:
+        return "unfinished"
+    if diverged_at >= 0:
+        return "diverged"
+    if std < 0.25 * target_std:
+        return "collapsed"
+    return "success" if w1 <= 0.5 * target_std else "off target"
+
+
+@settings(deadline=None, database=None, derandomize=True)
+@given(
+    w1=st.floats(0, 10),
+    std=st.floats(0, 10),
+    target_std=st.floats(0.1, 10),
+    diverged_at=st.sampled_from([-1, 0, 1, 5000]),
+    finished=st.integers(0, 1),
+)
+def test_every_run_gets_the_one_outcome_of_the_definition(**run):
+    names = (*stats.OUTCOMES, "unfinished")  # UNFINISHED, -1, is the last
+    assert names[judge(**run)] == label(**run)
+
+
+@pytest.mark.parametrize("w1, std", [(0.5, 1.0), (0.5, 0.25)])
+def test_thresholds_themselves_are_successes(w1, std):
+    assert judge(w1, std, 1.0, -1, 1) == stats.SUCCESS
+
+
+def test_diverged_and_unfinished_runs_may_be_nan():
+    assert judge(math.nan, math.nan, 1.0, 17, 1) == stats.DIVERGED
+    assert judge(math.nan, math.nan, 1.0, -1, 0) == stats.UNFINISHED
+
+
+@pytest.mark.parametrize("w1, std", [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0)])
+def test_unexplained_nonfinite_run_raises(w1, std):
+    with pytest.raises(ValueError, match="1 runs finished without diverging"):
+        judge(w1, std, 1.0, -1, 1)
+
+
+@pytest.mark.parametrize("target_std", [0.0, math.inf, math.nan])
+def test_target_without_a_scale_raises(target_std):
+    with pytest.raises(ValueError, match="standard deviation"):
+        judge(1.0, 1.0, target_std, -1, 1)
+
+
+def test_thresholds_follow_each_settings_own_target():
+    outcome = stats.classify(
+        final_w1=np.full((2, 3), 0.3),
+        final_std=np.full((2, 3), 0.3),
+        target_std=np.array([[1.0], [10.0]]),
+        diverged_at=np.full((2, 3), -1),
+        finished=np.ones((2, 3)),
+        collapsed_std=0.25,
+        success_w1=0.5,
+    )
+    assert (outcome == [[stats.SUCCESS] * 3, [stats.COLLAPSED] * 3]).all()
+
+
+def test_quantiles_are_order_statistics():
+    values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
+    # 0.07 * 100 exceeds 7 in floating point.
+    np.testing.assert_array_equal(stats.quantiles(values, (0, 0.07, 0.5, 1)), [1, 7, 50, 100])
+
+
+def test_quantiles_never_mix_finite_and_infinite():
+    values = np.array([[1.0, math.inf], [math.inf, 2.0], [2.0, 3.0], [math.inf, 1.0]])
+    expected = [[2, 2], [math.inf, math.inf]]
+    np.testing.assert_array_equal(stats.quantiles(values, (0.5, 0.95)), expected)
+
+
+def test_quantiles_without_runs_are_nan():
+    assert np.isnan(stats.quantiles(np.zeros((0, 4)), (0.5, 0.95))).all()
+
+
+@pytest.mark.parametrize("count, infinite", [(2, 0), (9, 0), (10, 4), (30, 20)])
+def test_median_interval_is_the_limit_of_resampling(count, infinite):
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=count)
+    values[:infinite] = math.inf
+    resamples = rng.choice(values, size=(20_000, count))
+    medians = np.quantile(resamples, 0.5, axis=1, method="lower")
+    expected = np.sort(medians)[[499, 19_499]]
+    np.testing.assert_array_equal(stats.median_interval(values), expected)
+
+
+def test_median_interval_covers_the_median():
+    samples = np.random.default_rng(2).normal(size=(1000, 41))
+    low, high = np.transpose([stats.median_interval(sample) for sample in samples])
+    assert 0.92 < np.mean((low <= 0) & (high >= 0)) < 0.98
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_median_interval_of_too_few_runs_is_unknown(values):
+    assert np.isnan(stats.median_interval(np.array(values))).all()
+
+
+def test_null_floor_is_per_setting():
+    ds = synthetic.dataset(["a", "b"])
+    ds["w1_null"] = ds.w1_null * np.array([[1], [2]])
+    median, high = stats.null_floor(ds)
+    assert median[1] == 2 * median[0]
+    assert (ds.w1_null[0].values < high[0]).mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_w1_is_infinite_from_divergence_on_and_nan_where_unfinished():
+    ds = synthetic.dataset(["a"], seeds=3, outcome=stats.DIVERGED, unfinished=1)
+    w1 = stats.w1_with_divergence(ds)[0]
+    after = ds.step.values >= ds.diverged_at.values[0, :2, None]
+    assert np.isposinf(w1[:2][after]).all() and np.isfinite(w1[:2][~after]).all()
+    assert np.isnan(w1[2]).all()
+
+
+def with_outcomes(counts):
+    """One setting with so many runs of each outcome."""
+    outcome = np.repeat(range(4), counts)
+    return synthetic.dataset(["a"], seeds=sum(counts), outcome=outcome, unfinished=0)
+
+
+def test_diverged_runs_are_never_dropped():
+    row = stats.summary(with_outcomes([4, 0, 0, 6])).iloc[0]
+    assert (row.finished, row.success, row.diverged, row.success_rate) == (10, 4, 6, 0.4)
+    assert math.isinf(row.w1_median) and math.isfinite(row.w1_q25) and math.isinf(row.w1_high)
+    assert row.std_ratio_n == 4 and 0.8 < row.std_ratio_median < 1.2
+
+
+def test_counts_add_up_and_unfinished_runs_do_not_count():
+    ds = synthetic.dataset(**synthetic.tricks_sweep(), seeds=16, unfinished=20)
+    frame = stats.summary(ds)
+    counts = frame[["success", "off_target", "collapsed", "diverged"]].sum(axis=1)
+    assert (counts == frame.finished).all() and frame.finished.sum() == 12 * 16 - 20
+    assert list(frame.columns[1:5]) == list(synthetic.tricks_sweep()["swept"])
+    last = frame.iloc[-1]  # nothing finished there: after all others
+    assert last.finished == 0 and np.isnan(last.success_rate)
+    assert (last.success_low, last.success_high) == (0, 1)
+
+
+def test_best_setting_first_and_ties_by_w1():
+    ds = synthetic.dataset(["worse", "better", "none"], outcome=stats.SUCCESS, unfinished=0)
+    ds["w1"] = ds.w1.copy(data=np.broadcast_to([[[0.3]], [[0.2]], [[0.1]]], ds.w1.shape))
+    ds["outcome"][2, 0] = stats.OFF_TARGET
+    assert list(stats.summary(ds).setting) == ["better", "worse", "none"]
+
+
+def test_equal_settings_keep_the_sweeps_order():
+    labels = [str(i) for i in range(40)]
+    ds = synthetic.dataset(labels, seeds=2, outcome=stats.DIVERGED, unfinished=0)
+    assert list(stats.summary(ds).setting) == labels
+
+
+def table_rows(ds):
+    text = stats.table(stats.summary(ds))
+    table, _, legend = text.partition("\n\n")
+    return [line.strip("| ").split("|") for line in table.splitlines()], legend
+
+
+def test_table_shows_rates_intervals_and_medians():
+    ds = with_outcomes([5, 2, 2, 1])
+    (header, _, row), legend = table_rows(ds)
+    cells = dict(zip(map(str.strip, header), map(str.strip, row), strict=True))
+    assert cells["setting"] == "a"
+    assert cells["success % [95%]"] == "50 [24, 76]"
+    assert (cells["off target %"], cells["collapsed %"], cells["diverged %"]) == ("20", "20", "10")
+    final = np.sort(np.nan_to_num(ds.w1.values[0, :, -1], nan=np.inf))
+    assert cells["W1 [95%]"].startswith(f"{final[4]:.3g} [")
+    ratio = np.sort(ds["std"].values[0, :9, -1]) / synthetic.STD  # the last run diverged
+    assert cells["std ratio [quartiles]"] == f"{ratio[4]:.3g} [{ratio[2]:.3g}, {ratio[6]:.3g}]"
+    assert "runs: 10." in legend and "Null floor" in legend
+
+
+def test_table_columns_line_up():
+    text = stats.table(stats.summary(synthetic.dataset(**synthetic.tricks_sweep(), seeds=5)))
+    lines = text.partition("\n\n")[0].splitlines()
+    bars = [[i for i, letter in enumerate(line) if letter == "|"][:-1] for line in lines]
+    assert all(row == bars[0] for row in bars) and len(lines) == 14
+    assert bars[0][-1] < 120
+
+
+def test_table_tells_unfinished_from_failed():
+    (_, _, row), legend = table_rows(synthetic.dataset(["a"], seeds=1, unfinished=1))
+    assert [cell.strip() for cell in row] == ["-"] * 6 + ["a"]
+    assert "(1 unfinished, not counted)" in legend
+
+
+def test_table_of_a_single_run_claims_no_interval_of_w1():
+    (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=1, unfinished=0, outcome=0))
+    assert row[0].strip() == "100 [21, 100]" and "[" not in row[4]
+
+
+def test_table_of_diverged_runs():
+    (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=4, unfinished=0, outcome=3))
+    assert row[3].strip() == "100" and row[4].strip() == "inf [inf, inf]"
+    assert row[5].strip() == "-"
+
+
+def test_rare_outcomes_are_not_rounded_away():
+    (_, _, row), _ = table_rows(with_outcomes([999, 0, 0, 1]))
+    assert row[0].strip().startswith(">99 [") and row[3].strip() == "<1"
