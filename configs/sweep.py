@@ -2,8 +2,8 @@
 
     python -m gan1d.main --config=configs/sweep.py
 
-The question of highdimensional.space (2018), asked of 128 seeds instead of one: minibatch discrimination
-x noise x feature matching on AYLIEN's GAN of June 2017, 1536 GANs of 5000 updates.
+The question of highdimensional.space (2018), asked of 128 seeds instead of one: minibatch
+discrimination x noise x feature matching on AYLIEN's GAN of June 2017, 1536 GANs of 5000 updates.
 """
 
 from gan1d.experiment import default_config

@@ -24,10 +24,12 @@ def run(
 ) -> xr.Dataset:
     """Train and judge every GAN of a config; for notebooks.
 
-    >>> data = gan1d.run({"steps": 1000, "seeds": "0:64", "sweep": ["tricks.minibatch=off,replace"]})
+    >>> data = gan1d.run({"steps": 1000, "seeds": "0:64", "sweep":
+    ["tricks.minibatch=off,replace"]})
 
     Args:
-      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields (nested or dotted
+      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields (nested or
+      dotted
         names); fields that are left out have their defaults.
       name: the sweep's name in figures.
       workdir: where to leave results and figures; None keeps them in memory only.

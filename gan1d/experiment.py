@@ -1,8 +1,8 @@
 """A config, checked and resolved: which settings and seeds to run, for how long, and how to judge.
 
 A config is a nested ml_collections ConfigDict with one entry a field of `settings.Setting`, plus
-`steps`, `seeds`, `sweep` and `judging`. A sweep is a tuple of axes, each a line of text; the settings
-are the product of the axes. The same text is what the command line's --sweep takes:
+`steps`, `seeds`, `sweep` and `judging`. A sweep is a tuple of axes, each a line of text; the
+settings are the product of the axes. The same text is what the command line's --sweep takes:
 
     "tricks.minibatch=off,replace"                                one field
     "generator.hidden=(4,),(8,8)"                                 tuples as Python writes them
@@ -27,7 +27,7 @@ PLAIN = "plain"  # the name of the setting in which every swept trick is off
 
 
 class ConfigError(ValueError):
-    """Something in a config that can't be run; each problem names the field, the value and what to do."""
+    """A config that can't be run; each problem names the field, the value and what to do."""
 
     def __init__(self, problems: list[str]):
         """Keep the problems, one line each."""
@@ -62,7 +62,7 @@ class Schedule:
     steps: int = settings.field(5000, "updates of each GAN", low=1, high=10**9)
     seeds: str = settings.field("0:128", "seeds, for example 0:128 or 0:100,500:600 or 7")
     sweep: tuple[str, ...] = settings.field((), "axes FIELD=V1,V2,...; their product is swept")
-    judging: Judging = settings.section(Judging())
+    judging: Judging = settings.section(Judging())  # noqa: RUF009 - a field specifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Experiment:
             yield settings.build(self.base | dict(zip(self.swept, point, strict=True)))
 
     def config(self) -> dict[str, Any]:
-        """The resolved config as plain nested data, ready for JSON; equal configs are equal sweeps."""
+        """The resolved config as plain nested data for JSON; equal configs are equal sweeps."""
         nested: dict[str, Any] = {}
         for name, value in self.base.items():
             *sections, last = name.split(".")

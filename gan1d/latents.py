@@ -40,8 +40,8 @@ def draw(latent: Any, u: Array) -> Array:
 def grid(latent: Any, points: int) -> Array:
     """A fixed set of latents `[points, L]` that represents the distribution.
 
-    In one dimension the midpoints of equal slices of probability; in more the additive recurrence of
-    Roberts (2018), "The unreasonable effectiveness of quasirandom sequences".
+    In one dimension the midpoints of equal slices of probability; in more the additive recurrence
+    of Roberts (2018), "The unreasonable effectiveness of quasirandom sequences".
     """
     return KINDS[latent.kind].grid(latent, jnp.asarray(_levels(points, latent.dim)))
 

@@ -1,7 +1,7 @@
 """Adversarial losses as per-sample formulas on the discriminator's raw output.
 
-Each takes outputs `[B]` and the `loss` section, and returns `[B]`; the caller takes the mean. All are
-minimised. For a probability p the sources take log max(p, floor) (AYLIEN 2017: floor 1e-5);
+Each takes outputs `[B]` and the `loss` section, and returns `[B]`; the caller takes the mean. All
+are minimised. For a probability p the sources take log max(p, floor) (AYLIEN 2017: floor 1e-5);
 max(log sigmoid(output), log floor) is that formula, gradient included, without its overflow.
 """
 

@@ -1,4 +1,4 @@
-"""The machine underneath: its devices and the compilation cache. Call before the first JAX operation."""
+"""The machine underneath: its devices, the compilation cache, and what results say of it."""
 
 import hashlib
 import importlib.metadata
@@ -24,6 +24,8 @@ def cores() -> int:
 def devices(count: int | None = None) -> list[Any]:
     """The devices to spread runs over: all GPUs, else one CPU device a core; at most `count`.
 
+    Call it before the first JAX operation: later the number of CPU devices is fixed.
+
     Raises:
       ValueError: fewer than `count` devices exist.
     """
@@ -46,7 +48,7 @@ def devices(count: int | None = None) -> list[Any]:
 
 
 def enable_compilation_cache() -> Path | None:
-    """Keep compiled programs in the user's cache folder, for this version of JAX and this processor.
+    """Keep compiled programs in the user's cache folder, by version of JAX and processor.
 
     Returns the folder, or None where it can't be written, which costs time only.
     """

@@ -1,4 +1,4 @@
-"""Train every GAN of a sweep, judge them, and leave a results folder with tables and figures.
+r"""Train every GAN of a sweep, judge them, and leave a results folder with tables and figures.
 
     python -m gan1d.main --config=configs/sweep.py
     python -m gan1d.main --config=configs/sweep.py --dry_run
@@ -91,28 +91,28 @@ def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
 def _dry_run(sweep_to_run: experiment.Experiment, where: sweep.Layout, folder: Path) -> str:
     """What would be run, in words."""
     size = sweep.estimate(sweep_to_run, where)
-    steps = sweep_to_run.schedule.steps
-    labels = sweep_to_run.labels
-    shown = [f"  {label}" for label in labels[:50]]
-    if len(labels) > len(shown):
-        shown.append(f"  ... and {len(labels) - len(shown)} more")
+    steps, labels = sweep_to_run.schedule.steps, sweep_to_run.labels
+    updates = size.runs * steps
+    more = [f"  ... and {len(labels) - 50} more"] if len(labels) > 50 else []
     return "\n".join(
         [
             f"{len(labels)} settings:",
-            *shown,
-            f"{len(labels)} settings x {len(sweep_to_run.seeds)} seeds = {size.runs} runs of {steps} "
-            f"updates, {size.runs * steps:.3g} GAN updates in all",
-            f"{size.cohorts} programs to compile; {size.blocks} blocks of {where.block_size} runs on "
-            f"{len(where.devices)} {where.devices[0].platform} devices, {size.padding} runs padding",
-            f"estimated memory: {size.block_bytes / 2**20:.0f} MiB a block at a time, "
-            f"{size.result_bytes / 2**20:.1f} MiB results",
-            f"results would go to {folder}",
+            *(f"  {label}" for label in labels[:50]),
+            *more,
+            f"runs: {len(labels)} settings x {len(sweep_to_run.seeds)} seeds = {size.runs}",
+            f"work: {size.runs} runs x {steps} updates = {updates:.3g} GAN updates",
+            f"cohorts: {size.cohorts}, each one compiled program",
+            f"blocks: {size.blocks} of {where.block_size} runs, {size.padding} of them padding",
+            f"devices: {len(where.devices)} x {where.devices[0].device_kind}",
+            f"memory, estimated: {size.block_bytes / 2**20:.0f} MiB for a block, "
+            f"{size.result_bytes / 2**20:.1f} MiB for all results",
+            f"results: {folder}",
         ]
     )
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """absl's parser, with problems as lines instead of tracebacks."""
+    """Parse flags as absl does, with problems as lines instead of tracebacks."""
     known = experiment.specs()
     for argument in argv[1:]:
         override = re.match(r"--config\.([^=\s]+)", argument)

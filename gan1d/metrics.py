@@ -85,9 +85,10 @@ def reference(setting: Setting, points: int) -> Reference:
 def w1(target: Any, samples: Array, edges: Edges) -> Array:
     """The Wasserstein-1 distance of sorted samples `[N]` from the target, exactly.
 
-    It is the integral of |Q_N(u) - Q(u)| over u, with Q_N the empirical quantile function. In the slice
-    (i / N, (i + 1) / N) Q_N is one sample y, the integrand changes sign at F(y) if that lies in the slice,
-    and E[T; T <= Q(u)] is the antiderivative of Q. Standard coordinates keep the digits.
+    It is the integral of |Q_N(u) - Q(u)| over u, with Q_N the empirical quantile function. In the
+    slice (i / N, (i + 1) / N) Q_N is one sample y, the integrand changes sign at F(y) if that lies
+    in the slice, and E[T; T <= Q(u)] is the antiderivative of Q. Standard coordinates keep the
+    digits.
     """
     family = targets.FAMILIES[target.kind]
     t = targets.standardise(target, samples)
@@ -110,10 +111,10 @@ def ks(target: Any, samples: Array) -> Array:
 
 
 def evaluate(setting: Setting, params: Pair, ref: Reference) -> Metrics:
-    """Judge a generator on a fixed grid of latents, and its discriminator on the target's quantiles.
+    """Judge a generator on a fixed grid of latents, and D on the target's quantiles.
 
-    `d_flatness` is the density-weighted mean of |D - 1/2|, with D applied to batches of the size that
-    it is trained on, each a stratified sample of the target.
+    `d_flatness` is the density-weighted mean of |D - 1/2|, with D applied to batches of the size
+    that it is trained on, each a stratified sample of the target.
     """
     points = ref.edges.t.shape[0] - 1
     samples = jnp.sort(
@@ -134,7 +135,8 @@ def evaluate(setting: Setting, params: Pair, ref: Reference) -> Metrics:
 def snapshot(setting: Setting, params: Pair, ref: Reference) -> Snapshot:
     """The generator as a function of its latent, and the discriminator as one of `grid`'s x.
 
-    Where D looks at whole batches, each x is shown to it in the company of a stratified real sample.
+    Where D looks at whole batches, each x is shown to it in the company of a stratified real
+    sample.
     """
     latent = latents.grid(setting.latent, SNAPSHOT_POINTS)
     company = ref.real[0, 1:]

@@ -1,4 +1,4 @@
-"""Generator and discriminator: multilayer perceptrons in flax, as pure functions of their parameters."""
+"""Generator and discriminator: multilayer perceptrons as pure functions of their parameters."""
 
 from collections.abc import Callable
 from typing import Any

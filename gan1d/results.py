@@ -1,8 +1,8 @@
 """Results of a sweep as an xarray Dataset, and the folder that keeps them.
 
-A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4, readable with xarray
-alone), `summary.csv`, `summary.md` and `figures/`. Every variable is checksummed (fletcher32), and
-`config.json` holds the SHA-256 of `runs.nc`, which `load` verifies.
+A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4, readable with
+xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable is checksummed
+(fletcher32), and `config.json` holds the SHA-256 of `runs.nc`, which `load` verifies.
 """
 
 import hashlib
@@ -125,8 +125,9 @@ def dataset(
 
 
 def snapshot_dataset(arrays: dict[str, np.ndarray], coords: dict[str, Any]) -> xr.Dataset:
-    """The Dataset of the first seeds' samples and discriminators; `coords`: setting,
-    snapshot_seed and step.
+    """The Dataset of the first seeds' samples and discriminators.
+
+    `coords` are setting, snapshot_seed and step.
     """
     return xr.Dataset(_described(SNAPSHOT_VARIABLES, arrays), coords)
 

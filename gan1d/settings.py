@@ -1,7 +1,7 @@
 """Setting: one point of a sweep, a value for every field of one GAN.
 
-Each field is declared once, with its default, its range, what it means, and whether it is *static* or
-*traced*. A Setting is a pytree whose leaves are the traced numbers; its tree structure holds
+Each field is declared once, with its default, its range, what it means, and whether it is *static*
+or *traced*. A Setting is a pytree whose leaves are the traced numbers; its tree structure holds
 everything that changes the traced program. So settings whose tree structures are equal share one
 compilation, and `vmap` maps over the numbers. No other module lists the fields again.
 """
@@ -76,16 +76,12 @@ def section(default: Any) -> Any:
 
 
 def _pytree(cls: Any) -> Any:
-    """Make a section a frozen dataclass and a pytree: traced fields are leaves, static ones structure."""
+    """A frozen dataclass and pytree: traced fields are its leaves, static ones its structure."""
     cls = dataclasses.dataclass(frozen=True)(cls)
-    static = [f.name for f in dataclasses.fields(cls) if "spec" in f.metadata and not is_traced(f)]
-    traced = [f.name for f in dataclasses.fields(cls) if f.name not in static]
+    specs = {entry.name: entry.metadata.get("spec") for entry in dataclasses.fields(cls)}
+    static = [name for name, spec in specs.items() if spec and not spec.traced]
+    traced = [name for name in specs if name not in static]
     return jax.tree_util.register_dataclass(cls, data_fields=traced, meta_fields=static)
-
-
-def is_traced(field: dataclasses.Field) -> bool:
-    """Whether the field is a number inside the traced program."""
-    return field.metadata["spec"].traced
 
 
 @_pytree

@@ -1,8 +1,8 @@
 """Many GANs: cohorts, blocks, devices and the host loop.
 
-A cohort's settings share one traced program. Its runs are laid out in blocks of fixed size, the last one
-padded; a block is trained from start to end, spread over the devices along the run axis, before the next
-one starts. So memory does not grow with the number of runs, beyond their results.
+A cohort's settings share one traced program. Its runs are laid out in blocks of fixed size, the
+last one padded; a block is trained from start to end, spread over the devices along the run axis,
+before the next one starts. So memory does not grow with the number of runs, beyond their results.
 """
 
 import collections
@@ -83,7 +83,8 @@ def group(experiment: Experiment) -> list[Cohort]:
 def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:
     """The cohort's runs in blocks of `size`; padding repeats the last run.
 
-    Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first blocks.
+    Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first
+    blocks.
     """
     total = len(cohort.indices) * len(seeds)
     for first in range(0, total, size):
@@ -118,8 +119,8 @@ def layout(devices: int | None = None, block_size: int | None = None) -> Layout:
 def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> Result:
     """Train and judge every run of a sweep.
 
-    KeyboardInterrupt ends it early: finished blocks are kept, and the runs of the others are marked as
-    not finished.
+    KeyboardInterrupt ends it early: finished blocks are kept, and the runs of the others are marked
+    as not finished.
     """
     report = report or Silent()
     began = time.monotonic()
@@ -233,7 +234,7 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
         state = jax.eval_shape(train.start, setting, key)
         noise = jax.eval_shape(train.draw, setting, key, 0)
         steps = xla.chunk_steps(setting, where.block_size, judging)
-        # Donated, but XLA keeps a working copy; intermediates of an update are of the state's order.
+        # Four times: a working copy, gradients, and what an update holds between layers.
         block_bytes.append(where.block_size * (4 * _bytes(state) + steps * _bytes(noise)))
     entries = tally.new(experiment)
     arrays = [*entries.runs.values(), *entries.snapshots.values()]

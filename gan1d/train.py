@@ -1,9 +1,9 @@
 """One GAN: its initial state, the randomness of an update, and the update itself.
 
-The only randomness of training is in `draw`; `update` is a deterministic function of arrays. A run's
-keys come from its seed alone: key(seed), then a named stream, then the number of the update. So the
-same seed sees the same data and latents in every setting (common random numbers), and a run never
-depends on which other runs share its call.
+The only randomness of training is in `draw`; `update` is a deterministic function of arrays. A
+run's keys come from its seed alone: key(seed), then a named stream, then the number of the update.
+So the same seed sees the same data and latents in every setting (common random numbers), and a run
+never depends on which other runs share its call.
 """
 
 from collections.abc import Callable
@@ -248,7 +248,10 @@ def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
     state, update_losses = update(setting, run.state, batch)
     finite = _all_finite((state.params, update_losses))
     running = run.diverged_at < 0
-    keep = lambda new, old: jnp.where(running & finite, new, old)
+
+    def keep(new: Array, old: Array) -> Array:
+        return jnp.where(running & finite, new, old)
+
     return Run(
         state=jax.tree.map(keep, state, run.state),
         diverged_at=jnp.where(running & ~finite, step + 1, run.diverged_at),

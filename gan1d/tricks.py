@@ -1,7 +1,5 @@
 """Training tricks that are not losses: minibatch discrimination, feature matching, noise."""
 
-from typing import Any
-
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import ndtri
@@ -14,7 +12,8 @@ def minibatch_features(projected: Array, self_distance: Array | float) -> Array:
 
     Args:
       projected: M, the projected rows `[B, kernels, dim]`.
-      self_distance: what is added to a row's distance to itself: 0 in the paper and in AYLIEN's later
+      self_distance: what is added to a row's distance to itself: 0 in the paper and in AYLIEN's
+      later
         code, 1 in its first, which adds an identity matrix to the distances.
 
     Returns:
@@ -45,8 +44,8 @@ FEATURE_MATCHING = {
 def sorted_normals(u: Array) -> Array:
     """B standard normals in ascending order, from uniforms `[B + 1, D]`; returns `[B, D]`.
 
-    The order statistics of B uniforms are distributed as the partial sums of B + 1 exponentials over
-    their total (Devroye 1986, section V.3.1): exact, and cheaper than a sort.
+    The order statistics of B uniforms are distributed as the partial sums of B + 1 exponentials
+    over their total (Devroye 1986, section V.3.1): exact, and cheaper than a sort.
     """
     sums = jnp.cumsum(-jnp.log(u), axis=0)
     return ndtri(jnp.clip(sums[:-1] / sums[-1:], 1e-7, 1 - 1e-7))

@@ -1,4 +1,4 @@
-"""The XLA engine: one GAN's functions, vmapped over the runs of a block and sharded over devices."""
+"""The XLA engine: one GAN's functions, vmapped over a block of runs, sharded over devices."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,9 +23,7 @@ class Programs(NamedTuple):
     place: Callable[[Any], Any]  # brings a block's host arrays to the devices
     start: Callable[..., Any]  # (settings, seeds) -> runs, references
     chunk: Callable[..., Any]  # (settings, seeds, runs, first, count) -> runs
-    evaluate: Callable[
-        ..., Any
-    ]  # (settings, runs, references) -> runs, (metrics, loss sums, diverged_at)
+    evaluate: Callable[..., Any]  # (settings, runs, references) -> runs, fields of a Score
     snapshot: Callable[..., Any]  # (settings, runs, references) -> snapshots
     steps: int  # the most updates that a chunk makes
 
@@ -52,8 +50,9 @@ def compile_programs(
 
     def chunk(settings, seeds, runs, first, count):
         keys = jax.vmap(jax.random.key)(seeds)
-        draw = lambda step: jax.vmap(train.draw, in_axes=(0, 0, None))(settings, keys, step)
-        batches = jax.vmap(draw)(first + jnp.arange(steps))
+        draw = jax.vmap(train.draw, in_axes=(0, 0, None))  # over runs
+        draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
+        batches = draw(settings, keys, first + jnp.arange(steps))
 
         def advance(i, runs):
             batch = jax.tree.map(lambda array: array[i], batches)
