@@ -1,0 +1,238 @@
+"""Many GANs: layout, independence of runs from each other, compilation, interruption."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan1d import experiment, machine, sweep
+from gan1d.progress import Silent
+
+SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
+RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
+
+
+def declared(**fields):
+    return experiment.resolve(SMALL | fields)
+
+
+def trained(declared, **layout):
+    return sweep.run(declared, sweep.layout(**{"devices": 2, "block_size": 8} | layout)).runs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache():
+    """The same programs are compiled again and again here: once is enough."""
+    machine.enable_compilation_cache()
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return trained(declared(seeds="0:5", sweep=(RATES,)))
+
+
+def assert_same(one, other, **tolerance):
+    for name in ("w1", "ks", "mean", "std", "d_flatness", "loss_d", "loss_g", "quantiles"):
+        a, b = one[name].values, other[name].values
+        if tolerance:
+            np.testing.assert_allclose(a, b, err_msg=name, **tolerance)
+        else:
+            np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_settings_of_one_structure_form_one_cohort():
+    made = declared(
+        sweep=(
+            "tricks.minibatch=off,replace",
+            "tricks.instance_noise=0,0.1,0.2",
+            "target.loc=1,2",
+        )
+    )
+    cohorts = sweep.group(made)
+    assert [len(cohort.indices) for cohort in cohorts] == [6, 6]
+    everything = list(made.settings())
+    for cohort in cohorts:
+        for row, index in enumerate(cohort.indices):
+            leaves, structure = jax.tree.flatten(everything[index])
+            assert structure == cohort.structure
+            np.testing.assert_array_equal(np.float32(leaves), cohort.numbers[row])
+
+
+@given(st.integers(1, 7), st.integers(1, 9), st.integers(1, 30))
+def test_blocks_hold_every_run_once_and_pad_with_copies(rates, seeds, size):
+    values = ",".join(str(0.001 * (i + 1)) for i in range(rates))
+    made = declared(seeds=f"3:{3 + seeds}", sweep=(f"generator.optimizer.rate={values}",))
+    (cohort,) = sweep.group(made)
+    runs = []
+    for block in sweep.blocks(cohort, np.asarray(made.seeds), size):
+        assert len(block.seeds) == size
+        numbers = np.stack(jax.tree.leaves(block.settings), axis=1)
+        np.testing.assert_array_equal(numbers, cohort.numbers[block.setting])
+        np.testing.assert_array_equal(block.seeds, block.seed + 3)
+        runs += zip(block.setting[: block.count], block.seed[: block.count], strict=True)
+        for padding in range(block.count, size):
+            assert block.seeds[padding] == block.seeds[block.count - 1]
+    assert sorted(runs) == [(s, k) for s in range(rates) for k in range(seeds)]
+
+
+def test_a_run_is_bitwise_the_same_alone_and_among_others(reference):
+    alone = trained(
+        declared(seeds="3:4", sweep=("discriminator.optimizer.rate=3e-3",)),
+    )
+    assert_same(alone, reference.sel(seed=[3]).isel(setting=[1]))
+
+
+def test_a_run_is_bitwise_the_same_in_a_sweep_in_another_order(reference):
+    backwards = trained(
+        declared(seeds="4,2,0,1,3", sweep=("discriminator.optimizer.rate=1e-2,3e-3,1e-3",))
+    )
+    assert_same(backwards.sel(setting=reference.setting, seed=reference.seed), reference)
+
+
+def test_a_run_is_bitwise_the_same_beside_another_cohort(reference):
+    both = trained(declared(seeds="0:5", sweep=(RATES, "generator.hidden=(4,),(5,)")))
+    half = both.isel(setting=(both["generator.hidden"] == "(4,)").values)
+    assert_same(half, reference)
+
+
+@pytest.mark.parametrize("layout", [{"block_size": 32}, {"block_size": 4, "devices": 1}])
+def test_other_layouts_change_rounding_only(reference, layout):
+    other = trained(declared(seeds="0:5", sweep=(RATES,)), **layout)
+    assert_same(other, reference, rtol=1e-5, atol=1e-5)
+
+
+def test_log_points_do_not_change_the_runs(reference):
+    fewer = trained(declared(seeds="0:5", sweep=(RATES,), **{"judging.log_every": 50}))
+    np.testing.assert_allclose(fewer.w1[:, :, -1], reference.w1[:, :, -1], rtol=1e-5)
+    halves = reference.loss_d[:, :, 1:].mean("step")
+    np.testing.assert_allclose(fewer.loss_d[:, :, -1], halves, rtol=1e-4)
+
+
+def test_a_run_that_diverges_spoils_no_neighbour(reference):
+    made = declared(
+        seeds="0:5",
+        sweep=(
+            "discriminator.optimizer.rate=1e-3,3e-3,1e-2,1e25",
+            "generator.optimizer.rate=1e-3,1e25",
+        ),
+    )
+    runs = trained(made, block_size=40)
+    wild = (runs["generator.optimizer.rate"] > 1) & (runs["discriminator.optimizer.rate"] > 1)
+    lost = runs.diverged_at >= 0
+    assert lost.isel(setting=wild.values).all()
+    np.testing.assert_array_equal(lost, runs.outcome == 3)
+    assert (runs.finished == 1).all()
+    # Numbers stop where a run does: at the first log point from its divergence on.
+    np.testing.assert_array_equal(np.isnan(runs.w1), lost & (runs.diverged_at <= runs.step))
+    tame = (runs["generator.optimizer.rate"] < 1) & (runs["discriminator.optimizer.rate"] < 1)
+    same = runs.isel(setting=tame.values)
+    assert_same(same, reference, rtol=1e-5, atol=1e-5)
+    assert not lost.isel(setting=tame.values).any()
+
+
+def test_padding_enters_no_result():
+    made = declared(seeds="0:3")
+    runs = trained(made)
+    assert runs.sizes["seed"] == 3
+    assert (runs.finished == 1).all()
+    last = runs.w1.values[0, :, -1]
+    assert len(set(last.tolist())) == 3
+
+
+def test_a_numeric_sweep_compiles_as_often_as_a_single_setting():
+    compilations = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compilations.append(event) if "backend_compile" in event else None
+    )
+
+    def count(axes):
+        compilations.clear()
+        jax.clear_caches()
+        trained(declared(seeds="0:2", sweep=axes, **{"discriminator.hidden": (3,)}))
+        return len(compilations)
+
+    one = count(())
+    many = count(
+        (
+            "discriminator.optimizer.rate=1e-3,3e-3",
+            "tricks.instance_noise=0,0.1",
+            "target.loc=0,4",
+            "loss.log_floor=0,1e-5",
+        )
+    )
+    assert one == many > 0
+
+
+class StopAfter(Silent):
+    """Presses Ctrl-C once some runs are done."""
+
+    def __init__(self, runs):
+        self.runs = runs
+
+    def __call__(self, status):
+        if status.runs_done >= self.runs:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_sweep_keeps_its_finished_blocks(reference):
+    made = declared(seeds="0:5", sweep=(RATES,))
+    result = sweep.run(made, sweep.layout(2, 8), StopAfter(8))
+    assert isinstance(result.stopped_by, KeyboardInterrupt)
+    finished = result.runs.finished.values == 1
+    assert finished.sum() == 8
+    for name in ("w1", "loss_g"):
+        np.testing.assert_array_equal(
+            result.runs[name].values[finished], reference[name].values[finished]
+        )
+        assert np.isnan(result.runs[name].values[~finished]).all()
+    np.testing.assert_array_equal(result.runs.outcome.values == -1, ~finished)
+
+
+def test_progress_counts_every_run_and_update():
+    seen = []
+
+    class Record(Silent):
+        def __call__(self, status):
+            seen.append(status)
+
+    sweep.run(declared(seeds="0:5", sweep=(RATES,)), sweep.layout(2, 8), Record())
+    assert seen[-1].runs_done == seen[-1].runs == 15
+    assert seen[-1].updates_done == seen[-1].updates == 15 * 50
+    done = [status.updates_done for status in seen]
+    assert done == sorted(done)
+
+
+def test_snapshots_are_those_of_their_runs():
+    made = declared(seeds="0:5", sweep=(RATES,), **{"judging.snapshot_seeds": 2})
+    result = sweep.run(made, sweep.layout(2, 8))
+    assert result.snapshots.sizes["snapshot_seed"] == 2
+    samples = result.snapshots.samples.values[..., 0]
+    means = result.runs["mean"].sel(seed=[0, 1]).values
+    # The same generator on another grid of the same latents: means agree closely, not exactly.
+    np.testing.assert_allclose(samples.mean(-1), means, rtol=0.01, atol=0.01)
+    assert ((result.snapshots.d >= 0) & (result.snapshots.d <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    "layout", [{"block_size": 3}, {"block_size": 2}, {"block_size": 0}, {"devices": 99}]
+)
+def test_impossible_layouts_are_refused_by_name(layout):
+    with pytest.raises(experiment.ConfigError, match=next(iter(layout))):
+        sweep.layout(**{"devices": 2} | layout)
+
+
+def test_an_easy_target_is_learned():
+    """One that the tutorials' own GAN can learn: most seeds come near it."""
+    made = experiment.resolve(
+        {
+            "steps": 3000,
+            "seeds": "0:16",
+            "judging.log_every": 1500,
+            "tricks.feature_matching": "paired",
+            "tricks.minibatch": "replace",
+        }
+    )
+    runs = trained(made, block_size=16)
+    first, last = np.median(runs.w1.values[0], axis=0)[[0, -1]]
+    assert last < 0.2 < 1 < first
