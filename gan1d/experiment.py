@@ -287,8 +287,10 @@ def _typed(default: Any, value: Any) -> Any:
     if isinstance(value, bool) or isinstance(default, bool):
         return value if isinstance(value, bool) and isinstance(default, bool) else None
     if isinstance(default, float) and isinstance(value, int | float):
-        # An integer too long for a float would raise; it is out of every range anyway.
-        return float(max(min(value, 10**300), -(10**300)))
+        if isinstance(value, int):
+            # One too long for a float would raise; it is out of every range anyway.
+            value = max(min(value, 10**300), -(10**300))
+        return float(value)
     return value if type(value) is type(default) else None
 
 
@@ -358,18 +360,17 @@ def _field_name(field: str) -> str:
 
 
 def _check_settings(experiment: Experiment) -> None:
-    seen: dict[tuple[Any, ...], str] = {}
-    problems: list[str] = []
+    """Refuse settings that occur twice or whose fields conflict; the first setting is named."""
+    seen: set[tuple[Any, ...]] = set()
+    problems: dict[str, str] = {}
     for label, point, setting in zip(
         experiment.labels, experiment.points, experiment.settings(), strict=True
     ):
         where = f" (in the setting {label})" if experiment.swept else ""
-        problems += [
-            f"{field}={value_text(value)}: {remedy}{where}"
-            for field, value, remedy in settings.conflicts(setting)
-        ]
+        for field, value, remedy in settings.conflicts(setting):
+            problems.setdefault(f"{field}={value_text(value)}: {remedy}", where)
         if point in seen:
-            problems.append(f"sweep: the setting {label} occurs twice; name each value once")
-        seen[point] = label
+            problems.setdefault("sweep: a setting occurs twice; name each value once", where)
+        seen.add(point)
     if problems:
-        raise ConfigError(list(dict.fromkeys(problems))[:20])
+        raise ConfigError([problem + where for problem, where in problems.items()])

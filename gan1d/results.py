@@ -204,7 +204,9 @@ def load_snapshots(folder: Path | str) -> xr.Dataset | None:
       ResultsError: as `load`.
     """
     tree = _read(folder)
-    return tree["snapshots"].to_dataset(inherit=False) if "snapshots" in tree else None
+    if "snapshots" not in tree:
+        return None
+    return tree["snapshots"].to_dataset()[list(SNAPSHOT_VARIABLES)]
 
 
 def _read(folder: Path | str) -> xr.DataTree:

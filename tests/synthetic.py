@@ -145,18 +145,23 @@ def dataset(
 
 
 def snapshots(ds: xr.Dataset, seeds=2, points=64) -> xr.Dataset:
-    """Snapshots of the first seeds of `ds` at its first and last log point."""
-    ds = ds.isel(seed=slice(seeds), step=[0, -1])
+    """Snapshots of the first seeds of `ds`."""
+    ds = ds.isel(seed=slice(seeds))
     latent = np.linspace(-1, 1, points)
     spread = ds["std"].values[..., None] * np.sqrt(3)
     samples = ds["mean"].values[..., None] + spread * latent
     d = 0.5 + 0.3 * np.sin(ds.x.values)[:, None, None, :] + 0 * ds.w1.values[..., None]
     latents = np.tile(latent[:, None], (ds.sizes["setting"], 1, 1))
+    dims = ("setting", "snapshot_seed", "step")
     return xr.Dataset(
         {
-            "samples": ((*DIMS, "step", "point", "dim"), np.float32(samples)[..., None]),
+            "samples": ((*dims, "point", "dim"), np.float32(samples)[..., None]),
             "latent": (("setting", "point", "latent_dim"), np.float32(latents)),
-            "d": ((*DIMS, "step", "grid"), np.float32(d)),
+            "d": ((*dims, "grid"), np.float32(d)),
         },
-        coords={name: ds[name] for name in ("setting", "seed", "step")},
+        coords={
+            "setting": ds.setting.values,
+            "snapshot_seed": ds.seed.values,
+            "step": ds.step.values,
+        },
     )

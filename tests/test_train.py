@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 from helpers import setting
 
-from gan1d import networks, train, tricks
+from gan1d import networks, train
 
 KEY = jax.random.key(11)
 # Every number drawn is a raw uniform, or a normal of one.

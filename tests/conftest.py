@@ -1,0 +1,28 @@
+"""The same small, strict machine for every test, wherever the tests run."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# Nothing is read from, or left in, the user's caches.
+_caches = tempfile.mkdtemp(prefix="gan1d-tests-")
+atexit.register(shutil.rmtree, _caches, ignore_errors=True)
+os.environ["XDG_CACHE_HOME"] = _caches
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+
+# [B, 1] against [B] must not quietly become [B, B].
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 2)
+# Starting JAX fixes the number of devices, whichever test comes first.
+jax.devices()
+
+hypothesis.settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, database=None, max_examples=25
+)
+hypothesis.settings.load_profile("repeatable")

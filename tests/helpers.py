@@ -1,0 +1,90 @@
+"""Settings, targets and their reference distributions in float64, for several test modules."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from gan1d import experiment, targets
+
+
+def setting(**fields):
+    """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""
+    (only,) = experiment.resolve(fields).settings()
+    return only
+
+
+class Mixture:
+    """A target's mixture of normals with the methods of scipy's distributions."""
+
+    def __init__(self, target):
+        weights = np.asarray(target.weights, float)
+        self.weights = weights / weights.sum()
+        self.means = target.loc + target.scale * np.asarray(target.means, float)
+        self.stds = target.scale * np.asarray(target.stds, float)
+
+    def _sum(self, method, x):
+        parts = zip(self.weights, self.means, self.stds, strict=True)
+        return sum(w * getattr(scipy.stats.norm, method)(x, m, s) for w, m, s in parts)
+
+    def pdf(self, x):
+        return self._sum("pdf", x)
+
+    def logpdf(self, x):
+        return np.log(self._sum("pdf", x))
+
+    def cdf(self, x):
+        return self._sum("cdf", x)
+
+    def ppf(self, levels):
+        levels = np.asarray(levels, float)
+        low = np.full(levels.shape, (self.means - 40 * self.stds).min())
+        high = np.full(levels.shape, (self.means + 40 * self.stds).max())
+        for _ in range(80):
+            middle = (low + high) / 2
+            below = self.cdf(middle) < levels
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.select([levels == 0, levels == 1], [-np.inf, np.inf], (low + high) / 2)
+
+    def support(self):
+        return -np.inf, np.inf
+
+    def mean(self):
+        return (self.weights * self.means).sum()
+
+    def std(self):
+        return np.sqrt((self.weights * (self.stds**2 + self.means**2)).sum() - self.mean() ** 2)
+
+
+LAWS = {
+    "gaussian": lambda target: scipy.stats.norm(target.loc, target.scale),
+    "uniform": lambda target: scipy.stats.uniform(target.loc - target.scale, 2 * target.scale),
+    "laplace": lambda target: scipy.stats.laplace(target.loc, target.scale),
+    "student_t": lambda target: scipy.stats.t(4, target.loc, target.scale),
+    "mixture": Mixture,
+}
+
+
+def law(target):
+    """The target as scipy has it; a new family needs an entry in LAWS."""
+    return LAWS[target.kind](target)
+
+
+# Every registered family, and mixtures whose bookkeeping is less symmetric than the default's.
+TARGETS = {kind: setting(**{"target.kind": kind}).target for kind in targets.FAMILIES}
+for _name, _weights, _means, _stds in (
+    ("mixture of three", (3.0, 1.0, 0.5), (-1.0, 3.0, 0.5), (1.0, 0.25, 0.5)),
+    ("mixture of one", (2.0,), (1.5,), (0.75,)),
+):
+    TARGETS[_name] = setting(
+        **{
+            "target.kind": "mixture",
+            "target.weights": _weights,
+            "target.means": _means,
+            "target.stds": _stds,
+        }
+    ).target
+
+each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+each_family = pytest.mark.parametrize(
+    "target", [TARGETS[kind] for kind in targets.FAMILIES], ids=targets.FAMILIES
+)

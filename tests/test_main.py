@@ -1,0 +1,159 @@
+"""The command line, from end to end, as a user calls it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gan1d import results
+
+CONFIG = """
+from gan1d.experiment import default_config
+
+def get_config(variant="sgd"):
+    config = default_config()
+    config.generator.optimizer.kind = variant
+    config.generator.hidden = (2,)
+    config.discriminator.hidden = (2,)
+    config.steps = 20
+    config.seeds = "0:3"
+    config.judging.log_every = 10
+    config.sweep = ("generator.optimizer.rate=0.01,0.02",)
+    return config
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("main")
+    (folder / "tiny.py").write_text(CONFIG)
+    (folder / "broken.py").write_text("from gan1d import experiment\n1 / 0\n")
+    (folder / "misspelt.py").write_text(CONFIG.replace("config.steps", "config.stepz"))
+    return folder
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "gan1d.main", "--devices=2", *arguments]
+
+
+def call(place, *arguments):
+    done = subprocess.run(
+        command(*arguments), cwd=place, capture_output=True, text=True, timeout=300
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_sweep_from_start_to_end(place):
+    done = call(place, "--config=tiny.py")
+    assert done.returncode == 0, done.stderr
+    assert "| G rate 0.02" in done.stdout
+    folder = place / "results" / "tiny"
+    for name in ("runs.nc", "config.json", "summary.csv", "summary.md", "figures/outcomes.png"):
+        assert (folder / name).stat().st_size > 0
+        assert name in done.stdout
+    runs = results.load(folder)
+    assert dict(runs.sizes) | {"setting": 2, "seed": 3, "step": 3} == dict(runs.sizes)
+    record = json.loads((folder / "config.json").read_text())
+    assert record["complete"] is True
+    assert record["config"]["generator"]["optimizer"]["kind"] == "sgd"
+    assert record["versions"]["jax"]
+    assert (folder / "summary.md").read_text().split("\n\n", 1)[1].strip() in done.stdout
+
+    again = call(place, "--config=tiny.py")
+    assert again.returncode == 0
+    assert "holds this sweep already" in again.stdout
+
+    other = call(place, "--config=tiny.py", "--seeds=5:8", "--config.steps=30")
+    assert other.returncode == 2
+    assert "steps=20 there, 30 now" in other.stderr
+    assert "seeds='0:3' there, '5:8' now" in other.stderr
+    assert results.load(folder).equals(runs)
+
+    replaced = call(place, "--config=tiny.py", "--seeds=5:7", "--overwrite", "--nofigures")
+    assert replaced.returncode == 0, replaced.stderr
+    assert results.load(folder).seed.values.tolist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["--config=configs/sweep.py"]),
+        (["--config=absent.py"], ["absent.py", "no such file"]),
+        (["--config=broken.py"], ["division by zero"]),
+        (["--config=misspelt.py"], ["stepz", "steps"]),
+        (["--config=tiny.py", "--config.training.batchsize=4"], ["training.batch_size"]),
+        (["--config=tiny.py", "--config.steps=abc"], ["config.steps", "abc"]),
+        (["--config=tiny.py", "--config.target.scale=-1"], ["target.scale=-1", "above 0"]),
+        (["--config=tiny.py", "--config.generator.hidden=(2,'a')"], ["generator.hidden"]),
+        (["--config=tiny.py", "--sweep=tricks.minibach=off"], ["tricks.minibatch"]),
+        (["--config=tiny.py", "--sweep=tricks.minibatch=replace"], ["hidden layers"]),
+        (["--config=tiny.py", "--seeds=0:2,1:3"], ["overlap"]),
+        (["--config=tiny.py", "--seeds=0:0"], ["holds no seed"]),
+        (["--config=tiny.py", "--block_size=3"], ["block_size=3"]),
+        (["--config=tiny.py", "--workdir=tiny.py/under"], ["workdir=tiny.py/under"]),
+        (["--config=tiny.py", "--no_such_flag"], ["no_such_flag"]),
+        (["--config=tiny.py", "stray"], ["stray"]),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(place, arguments, words):
+    before = sorted(place.rglob("*"))
+    done = call(place, *arguments)
+    assert done.returncode == 2
+    for word in words:
+        assert word in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("gan1d: ")]
+    assert len(lines) == 1
+    assert [path for path in sorted(place.rglob("*")) if "__pycache__" not in str(path)] == [
+        path for path in before if "__pycache__" not in str(path)
+    ]
+
+
+def test_a_dry_run_expands_and_touches_nothing(place):
+    done = call(
+        place, "--config=tiny.py:adam", "--dry_run", "--sweep=loss.kind=saturating,least_squares"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "G rate 0.02 + loss least_squares" in done.stdout
+    assert "4 settings x 3 seeds = 12" in done.stdout
+    assert "cohorts: 2" in done.stdout
+    assert "results/tiny-adam" in done.stdout
+    assert not (place / "results" / "tiny-adam").exists()
+
+
+def test_help_lists_flags_and_fields(place):
+    done = call(place, "--help")
+    assert "--seeds" in done.stdout
+    assert "tricks.instance_noise=0: std of normal noise on D's inputs" in done.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_finished_blocks(place, number, code):
+    """One block of 2 runs is short, all 400 of them are not."""
+    folder = place / f"stopped-{code}"
+    arguments = ["--config=tiny.py", f"--workdir={folder}", "--seeds=0:400", "--block_size=4"]
+    process = subprocess.Popen(
+        command(*arguments, "--nofigures", "--config.steps=2000", "--sweep=target.loc=1,2"),
+        cwd=place,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stderr:
+        if "cohort 1/1" in line:
+            break
+    time.sleep(4)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    assert "finished runs are kept" in errors
+    assert "Traceback" not in errors
+    runs = results.load(folder)
+    finished = int((runs.finished == 1).sum())
+    assert 0 < finished < runs.finished.size
+    assert finished % 4 == 0
+    assert f"{finished} finished runs" in errors
