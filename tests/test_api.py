@@ -1,0 +1,40 @@
+"""A sweep in one call, as from a notebook."""
+
+import subprocess
+import sys
+
+import pytest
+
+import gan1d
+from gan1d import results
+from gan1d.experiment import ConfigError
+
+TINY = {
+    "steps": 10,
+    "seeds": "0:3",
+    "judging.log_every": 5,
+    "generator.hidden": (2,),
+    "discriminator": {"hidden": (2,), "optimizer": {"kind": "sgd"}},
+    "sweep": ["target.loc=0,4"],
+}
+
+
+def test_one_call_gives_a_dataset_and_leaves_a_folder_if_asked(tmp_path):
+    runs = gan1d.run(TINY, block_size=8)
+    assert runs.w1.dims == ("setting", "seed", "step")
+    assert runs["target.loc"].values.tolist() == [0, 4]
+    assert (runs.finished == 1).all()
+
+    folder = tmp_path / "kept"
+    kept = gan1d.run(TINY, block_size=8, workdir=folder)
+    assert kept.w1.equals(runs.w1)
+    assert results.load(folder).w1.equals(runs.w1)
+    assert (folder / "figures" / "densities.png").exists()
+
+    with pytest.raises(ConfigError, match="another sweep"):
+        gan1d.run(TINY | {"steps": 11}, workdir=folder)
+
+
+def test_results_and_figures_need_no_jax():
+    program = "import sys; sys.modules['jax'] = None; import gan1d, gan1d.figures, gan1d.results"
+    subprocess.run([sys.executable, "-c", program], check=True)
