@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, machine, sweep
+from gan1d import experiment, machine, metrics, sweep, train
 from gan1d.progress import Silent
 
 SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
@@ -100,6 +100,38 @@ def test_a_run_is_bitwise_the_same_beside_another_cohort(reference):
 def test_other_layouts_change_rounding_only(reference, layout):
     other = trained(declared(seeds="0:5", sweep=(RATES,)), **layout)
     assert_same(other, reference, rtol=1e-5, atol=1e-5)
+
+
+def test_the_engine_runs_the_functions_of_one_gan():
+    """With what makes loops of its own: pretraining and several steps an update."""
+    made = declared(
+        seeds="7:9",
+        steps=4,
+        **{
+            "judging.log_every": 4,
+            "pretraining.steps": 3,
+            "training.d_steps": 2,
+            "training.g_steps": 2,
+            "discriminator.activation": "tanh",
+        },
+    )
+    runs = trained(made, block_size=4)
+    (setting,) = made.settings()
+    for column, seed in enumerate(made.seeds):
+        key = jax.random.key(seed)
+        run = train.start(setting, key)
+        advance = jax.jit(train.advance)
+        for step in range(4):
+            run = advance(setting, run, train.draw(setting, key, step), step)
+        reference = metrics.reference(setting, made.schedule.judging.points)
+        scores = metrics.evaluate(setting, run.state.params, reference)
+        for name, value in scores._replace(quantiles=None)._asdict().items():
+            if value is not None:
+                ours = runs[name].values[0, column, -1]
+                np.testing.assert_allclose(ours, value, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            runs.loss_d.values[0, column, -1], run.loss_sums.d / 4, rtol=1e-5
+        )
 
 
 def test_log_points_do_not_change_the_runs(reference):
