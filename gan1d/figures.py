@@ -6,6 +6,7 @@ Each kind is a pure function of the results, written to results/NAME/figures/KIN
 over seeds count a diverged run's W1 as +inf. Settings are ordered as in the summary, best first.
 """
 
+import itertools
 import json
 import sys
 import textwrap
@@ -33,6 +34,7 @@ GREY = "#BBBBBB"
 MAX_PANELS = 36
 MAX_CELLS = 24  # along an axis of the heat map, for its numbers to be legible
 BAND = (0.5, 0.05, 0.95)
+QUARTILES = (0.5, 0.25, 0.75)
 PANEL = (2.9, 2.3)  # inches
 PANEL_CHARACTERS = 38  # of a panel's title
 MIN_SIZE = (7.0, 4.5)  # of a figure
@@ -265,8 +267,8 @@ def _matching(ds: xr.Dataset) -> np.ndarray:
 
 
 def _surviving_quantiles(values: np.ndarray) -> np.ndarray:
-    """Quantiles BAND `[3, step]` over the runs of `[run, step]` that are not NaN at that step."""
-    columns = [stats.quantiles(column[~np.isnan(column)], BAND) for column in values.T]
+    """Median and quartiles `[3, step]` of `[run, step]` over the runs not NaN at that step."""
+    columns = [stats.quantiles(column[~np.isnan(column)], QUARTILES) for column in values.T]
     return np.stack(columns, axis=1)
 
 
@@ -282,9 +284,10 @@ def _common_limits(bands: np.ndarray) -> tuple[float, float]:
 
 
 def losses(ds: xr.Dataset) -> Figure:
-    """Losses of D and G during training: median over seeds and 5-95% band of runs not diverged.
+    """Losses of D and G during training: median and quartiles over the runs not yet diverged.
 
-    A feature matching loss of G has a scale of its own, so it gets an axis of its own.
+    Quartiles, since a D whose logs are all at their floor is common enough to fill a wider band. A
+    feature matching loss of G has a scale of its own, so it gets an axis of its own.
     """
     ds, frame, note = _ranked(ds)
     swept = json.loads(ds.attrs["swept"])
@@ -313,7 +316,7 @@ def losses(ds: xr.Dataset) -> Figure:
     if "loss.kind" not in swept:
         axes[0].set_ylim(_common_limits(np.concatenate([d_bands, g_bands[~matching]])))
     figure.supylabel("loss", fontsize=9)
-    _title(figure, ds, "losses, median over seeds and 5-95% of the runs not yet diverged", note)
+    _title(figure, ds, "losses, median and quartiles of the runs not yet diverged", note)
     _legend(figure)
     return figure
 
@@ -366,22 +369,29 @@ def final_w1(ds: xr.Dataset) -> Figure:
     return figure
 
 
-def _numeric_fields(ds: xr.Dataset) -> list[str]:
-    """Swept fields of at least two different numbers."""
+def _grid_fields(ds: xr.Dataset) -> tuple[str, str] | None:
+    """The first two numeric swept fields whose values occur in every combination.
+
+    Fields that were varied in step do not: there is nothing between them to be mapped.
+    """
     fields = json.loads(ds.attrs["swept"])
-    numeric = [field for field in fields if ds[field].dtype.kind in "iuf"]
-    return [field for field in numeric if len(np.unique(ds[field])) > 1]
+    values = {name: np.unique(ds[name]) for name in fields if ds[name].dtype.kind in "iuf"}
+    for pair in itertools.combinations((name for name in values if len(values[name]) > 1), 2):
+        combinations = set(zip(*(ds[name].values for name in pair), strict=True))
+        if len(combinations) == len(values[pair[0]]) * len(values[pair[1]]):
+            return pair
+    return None
 
 
 def heatmap(ds: xr.Dataset) -> Figure | None:
-    """Success rate over the first two numeric swept fields, pooled over all others.
+    """Success rate over the first two numeric fields that span a grid, pooled over all others.
 
     None where there are no two such fields, more values than can be told apart, or no finished run.
     """
-    fields = _numeric_fields(ds)[:2]
-    if len(fields) < 2 or max(len(np.unique(ds[field])) for field in fields) > MAX_CELLS:
+    fields = _grid_fields(ds)
+    if fields is None or max(len(np.unique(ds[field])) for field in fields) > MAX_CELLS:
         return None
-    counts = stats.summary(ds).groupby(fields)[["success", "diverged", "finished"]].sum()
+    counts = stats.summary(ds).groupby(list(fields))[["success", "diverged", "finished"]].sum()
     counts = counts[counts.finished > 0]
     if counts.empty:
         return None

@@ -168,27 +168,38 @@ def test_settings_without_a_finished_run_are_not_the_worst():
 
 
 def test_heatmap_pools_the_other_fields():
-    swept = {"rate": [0.1, 0.1, 0.2], "size": [1, 1, 2], "noise": ["off", "on", "off"]}
-    ds = synthetic.dataset(["a", "b", "c"], seeds=4, swept=swept, outcome=0, unfinished=0)
+    swept = {
+        "rate": [0.1, 0.1, 0.2, 0.1, 0.2],
+        "size": [1, 1, 2, 2, 1],
+        "noise": ["off", "on", "off", "off", "off"],
+    }
+    ds = synthetic.dataset(list("abcde"), seeds=4, swept=swept, outcome=0, unfinished=0)
     ds["outcome"][0, :2] = stats.DIVERGED
     figure = draw("heatmap", ds)
     ax = figure.axes[0]
-    assert sorted(text.get_text() for text in ax.texts) == ["100%\n(0%)", "75%\n(25%)"]
+    assert sorted(text.get_text() for text in ax.texts) == ["100%\n(0%)"] * 3 + ["75%\n(25%)"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "rate")
     assert "pooled over noise" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(
-    "swept, unfinished",
+    "swept",
     [
-        ({}, 0),
-        ({"rate": [1, 2, 3], "noise": ["a", "b", "c"]}, 0),
-        ({"rate": [1, 2, 3], "size": [4, 4, 4]}, 0),
-        ({"rate": [1, 2, 3], "size": [4, 5, 6]}, 24),
+        {},
+        {"rate": [1, 2, 3], "noise": ["a", "b", "c"]},
+        {"rate": [1, 2, 3], "size": [4, 4, 4]},
+        {"rate": [1, 2, 2], "size": [4, 5, 4]},  # in step: (1, 5) is no setting
     ],
 )
-def test_heatmap_needs_two_numeric_fields_and_a_finished_run(swept, unfinished):
-    assert figures.heatmap(synthetic.dataset(swept=swept, unfinished=unfinished)) is None
+def test_heatmap_needs_a_grid_of_two_numeric_fields(swept):
+    assert figures.heatmap(synthetic.dataset(swept=swept, unfinished=0)) is None
+
+
+def test_heatmap_needs_a_finished_run():
+    swept = {"rate": [1, 1, 2, 2], "size": [4, 5, 4, 5]}
+    labels = list("abcd")
+    assert figures.heatmap(synthetic.dataset(labels, swept=swept, unfinished=32)) is None
+    assert figures.heatmap(synthetic.dataset(labels, swept=swept, unfinished=31)) is not None
 
 
 def test_heatmap_of_400_settings_is_whole():
