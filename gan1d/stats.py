@@ -230,13 +230,19 @@ def _legend(frame: pd.DataFrame) -> str:
     )
 
 
-def table(frame: pd.DataFrame) -> str:
-    """A summary as a Markdown table that is aligned on a terminal as well, and what it rests on."""
-    rows = [_cells(row) for _, row in frame.iterrows()]
+def table(frame: pd.DataFrame, most: int = 40) -> str:
+    """A summary as a Markdown table that is aligned on a terminal as well, and what it rests on.
+
+    Of more than `most` settings the best are shown, and how many others there are is said.
+    """
+    rows = [_cells(row) for _, row in frame.head(most).iterrows()]
     *numeric, setting = rows[0]
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in numeric}
     header = [f"{name:>{width}}" for name, width in widths.items()]
     rule = ["-" * (width - 1) + ":" for width in widths.values()]
     lines = [[*header, setting], [*rule, "-" * len(setting)]]
     lines += [[*(f"{row[n]:>{w}}" for n, w in widths.items()), row[setting]] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + _legend(frame)
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    if len(frame) > most:
+        text += f"\n\nThe {most} best of {len(frame)} settings; summary.csv has all of them."
+    return f"{text}\n\n{_legend(frame)}"

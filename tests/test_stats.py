@@ -235,3 +235,12 @@ def test_table_of_diverged_runs():
 def test_rare_outcomes_are_not_rounded_away():
     (_, _, row), _ = table_rows(with_outcomes([999, 0, 0, 1]))
     assert row[0].strip().startswith(">99 [") and row[3].strip() == "<1"
+
+
+def test_a_long_table_shows_the_best_and_says_so():
+    frame = stats.summary(synthetic.dataset([f"s{i}" for i in range(60)], seeds=3, log_points=2))
+    text = stats.table(frame)
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert [row.split("|")[-2].strip() for row in rows] == frame.setting[:40].tolist()
+    assert "40 best of 60 settings" in text
+    assert "runs: 180" in text
