@@ -42,7 +42,7 @@ class Judging:
         250, "updates between log points; the last update is one too", low=1
     )
     points: int = settings.field(
-        501, "generated samples that judge a generator", low=101, high=100_001
+        501, "generated samples that judge a generator", low=101, high=5001
     )
     collapsed_std: float = settings.field(
         0.25, "collapsed: std below this part of the target's", low=0, high=1

@@ -94,8 +94,10 @@ def w1(target: Any, samples: Array, edges: Edges) -> Array:
     t = targets.standardise(target, samples)
     crossing = jnp.clip(t, edges.t[:-1], edges.t[1:])
     levels = jnp.linspace(0.0, 1.0, samples.shape[0] + 1)
+    # F of an edge is a level: taken from the levels, since over N slices the rounding adds up.
+    below = jnp.clip(family.cdf(target, t), levels[:-1], levels[1:])
     slices = (
-        t * (2 * family.cdf(target, crossing) - levels[:-1] - levels[1:])
+        t * (2 * below - levels[:-1] - levels[1:])
         + edges.partial_mean[:-1]
         + edges.partial_mean[1:]
         - 2 * family.partial_mean(target, crossing)

@@ -29,7 +29,8 @@ def make(optimizer: Any) -> optax.GradientTransformation:
     """The optimizer of one network, with rate * decay^floor(steps taken / decay_steps)."""
 
     def negative_rate(count):
-        periods = jnp.floor(count / optimizer.decay_steps)
+        # Half a step on: an inexact division must not put off a stair by a step.
+        periods = jnp.floor((count + 0.5) / optimizer.decay_steps)
         return -optimizer.rate * optimizer.decay**periods
 
     return optax.chain(

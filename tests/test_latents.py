@@ -1,0 +1,118 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from helpers import setting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan1d import latents
+
+EPSILON = 2.0**-24  # the smallest uniform that training draws
+EVEN = np.linspace(EPSILON, 1 - EPSILON, 1000, dtype=np.float32)[:, None]
+jitted_draw = jax.jit(latents.draw)
+jitted_grid = jax.jit(latents.grid, static_argnames="points")
+
+
+def latent(kind, dim=1, low=-8.0, high=8.0, jitter=0.01):
+    fields = {"kind": kind, "dim": dim, "low": low, "high": high, "jitter": jitter}
+    return setting(**{f"latent.{name}": value for name, value in fields.items()}).latent
+
+
+def draw(section, u):
+    return np.asarray(jitted_draw(section, jnp.asarray(u, jnp.float32)), float)
+
+
+def grid(section, points):
+    return np.asarray(jitted_grid(section, points), float)
+
+
+def test_stratified_is_even_from_end_to_end_without_jitter():
+    values = draw(latent("stratified", low=-3.0, high=5.0, jitter=0.0), np.full((9, 1), 0.7))
+    np.testing.assert_allclose(values, np.linspace(-3, 5, 9)[:, None], atol=1e-6)
+
+
+def test_a_single_stratified_row_is_at_the_lower_end():
+    np.testing.assert_allclose(draw(latent("stratified"), [[0.5]]), [[-8 + 0.005]], rtol=1e-6)
+
+
+@given(
+    low=st.floats(-100, 0, width=32, allow_subnormal=False),
+    width=st.floats(0.125, 100, width=32),
+    jitter=st.floats(0, 10, width=32, allow_subnormal=False),
+    seed=st.integers(0, 1000),
+)
+def test_each_stratified_point_is_moved_upwards_by_its_own_share_of_the_jitter(
+    low, width, jitter, seed
+):
+    u = np.random.default_rng(seed).uniform(size=(16, 1)).astype(np.float32)
+    values = draw(latent("stratified", low=low, high=low + width, jitter=jitter), u)
+    expected = np.linspace(low, low + width, 16)[:, None] + jitter * u
+    np.testing.assert_allclose(values, expected, atol=2e-5)  # float32 at up to 100
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_uniform_latents_fill_their_range(dim):
+    section = latent("uniform", dim, low=-1.0, high=3.0)
+    u = np.stack([np.roll(EVEN[:, 0], 100 * i) for i in range(dim)], axis=1)
+    np.testing.assert_allclose(draw(section, u), 4 * u - 1, atol=1e-6)
+    assert draw(section, [[EPSILON] * dim]).min() >= -1
+    assert draw(section, [[1 - EPSILON] * dim]).max() <= 3
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_normal_latents_ignore_the_range_and_have_the_normals_moments(dim):
+    section = latent("normal", dim, low=-0.1, high=0.1)
+    values = draw(section, np.repeat((np.arange(10_000)[:, None] + 0.5) / 10_000, dim, axis=1))
+    assert values.shape == (10_000, dim)
+    # The even grid lacks half a point's weight in each tail, where x^4 is about 230.
+    moments = [(values**order).mean(0) for order in (1, 2, 3, 4)]
+    np.testing.assert_allclose(moments, np.outer([0, 1, 0, 3], np.ones(dim)), atol=0.03)
+
+
+@pytest.mark.parametrize("kind", latents.KINDS)
+def test_the_most_extreme_uniforms_give_finite_latents(kind):
+    assert np.isfinite(draw(latent(kind), [[EPSILON], [1 - EPSILON]])).all()
+
+
+def test_the_grid_of_an_interval_is_the_midpoints_of_equal_slices():
+    for kind in ("uniform", "stratified"):  # the jitter is no part of the grid
+        values = grid(latent(kind, low=-2.0, high=6.0, jitter=5.0), 4)
+        np.testing.assert_allclose(values, [[-1], [1], [3], [5]], atol=1e-6)
+
+
+def test_the_normal_grid_is_the_normals_quantiles_at_midpoints():
+    levels = (np.arange(501) + 0.5) / 501
+    expected = scipy.stats.norm.ppf(levels)[:, None]
+    np.testing.assert_allclose(grid(latent("normal"), 501), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("points", [1, 101, 100_001])
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_every_grid_is_finite_and_within_the_range(dim, points):
+    values = grid(latent("uniform", dim, low=0.0, high=1.0), points)
+    assert values.shape == (points, dim)
+    assert values.min() > 0 and values.max() < 1
+
+
+def test_each_coordinate_of_the_planes_grid_is_even():
+    values = grid(latent("uniform", 2, low=0.0, high=1.0), 500)
+    edges = np.pad(np.sort(values, axis=0), ((1, 1), (0, 0)), constant_values=(0, 1))
+    # Random points leave gaps of about log(500) / 500 = 6 / 500.
+    assert np.diff(edges, axis=0).max() <= 3 / 500
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_grid_of_several_dimensions_fills_them_together(dim):
+    # Points on the diagonal would be even in each coordinate as well.
+    values = grid(latent("uniform", dim, low=0.0, high=1.0), 500)
+    random = np.random.default_rng(0).uniform(size=(500, dim))
+    assert scipy.stats.qmc.discrepancy(values) < 0.25 * scipy.stats.qmc.discrepancy(random)
+
+
+def test_the_grid_of_the_plane_is_the_recurrence_of_the_plastic_number():
+    values = grid(latent("uniform", 2, low=0.0, high=1.0), 50)
+    plastic = np.roots([1, 0, -1, -1]).real.max()  # g^3 = g + 1
+    expected = (0.5 + np.outer(np.arange(50), [1 / plastic, 1 / plastic**2])) % 1
+    np.testing.assert_allclose(values, expected, atol=1e-6)

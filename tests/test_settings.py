@@ -1,0 +1,223 @@
+import dataclasses
+import math
+
+import jax
+import numpy as np
+import pytest
+from helpers import setting
+
+from gan1d import experiment, settings
+from gan1d.settings import Setting, Spec
+
+FIELDS = {name: (spec, default) for name, spec, default in settings.specs()}
+TRACED = [name for name, (spec, _) in FIELDS.items() if spec.traced]
+STATIC = [name for name in FIELDS if name not in TRACED]
+
+
+def numeric(value):
+    """Whether ranges apply to a field with this default."""
+    entries = value if isinstance(value, tuple) else (value,)
+    return bool(entries) and all(isinstance(entry, int | float) for entry in entries)
+
+
+def changed(name):
+    """Another allowed value of a field, of the same kind and length."""
+    spec, value = FIELDS[name]
+    if spec.options:
+        return next(option for option in spec.options if option != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, tuple):
+        return (value[0] + 1, *value[1:])
+    nearby = (value + 1, value / 2, value - 1) if isinstance(value, float) else (value + 1,)
+    return next(other for other in nearby if spec.problem(other) is None)
+
+
+def built(**changes):
+    return settings.build({name: default for name, (_, default) in FIELDS.items()} | changes)
+
+
+@pytest.mark.parametrize("name", experiment.specs())
+def test_every_field_is_explained_and_its_default_is_allowed(name):
+    spec, default = experiment.specs()[name]
+    assert spec.doc.strip()
+    assert spec.low <= spec.high
+    if spec.options:
+        assert default in spec.options
+    elif numeric(default):
+        assert spec.problem(default) is None
+    if spec.neutral is not None:
+        assert type(spec.neutral) is type(default)
+        assert spec.problem(spec.neutral) is None
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_traced_field_is_a_number_among_the_leaves(name):
+    _, default = FIELDS[name]
+    assert numeric(default) and not isinstance(default, bool)
+    before, after = built(), built(**{name: changed(name)})
+    assert jax.tree.structure(before) == jax.tree.structure(after)
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    assert sum(old != new for old, new in pairs) == 1
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_a_static_field_is_part_of_the_structure(name):
+    before, after = built(), built(**{name: changed(name)})
+    assert jax.tree.structure(before) != jax.tree.structure(after)
+    assert jax.tree.leaves(before) == jax.tree.leaves(after)
+
+
+@pytest.mark.parametrize(
+    "name, option", [(name, option) for name in STATIC for option in FIELDS[name][0].options]
+)
+def test_every_option_can_be_chosen_in_a_config(name, option):
+    chosen = setting(**{name: option})
+    assert dataclasses.asdict(chosen) == dataclasses.asdict(built(**{name: option}))
+
+
+def test_every_leaf_is_a_traced_number():
+    numbers = sum(len(FIELDS[n][1]) if isinstance(FIELDS[n][1], tuple) else 1 for n in TRACED)
+    leaves = jax.tree.leaves(Setting())
+    assert len(leaves) == numbers
+    assert all(type(leaf) is float for leaf in leaves)
+
+
+def test_more_components_of_a_mixture_are_another_structure():
+    three = {"target.weights": (1.0,) * 3, "target.means": (0.0,) * 3, "target.stds": (1.0,) * 3}
+    assert jax.tree.structure(built(**three)) != jax.tree.structure(built())
+
+
+def test_building_puts_every_value_into_its_own_field():
+    values = {name: changed(name) for name in FIELDS}
+    nested = dataclasses.asdict(settings.build(values))
+    for name, value in values.items():
+        entry = nested
+        for part in name.split("."):
+            entry = entry[part]
+        assert entry == value
+
+
+def test_the_default_is_aylien_of_june_2017():
+    default = Setting()
+    target, latent, training = default.target, default.latent, default.training
+    assert (target.kind, target.loc, target.scale) == ("gaussian", 4.0, 0.5)
+    assert (latent.kind, latent.low, latent.high) == ("stratified", -8.0, 8.0)
+    assert (latent.dim, latent.jitter) == (1, 0.01)
+    assert (default.generator.hidden, default.generator.activation) == ((4,), "softplus")
+    assert (default.discriminator.hidden, default.discriminator.activation) == ((8, 8, 8), "relu")
+    for network in (default.generator, default.discriminator):
+        assert (network.kernel_init, network.kernel_scale) == ("normal", 1.0)
+        optimizer = network.optimizer
+        assert (optimizer.kind, optimizer.rate, optimizer.decay) == ("adam", 1e-3, 1.0)
+    assert (default.loss.kind, default.loss.log_floor) == ("non_saturating", 1e-5)
+    assert (training.batch_size, training.d_steps, training.g_steps) == (8, 1, 1)
+    assert training.sort
+    assert default.pretraining.steps == 0
+    assert default.tricks.minibatch == default.tricks.feature_matching == "off"
+
+
+@pytest.mark.parametrize(
+    "spec, value, allowed",
+    [
+        (Spec("", low=0, high=1), 0, True),
+        (Spec("", low=0, high=1), 1, True),
+        (Spec("", low=0, high=1), 1.0001, False),
+        (Spec("", low=0, high=1), -1e-9, False),
+        (Spec("", low=0, open_low=True), 0.0, False),
+        (Spec("", low=0, open_low=True), 1e-30, True),
+        (Spec(""), 1e-31, False),  # 0 in float32, and so division by zero
+        (Spec(""), -1e30, True),
+        (Spec(""), 1e31, False),  # infinite once squared or multiplied
+        (Spec(""), math.inf, False),
+        (Spec(""), math.nan, False),
+        (Spec("", low=0), (1.0, 2.0), True),
+        (Spec("", low=0), (1.0, -2.0), False),
+        (Spec("", low=0), (), True),
+        (Spec("", options=("a", "b")), "b", True),
+        (Spec("", options=("a", "b")), "c", False),
+    ],
+)
+def test_ranges_admit_what_they_say(spec, value, allowed):
+    assert (spec.problem(value) is None) == allowed
+
+
+@pytest.mark.parametrize(
+    "spec, words",
+    [
+        (Spec("", low=0, high=1), ("at least 0", "at most 1")),
+        (Spec("", low=0, open_low=True), ("above 0",)),
+        (Spec(""), ("any number",)),
+        (Spec("", options=("a", "b")), ("a", "b")),
+    ],
+)
+def test_ranges_are_put_into_words(spec, words):
+    for word in words:
+        assert word in spec.range()
+
+
+MIXTURE = {"target.kind": "mixture"}
+MINIBATCH = {"tricks.minibatch": "append"}
+
+
+@pytest.mark.parametrize(
+    "changes, field",
+    [
+        (MIXTURE | {"target.weights": (1.0,)}, "target.weights"),
+        (
+            MIXTURE | {"target.weights": (), "target.means": (), "target.stds": ()},
+            "target.weights",
+        ),
+        ({"latent.dim": 2}, "latent.dim"),
+        ({"latent.low": 8.0}, "latent.low"),
+        ({"latent.kind": "uniform", "latent.low": 9.0}, "latent.low"),
+        (MINIBATCH | {"discriminator.hidden": ()}, "tricks.minibatch"),
+        ({"tricks.minibatch": "replace", "discriminator.hidden": (8,)}, "tricks.minibatch"),
+        (MINIBATCH | {"training.batch_size": 1}, "training.batch_size"),
+        (
+            {"tricks.feature_matching": "mean", "discriminator.hidden": ()},
+            "tricks.feature_matching",
+        ),
+        ({"pretraining.steps": 1, "pretraining.low": 5.0}, "pretraining.low"),
+    ],
+)
+def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
+    ((name, value, remedy),) = settings.conflicts(built(**changes))
+    assert name == field
+    assert value == changes.get(field, FIELDS[field][1])
+    assert remedy
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"target.weights": (1.0,)},  # unused by a Gaussian
+        {"latent.kind": "uniform", "latent.dim": 2},
+        {"latent.kind": "normal", "latent.low": 9.0},
+        MINIBATCH | {"discriminator.hidden": (8,)},
+        {"tricks.minibatch": "replace", "discriminator.hidden": (8, 8)},
+        {"discriminator.hidden": (), "generator.hidden": ()},
+        {"training.batch_size": 1},
+        {"pretraining.low": 9.0},  # unused without pretraining
+    ],
+)
+def test_what_can_be_run_is_not_reported(changes):
+    assert not list(settings.conflicts(built(**changes)))
+
+
+def test_settings_of_one_structure_share_a_trace_and_can_be_mapped_over():
+    traces = []
+
+    @jax.jit
+    def rate_times_loc(setting):
+        traces.append(setting)
+        return setting.generator.optimizer.rate * setting.target.loc
+
+    values = [(1e-3, 4.0), (1e-4, -2.0), (0.5, 3.0)]
+    sweep = [built(**{"generator.optimizer.rate": r, "target.loc": x}) for r, x in values]
+    products = [r * x for r, x in values]
+    np.testing.assert_allclose([rate_times_loc(s) for s in sweep], products, rtol=1e-6)
+    assert len(traces) == 1
+    stacked = jax.tree.map(lambda *leaves: np.asarray(leaves, np.float32), *sweep)
+    np.testing.assert_allclose(jax.vmap(rate_times_loc)(stacked), products, rtol=1e-6)

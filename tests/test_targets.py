@@ -1,0 +1,196 @@
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.integrate
+import scipy.stats
+from helpers import each_family, each_target, law
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan1d import targets
+
+log_prob, cdf, quantile, sample, mean, std = (
+    jax.jit(function)
+    for function in (
+        targets.log_prob,
+        targets.cdf,
+        targets.quantile,
+        targets.sample,
+        targets.mean,
+        targets.std,
+    )
+)
+partial_mean = jax.jit(lambda target, t: targets.FAMILIES[target.kind].partial_mean(target, t))
+
+LEVELS = np.concatenate([[1e-5, 1e-4, 1e-3], np.linspace(0.01, 0.99, 99), [0.999, 0.9999, 0.99999]])
+EPSILON = 2.0**-24  # float32 rounds by at most this part; also the smallest uniform of training
+
+
+def rounded(values):
+    """Float32 inputs, and exactly the same numbers in float64 for the reference."""
+    values = np.asarray(values, np.float32)
+    return jnp.asarray(values), values.astype(float)
+
+
+def standard(target):
+    return dataclasses.replace(target, loc=0.0, scale=1.0)
+
+
+weights, means, stds = (
+    st.tuples(*[st.floats(low, high, width=32, allow_subnormal=False)] * 3)
+    for low, high in ((0.125, 4), (-4, 4), (0.25, 4))
+)
+locs = st.floats(-10, 10, width=32, allow_subnormal=False)
+scales = st.floats(0.125, 10, width=32)
+each_random_target = given(loc=locs, scale=scales, weights=weights, means=means, stds=stds)
+
+
+def replaced(target, loc, scale, **mixture):
+    return dataclasses.replace(
+        target, loc=loc, scale=scale, **(mixture if target.kind == "mixture" else {})
+    )
+
+
+@each_family
+@each_random_target
+def test_density_is_scipys(target, **parameters):
+    target = replaced(target, **parameters)
+    x, exact = rounded(law(target).ppf(LEVELS[1:-1]))
+    # The slope of log p, at most about 30 per standardised unit here, enlarges x's rounding.
+    np.testing.assert_allclose(log_prob(target, x), law(target).logpdf(exact), rtol=2e-5, atol=2e-5)
+
+
+@each_target
+def test_density_integrates_to_one_and_to_the_cdf(target):
+    level = 1e-6
+    low, high = quantile(target, jnp.array([level, 1 - level]))
+    x, exact = rounded(np.linspace(low, high, 20_001))
+    density = np.exp(np.asarray(log_prob(target, x), float))
+    below = level + scipy.integrate.cumulative_trapezoid(density, exact, initial=0)
+    # The CDF near 1, and so where the grid ends, is only known to float32.
+    np.testing.assert_allclose(below[-1], 1 - level, atol=1e-5)
+    np.testing.assert_allclose(cdf(target, x), below, atol=1e-5)
+
+
+@each_target
+def test_nothing_is_outside_the_support(target):
+    low, high = law(target).support()
+    outside = jnp.array([-jnp.inf, low - 0.01, high + 0.01, jnp.inf])
+    np.testing.assert_array_equal(log_prob(target, outside), -np.inf)
+    np.testing.assert_array_equal(cdf(target, outside), [0, 0, 1, 1])
+
+
+@each_family
+@each_random_target
+def test_cdf_is_scipys(target, **parameters):
+    target = replaced(target, **parameters)
+    x, exact = rounded(law(target).ppf(LEVELS))
+    # Standard coordinates of up to 20, rounded, times a component's slope of up to 1.6: 2e-6.
+    np.testing.assert_allclose(cdf(target, x), law(target).cdf(exact), atol=5e-6)
+
+
+@each_family
+@each_random_target
+def test_quantile_inverts_scipys_cdf(target, **parameters):
+    target = replaced(target, **parameters)
+    levels, exact = rounded(LEVELS)
+    x = np.asarray(quantile(target, levels), float)
+    assert (np.diff(x) > 0).all()
+    # loc + scale * t of up to 10 is rounded by 6e-7; the density is at most 1.6 / scale.
+    np.testing.assert_allclose(law(target).cdf(x), exact, atol=1e-5)
+
+
+@each_target
+def test_extreme_quantiles_are_scipys(target):
+    powers = 2.0 ** -np.arange(1, 25)
+    # The mixture bisects its CDF, whose float32 values are too coarse for the far upper tail.
+    upper = powers[:12] if target.kind == "mixture" else powers
+    levels, exact = rounded([*powers, *(1 - upper)])
+    expected = law(target).ppf(exact)
+    tolerance = 2e-4 if target.kind == "mixture" else 2e-5
+    np.testing.assert_allclose(
+        quantile(target, levels), expected, rtol=tolerance, atol=tolerance * target.scale
+    )
+
+
+@each_target
+def test_quantiles_at_zero_and_one_are_the_ends_of_the_support(target):
+    ends = quantile(target, jnp.array([0.0, 1.0]))
+    np.testing.assert_allclose(ends, law(target).support(), rtol=1e-6)
+
+
+@each_target
+def test_quantile_of_cdf_returns_the_point(target):
+    x, exact = rounded(law(target).ppf(LEVELS))
+    # A CDF that is rounded to float32 determines x no better than this.
+    tolerance = 4 * EPSILON / law(target).pdf(exact) + 2e-6
+    assert (np.abs(quantile(target, cdf(target, x)) - exact) <= tolerance).all()
+
+
+@each_target
+def test_partial_mean_is_the_integral(target):
+    target = standard(target)
+    reference = law(target)
+    inner = [-4.0, *reference.ppf([1e-3, 0.01, 0.25, 0.5, 0.75, 0.99, 0.999]), 4.0]
+    t = np.unique([-np.inf, *np.asarray(inner, np.float32), np.inf])
+    low, high = reference.support()
+    pieces = [
+        scipy.integrate.quad(lambda x: x * reference.pdf(x), *np.clip(piece, low, high))[0]
+        for piece in itertools.pairwise(t)
+    ]
+    expected = np.concatenate([[0.0], np.cumsum(pieces)])
+    np.testing.assert_allclose(
+        partial_mean(target, jnp.asarray(t, jnp.float32)), expected, atol=1e-6
+    )
+
+
+@each_family
+@each_random_target
+def test_mean_and_std_are_scipys(target, **parameters):
+    target = replaced(target, **parameters)
+    size = abs(target.loc) + 10 * target.scale  # of what is added up and rounded
+    np.testing.assert_allclose(mean(target), law(target).mean(), atol=1e-6 * size)
+    np.testing.assert_allclose(std(target), law(target).std(), rtol=1e-5)
+
+
+@each_target
+def test_samples_of_even_uniforms_follow_the_law(target):
+    count = 50_000
+    u = jnp.asarray((np.arange(count) + 0.5) / count, jnp.float32)
+    samples = np.asarray(sample(target, u), float)
+    # Each component of a mixture cuts a grid of its own out of u, off by at most one point.
+    grids = len(target.weights) if target.kind == "mixture" else 1
+    distance = scipy.stats.kstest(samples, law(target).cdf).statistic
+    assert distance <= (0.5 + grids) / count
+    # The KS distance does not see the tails; half a point's weight is missing at either end.
+    np.testing.assert_allclose(samples.std(), law(target).std(), rtol=5e-3)
+    levels = np.array([1e-3, 1 - 1e-3])
+    np.testing.assert_allclose(
+        np.sort(samples)[(levels * count).astype(int)],
+        law(target).ppf(levels),
+        atol=0.03 * law(target).std(),
+    )
+
+
+@each_target
+def test_samples_keep_the_shape_of_the_uniforms(target):
+    u = np.linspace(0.05, 0.95, 24, dtype=np.float32)
+    flat = sample(target, jnp.asarray(u))
+    shaped = sample(target, jnp.asarray(u.reshape(2, 4, 3)))
+    np.testing.assert_array_equal(shaped, np.reshape(flat, (2, 4, 3)))
+
+
+@each_target
+def test_the_most_extreme_uniforms_give_finite_samples_on_their_sides(target):
+    low, high = np.asarray(sample(target, jnp.array([EPSILON, 1 - EPSILON])))
+    assert np.isfinite([low, high]).all()
+    if target.kind == "mixture":
+        # u picks the component as well: the first and last components' own tails.
+        components = np.asarray(target.means) + 4.5 * np.outer([-1, 1], target.stds)
+        first, last = target.loc + target.scale * components[[0, 1], [0, -1]]
+        assert low < first and high > last
+    else:
+        np.testing.assert_allclose([low, high], law(target).ppf([EPSILON, 1 - EPSILON]), rtol=2e-5)

@@ -1,0 +1,164 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan1d import tricks
+
+minibatch_features = jax.jit(tricks.minibatch_features)
+seeds = st.integers(0, 10_000)
+
+
+def normals(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def similarities(projected, self_distance):
+    """sum_j exp(-(||M_ib - M_jb||_1 + self_distance [i = j])), entry by entry."""
+    rows, kernels, dim = projected.shape
+    result = np.zeros((rows, kernels))
+    for i in range(rows):
+        for b in range(kernels):
+            for j in range(rows):
+                distance = sum(abs(projected[i, b, k] - projected[j, b, k]) for k in range(dim))
+                result[i, b] += np.exp(-(distance + (self_distance if i == j else 0.0)))
+    return result
+
+
+@pytest.mark.parametrize("self_distance", [0.0, 1.0])
+@pytest.mark.parametrize("shape", [(8, 5, 3), (5, 2, 1), (2, 1, 4)])
+def test_minibatch_features_are_the_papers_sum(shape, self_distance):
+    projected = normals(1, *shape)
+    np.testing.assert_allclose(
+        minibatch_features(jnp.asarray(projected), self_distance),
+        similarities(projected.astype(float), self_distance),
+        rtol=1e-5,
+    )
+
+
+def test_identical_rows_are_as_near_as_the_batch_is_large():
+    projected = jnp.asarray(np.repeat(normals(2, 1, 5, 3), 7, axis=0))
+    np.testing.assert_allclose(minibatch_features(projected, 0.0), 7, rtol=1e-6)
+    # With the identity of AYLIEN's first code a row's own term is exp(-1).
+    expected = 6 + np.exp(-1)
+    np.testing.assert_allclose(minibatch_features(projected, 1.0), expected, rtol=1e-6)
+
+
+def test_distant_rows_are_near_to_themselves_only():
+    projected = jnp.asarray(100 * np.arange(4.0, dtype=np.float32)[:, None, None])
+    np.testing.assert_allclose(minibatch_features(projected, 0.0), 1, rtol=1e-6)
+
+
+@given(seed=seeds)
+def test_minibatch_features_move_with_their_rows(seed):
+    projected = normals(seed, 6, 5, 3)
+    order = np.random.default_rng(seed).permutation(6)
+    straight = minibatch_features(jnp.asarray(projected), 1.0)
+    permuted = minibatch_features(jnp.asarray(projected[order]), 1.0)
+    # Only the order of the six summands differs.
+    np.testing.assert_allclose(permuted, np.asarray(straight)[order], rtol=1e-6)
+
+
+@given(seed=seeds, shift=st.floats(-100, 100, width=32, allow_subnormal=False))
+def test_only_distances_count(seed, shift):
+    # In steps of 1/64 the shift is exact, so the distances are the same to the last bit.
+    projected = np.round(64 * normals(seed, 6, 5, 3)) / 64
+    moved = projected + np.round(64 * shift) / 64
+    np.testing.assert_array_equal(
+        minibatch_features(jnp.asarray(moved, jnp.float32), 0.0),
+        minibatch_features(jnp.asarray(projected, jnp.float32), 0.0),
+    )
+
+
+# In float64. A new form of feature matching needs an entry.
+CLOSED_FORMS = {
+    "paired": lambda real, fake: np.linalg.norm(real - fake),
+    "paired_squared": lambda real, fake: np.linalg.norm(real - fake) ** 2,
+    "mean": lambda real, fake: np.linalg.norm(real.mean(0) - fake.mean(0)) ** 2,
+}
+
+
+@pytest.mark.parametrize("kind", tricks.FEATURE_MATCHING)
+@given(seed=seeds)
+def test_feature_matching_is_its_formula(kind, seed):
+    real, fake = normals(seed, 2, 12, 8)
+    expected = CLOSED_FORMS[kind](real.astype(float), fake.astype(float))
+    actual = tricks.FEATURE_MATCHING[kind](jnp.asarray(real), jnp.asarray(fake))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", tricks.FEATURE_MATCHING)
+def test_equal_features_match_perfectly_and_give_no_gradient(kind):
+    features = jnp.asarray(normals(3, 12, 8))
+    match = tricks.FEATURE_MATCHING[kind]
+    value, gradient = jax.value_and_grad(match, argnums=1)(features, features)
+    assert value == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_the_gradient_of_paired_matching_is_the_unit_direction_to_the_features():
+    real, fake = normals(4, 2, 12, 8)
+    gradient = jax.grad(tricks.FEATURE_MATCHING["paired"], argnums=1)(
+        jnp.asarray(real), jnp.asarray(fake)
+    )
+    difference = (fake - real).astype(float)
+    expected = difference / np.linalg.norm(difference)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_only_paired_matching_depends_on_the_order_of_rows():
+    real, fake = normals(5, 2, 12, 8)
+    for kind, match in tricks.FEATURE_MATCHING.items():
+        straight = match(jnp.asarray(real), jnp.asarray(fake))
+        shuffled = match(jnp.asarray(real), jnp.asarray(fake[::-1].copy()))
+        assert np.allclose(straight, shuffled, rtol=1e-5) == (kind == "mean")
+
+
+COUNT, DRAWS = 5, 20_000
+sorted_normals = jax.jit(jax.vmap(tricks.sorted_normals))
+
+
+@pytest.fixture(scope="module")
+def draws():
+    """Sorted normals `[DRAWS, COUNT, 2]`."""
+    u = jax.random.uniform(jax.random.key(0), (DRAWS, COUNT + 1, 2), minval=2.0**-24)
+    return np.asarray(sorted_normals(u), float)
+
+
+def test_sorted_normals_ascend(draws):
+    assert draws.shape == (DRAWS, COUNT, 2)
+    assert (np.diff(draws, axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("rank", range(1, COUNT + 1))
+def test_each_sorted_normal_is_distributed_as_its_order_statistic(draws, rank):
+    # The rank-th of 5 uniforms is Beta(rank, 6 - rank); the p-values' bound allows one false
+    # alarm in a thousand keys for each of these ten comparisons.
+    beta = scipy.stats.beta(rank, COUNT + 1 - rank)
+    for column in range(2):
+        values = draws[:, rank - 1, column]
+        error = values.std() / DRAWS**0.5
+        expected = beta.expect(scipy.stats.norm.ppf)
+        assert abs(values.mean() - expected) < 4 * error
+        assert scipy.stats.kstest(scipy.stats.norm.cdf(values), beta.cdf).pvalue > 1e-3
+
+
+def test_sorted_normals_are_jointly_those_of_independent_ones(draws):
+    # Together they are five independent normals: the sum has variance 5, the squares' sum mean 5.
+    sums, squares = draws.sum(1), (draws**2).sum(1)
+    np.testing.assert_allclose(sums.var(0), COUNT, rtol=4 * (2 / DRAWS) ** 0.5)
+    np.testing.assert_allclose(squares.mean(0), COUNT, rtol=4 * (2 / COUNT / DRAWS) ** 0.5)
+    # The columns have nothing to do with each other.
+    assert abs(np.corrcoef(sums.T)[0, 1]) < 4 / DRAWS**0.5
+
+
+@pytest.mark.parametrize("extreme", [2.0**-24, 1 - 2.0**-24])
+def test_sorted_normals_of_the_most_extreme_uniforms_are_finite(extreme):
+    u = np.full((9, 1), 0.5, np.float32)
+    u = np.repeat(u[None], 4, axis=0)
+    u[[0, 1, 2], [0, 4, 8]] = extreme
+    u[3] = extreme
+    assert np.isfinite(sorted_normals(jnp.asarray(u))).all()
