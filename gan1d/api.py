@@ -1,8 +1,11 @@
 """A sweep in one call: from a config to a Dataset, or to a results folder."""
 
+import contextlib
 import datetime
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +27,11 @@ def run(
 ) -> xr.Dataset:
     """Train and judge every GAN of a config; for notebooks.
 
-    >>> data = gan1d.run({"steps": 1000, "seeds": "0:64", "sweep":
-    ["tricks.minibatch=off,replace"]})
+    >>> data = gan1d.run({"steps": 1000, "sweep": ["tricks.minibatch=off,replace"]})
 
     Args:
-      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields (nested or
-      dotted
-        names); fields that are left out have their defaults.
+      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields, by nested or
+        by dotted names; fields that are left out have their defaults.
       name: the sweep's name in figures.
       workdir: where to leave results and figures; None keeps them in memory only.
       devices: how many devices to use; None means all.
@@ -38,20 +39,25 @@ def run(
       overwrite: replace what `workdir` holds.
 
     Returns:
-      The runs, as documented in `results`; of an interrupted sweep those that had finished.
+      The runs, as documented in `results`. Interrupted, it returns what had finished (the variable
+      `finished` tells), or with a `workdir` leaves that there and raises.
 
     Raises:
       ConfigError: the config can't be run, or `workdir` holds another sweep.
+      KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
     """
     declared = experiment.resolve(config, name)
-    where = sweep.layout(devices, block_size)
+    where = sweep.layout(declared, devices, block_size)
     if workdir is None:
         return _train(declared, where, progress.reporter).runs
     folder = Path(workdir)
     previous = check_folder(declared, folder, overwrite=overwrite)
     if previous is not None:
         return previous
-    return train_and_publish(declared, where, folder, report=progress.reporter).runs
+    result = train_and_publish(declared, where, folder, report=progress.reporter)
+    if result.stopped_by is not None:
+        raise result.stopped_by
+    return result.runs
 
 
 def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.Dataset | None:
@@ -61,9 +67,13 @@ def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.D
       ConfigError: the folder holds another sweep or part of this one, or can't be written to.
     """
     record = None if overwrite else results.load_record(folder)
+    if record is None and not overwrite and (folder / "runs.nc").exists():
+        raise experiment.ConfigError(
+            [f"workdir={folder}: its runs.nc has no config.json; choose another folder"]
+        )
     if record is not None:
         differing = _differences(record["config"], declared.config())
-        remedy = "choose another --workdir, or --overwrite"
+        remedy = "choose another folder (workdir), or replace what it holds (overwrite)"
         if differing:
             raise experiment.ConfigError(
                 [f"workdir={folder}: it holds another sweep ({'; '.join(differing)}); {remedy}"]
@@ -92,29 +102,52 @@ def train_and_publish(
     report: Callable[[int], progress.Silent],
     with_figures: bool = True,
 ) -> sweep.Result:
-    """Train a sweep and write everything about it to a folder."""
-    started = datetime.datetime.now(datetime.UTC)
-    result = _train(declared, where, report)
+    """Train a sweep and write everything about it to a folder.
+
+    Of a sweep that an interrupt or an error ended early, what had finished is written; the result's
+    `stopped_by` says so.
+    """
     record = {
         "name": declared.name,
         "config": declared.config(),
-        "started": started.isoformat(timespec="seconds"),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.executable).name, *sys.orig_argv[1:]],
-        "complete": result.stopped_by is None,
-        "seconds": result.seconds,
         "engine": "xla",
         "block_size": where.block_size,
         "devices": [str(device) for device in where.devices],
         **machine.provenance(),
     }
-    results.write(folder, result.runs, result.snapshots, record)
-    summary = stats.summary(result.runs)
-    results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))
-    text = f"# {declared.name}\n\n{stats.table(summary)}\n"
-    results.replace(folder / "summary.md", lambda path: path.write_text(text))
+    result = _train(declared, where, report)
+    record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
+    with _signals_held():
+        for old in [*folder.glob("figures/*.png"), *folder.glob("summary.*")]:
+            old.unlink()  # of an earlier sweep
+        results.write(folder, result.runs, result.snapshots, record)
+        summary = stats.summary(result.runs)
+        results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))
+        text = f"# {declared.name}\n\n{stats.table(summary)}\n"
+        results.replace(folder / "summary.md", lambda path: path.write_text(text))
     if with_figures:
         figures.draw_all(result.runs, folder)
     return result
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let a second Ctrl-C or SIGTERM wait until results are written, since it would lose them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals don't reach other threads
+        return
+    waiting: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda number, _: waiting.append(number)) for number in held]
+    try:
+        yield
+    finally:
+        for number, handler in zip(held, handlers, strict=True):
+            signal.signal(number, handler)
+        for number in dict.fromkeys(waiting):
+            signal.raise_signal(number)
 
 
 def written(folder: Path) -> list[str]:

@@ -19,11 +19,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from gan1d import settings
 from gan1d.settings import Setting, Spec
 
-PLAIN = "plain"  # the name of the setting in which every swept trick is off
+PLAIN = "plain"  # the name of the setting in which every trick is off
+BASE = "base"  # the same where some trick is on in every setting
 
 
 class ConfigError(ValueError):
@@ -39,7 +41,7 @@ class Judging:
     """When and how runs are judged; the same for a whole sweep."""
 
     log_every: int = settings.field(
-        250, "updates between log points; the last update is one too", low=1
+        250, "updates between log points; the last update is one too", low=1, high=100_000
     )
     points: int = settings.field(
         501, "generated samples that judge a generator", low=101, high=5001
@@ -156,11 +158,11 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
         swept, points = _product(schedule.sweep)
     except ValueError as error:
         raise ConfigError(str(error).splitlines()) from None
-    if schedule.judging.log_every > schedule.steps:
-        raise ConfigError(
-            [f"judging.log_every={schedule.judging.log_every}: at most steps={schedule.steps}"]
-        )
-    labels = _labels(swept, points)
+    # A value that an axis replaces would silently do nothing.
+    changed = [field for field in swept if base[field] != specs()[field][1]]
+    if changed:
+        raise ConfigError([overridden(field, base[field]) for field in changed])
+    labels = _labels(base, swept, points)
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule)
     _check_settings(experiment)
     return experiment
@@ -175,6 +177,12 @@ def unknown_field(field: str, known: Any) -> str:
         f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "see --help for all fields"
     )
     return f"{field}: there is no such field; {hint}"
+
+
+def overridden(field: str, value: Any) -> str:
+    """The problem of a field that has both a value and an axis."""
+    remedy = f"it is swept; change its axis, --sweep={field}=V1,V2,..."
+    return f"{field}={value_text(value)}: {remedy}"
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -229,13 +237,22 @@ def parse_axis(text: str) -> list[tuple[str, list[Any]]]:
 
 
 def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    """Axes of a sweep with more of them; those that vary one of the same fields are replaced."""
+    """Axes of a sweep with more of them; an axis whose fields are all varied anew is replaced.
+
+    Raises:
+      ConfigError: some of an axis's fields are varied anew, and others that go in step are not.
+    """
 
     def fields(axis: str) -> set[str]:
         return {term.partition("=")[0] for term in _split(axis, " ")}
 
-    replaced = set().union(*(fields(axis) for axis in more))
-    return (*(axis for axis in axes if not fields(axis) & replaced), *more)
+    anew = set().union(*(fields(axis) for axis in more))
+    for axis in axes:
+        left = fields(axis) - anew
+        if left and fields(axis) & anew:
+            names = " and ".join(sorted(left))
+            raise ConfigError([f"sweep={axis}: it also varies {names}; give --sweep for that too"])
+    return (*(axis for axis in axes if not fields(axis) & anew), *more)
 
 
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -264,7 +281,8 @@ def _checked(field: str, value: Any) -> Any:
     typed = _typed(default, value)
     if typed is None:
         kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
-        wanted = kind.get(type(default)) or f"a tuple such as {value_text(default)}"
+        example = value_text(default) if default else '("FIELD=V1,V2",)'
+        wanted = kind.get(type(default)) or f"a tuple such as {example}"
         raise ValueError(f"{field}={value!r}: it must be {wanted}")
     if isinstance(default, str) and not spec.options:
         return typed  # free text is checked where it is parsed
@@ -284,6 +302,8 @@ def _typed(default: Any, value: Any) -> Any:
         entry_default = default[0] if default else ""
         entries = tuple(_typed(entry_default, entry) for entry in value)
         return None if None in entries else entries
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or isinstance(default, bool):
         return value if isinstance(value, bool) and isinstance(default, bool) else None
     if isinstance(default, float) and isinstance(value, int | float):
@@ -331,7 +351,9 @@ def _product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Any, .
     return swept, points
 
 
-def _labels(swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]) -> tuple[str, ...]:
+def _labels(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
+) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
 
     What is off is left out; what is only ever on in one way is named without its value.
@@ -340,6 +362,12 @@ def _labels(swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]) -> tupl
     names = [_field_name(field) for field in swept]
     neutral = [known[field][0].neutral for field in swept]
     on = [{point[i] for point in points} - {neutral[i]} for i in range(len(swept))]
+    fixed_on = [
+        name
+        for name, (spec, _) in known.items()
+        if name not in swept and spec.neutral is not None and base[name] != spec.neutral
+    ]
+    nothing_on = BASE if fixed_on else PLAIN
     switch = [neutral[i] is not None and len(on[i]) == 1 for i in range(len(swept))]
     return tuple(
         " + ".join(
@@ -347,7 +375,7 @@ def _labels(swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]) -> tupl
             for i, value in enumerate(point)
             if value != neutral[i]
         )
-        or PLAIN
+        or nothing_on
         for point in points
     )
 

@@ -13,6 +13,8 @@ import absl.logging
 import jax
 import platformdirs
 
+import gan1d
+
 
 def cores() -> int:
     """Processor cores that this process may use."""
@@ -69,9 +71,10 @@ def enable_compilation_cache() -> Path | None:
 
 def provenance() -> dict[str, Any]:
     """Versions, code revision and processor, as a results record keeps them."""
-    packages = ("gan1d", "jax", "jaxlib", "flax", "optax", "numpy", "xarray")
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy", "xarray")
     return {
-        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "versions": {"gan1d": gan1d.__version__}
+        | {name: importlib.metadata.version(name) for name in packages},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
@@ -81,18 +84,24 @@ def provenance() -> dict[str, Any]:
 
 def _git_revision() -> str | None:
     """The commit of the code, with `-dirty` where it was changed since; None outside git."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
             check=True,
             timeout=10,
         )
+        return done.stdout.strip()
+
+    try:
+        # An environment may lie in a repository that has nothing to do with the code in it.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip()
 
 
 def _processor() -> str:

@@ -3,7 +3,7 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
     python -m gan1d.main --config=configs/sweep.py
     python -m gan1d.main --config=configs/sweep.py --dry_run
     python -m gan1d.main --config=configs/sweep.py --seeds=128:256 --workdir=results/again
-    python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --config.target.loc=0
+    python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --workdir=results/short
     python -m gan1d.main --config=configs/sweep.py \\
         --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
 
@@ -11,6 +11,7 @@ Figures can be drawn again with `python -m gan1d.figures results/NAME`.
 """
 
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ _DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices to use; default all GPUs, else all cores."
 )
 _BLOCK_SIZE = flags.DEFINE_integer(
-    "block_size", None, "Runs trained at a time; default 64 a core, 4096 a GPU."
+    "block_size", None, "Runs trained at a time; default 64 a core, at most 4096 a GPU."
 )
 
 
@@ -48,25 +49,32 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
-    sweep_to_run, folder = _declared(argv)
-    where = sweep.layout(_DEVICES.value, _BLOCK_SIZE.value)
+    declared, folder = _declared(argv)
+    where = sweep.layout(declared, _DEVICES.value, _BLOCK_SIZE.value)
     if _DRY_RUN.value:
-        print(_dry_run(sweep_to_run, where, folder))
+        print(_dry_run(declared, where, folder))
         return 0
-    previous = api.check_folder(sweep_to_run, folder, overwrite=_OVERWRITE.value)
+    previous = api.check_folder(declared, folder, overwrite=_OVERWRITE.value)
     if previous is not None:
         print(stats.table(stats.summary(previous)))
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
         return 0
     result = api.train_and_publish(
-        sweep_to_run, where, folder, with_figures=_FIGURES.value, report=progress.reporter
+        declared, where, folder, with_figures=_FIGURES.value, report=progress.reporter
     )
     print(stats.table(stats.summary(result.runs)))
     print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
     if result.stopped_by is None:
         return 0
-    print(f"Stopped early; to train the whole sweep: {' '.join(argv)} --overwrite", file=sys.stderr)
-    return 143 if isinstance(result.stopped_by, Terminated) else 130
+    again = shlex.join(["python", *(arg for arg in sys.orig_argv[1:] if arg != "--overwrite")])
+    print(f"Stopped early; to train the whole sweep: {again} --overwrite", file=sys.stderr)
+    if not isinstance(result.stopped_by, KeyboardInterrupt):
+        raise result.stopped_by
+    return _exit_code(result.stopped_by)
+
+
+def _exit_code(stop: KeyboardInterrupt) -> int:
+    return 143 if isinstance(stop, Terminated) else 130
 
 
 def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
@@ -78,20 +86,30 @@ def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
     file, _, variant = flags.FLAGS["config"].config_filename.partition(":")
     name = "-".join(filter(None, [Path(file).stem, variant]))
     try:
-        config = _CONFIG.value.copy_and_resolve_references().unlock()
-    except OSError:  # config_flags puts the failure off until here
-        raise experiment.ConfigError([f"config={file}: there is no such file"]) from None
+        config = dict(_CONFIG.value.items())
+    except OSError as error:  # config_flags puts a failure to open the file off until here
+        problem = "there is no such file" if not Path(file).exists() else str(error).splitlines()[0]
+        raise experiment.ConfigError([f"config={file}: {problem}"]) from None
     if _SEEDS.value is not None:
-        config.seeds = _SEEDS.value
+        config["seeds"] = _SEEDS.value
     if _SWEEP.value:
-        config.sweep = experiment.add_axes(config.get("sweep", ()), _SWEEP.value)
-    return experiment.resolve(config, name), Path(_WORKDIR.value or f"results/{name}")
+        config["sweep"] = experiment.add_axes(config.get("sweep", ()), _SWEEP.value)
+    declared = experiment.resolve(config, name)
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
+    without_effect = [
+        experiment.overridden(field, value)
+        for field, value in overrides.items()
+        if field in declared.swept
+    ]
+    if without_effect:
+        raise experiment.ConfigError(without_effect)
+    return declared, Path(_WORKDIR.value or f"results/{name}")
 
 
-def _dry_run(sweep_to_run: experiment.Experiment, where: sweep.Layout, folder: Path) -> str:
+def _dry_run(declared: experiment.Experiment, where: sweep.Layout, folder: Path) -> str:
     """What would be run, in words."""
-    size = sweep.estimate(sweep_to_run, where)
-    steps, labels = sweep_to_run.schedule.steps, sweep_to_run.labels
+    size = sweep.estimate(declared, where)
+    steps, labels = declared.schedule.steps, declared.labels
     updates = size.runs * steps
     more = [f"  ... and {len(labels) - 50} more"] if len(labels) > 50 else []
     return "\n".join(
@@ -99,12 +117,12 @@ def _dry_run(sweep_to_run: experiment.Experiment, where: sweep.Layout, folder: P
             f"{len(labels)} settings:",
             *(f"  {label}" for label in labels[:50]),
             *more,
-            f"runs: {len(labels)} settings x {len(sweep_to_run.seeds)} seeds = {size.runs}",
+            f"runs: {len(labels)} settings x {len(declared.seeds)} seeds = {size.runs}",
             f"work: {size.runs} runs x {steps} updates = {updates:.3g} GAN updates",
             f"cohorts: {size.cohorts}, each one compiled program",
             f"blocks: {size.blocks} of {where.block_size} runs, {size.padding} of them padding",
             f"devices: {len(where.devices)} x {where.devices[0].device_kind}",
-            f"memory, estimated: {size.block_bytes / 2**20:.0f} MiB for a block, "
+            f"memory, estimated: {size.block_bytes / 2**20:.0f} MiB to train a block, "
             f"{size.result_bytes / 2**20:.1f} MiB for all results",
             f"results: {folder}",
         ]
@@ -140,8 +158,8 @@ def _run(argv: list[str]) -> int:
     except (experiment.ConfigError, results.ResultsError) as error:
         _fail(str(error))
     except KeyboardInterrupt as stop:
-        print("gan1d: interrupted before any run had finished; nothing written", file=sys.stderr)
-        return 143 if isinstance(stop, Terminated) else 130
+        print("gan1d: interrupted; nothing more is written", file=sys.stderr)
+        return _exit_code(stop)
 
 
 def _terminate(*_: object) -> None:

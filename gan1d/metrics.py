@@ -56,13 +56,13 @@ class Snapshot(NamedTuple):
 
 
 class Description(NamedTuple):
-    """A target as results keep it."""
+    """A target as results keep it, under the same names."""
 
-    quantiles: Array  # [101]
-    mean: Array
-    std: Array
+    target_quantiles: Array  # [101]
+    target_mean: Array
+    target_std: Array
     x: Array  # [201]
-    density: Array  # [201]
+    target_density: Array  # [201]
     w1_null: Array  # [replicates]
 
 
@@ -141,13 +141,18 @@ def snapshot(setting: Setting, params: Pair, ref: Reference) -> Snapshot:
     sample.
     """
     latent = latents.grid(setting.latent, SNAPSHOT_POINTS)
+    x = grid(setting.target)[:, None]
     company = ref.real[0, 1:]
 
     def output(point: Array) -> Array:
-        rows = jnp.concatenate([jnp.reshape(point, (1, targets.DIM)), company])
+        rows = jnp.concatenate([point[None], company])
         return networks.discriminate(setting, params.d, rows)[0][0]
 
-    d = losses.LOSSES[setting.loss.kind].probability(jax.vmap(output)(grid(setting.target)))
+    if setting.tricks.minibatch == "off":
+        outputs, _ = networks.discriminate(setting, params.d, x)
+    else:
+        outputs = jax.lax.map(output, x)  # one by one: a batch each would take much memory
+    d = losses.LOSSES[setting.loss.kind].probability(outputs)
     return Snapshot(latent, networks.generate(setting, params.g, latent), d)
 
 
@@ -170,10 +175,10 @@ def describe(target: Any, key: Array, points: int, replicates: int) -> Descripti
 
     x = grid(target)
     return Description(
-        quantiles=targets.quantile(target, jnp.asarray(LEVELS, jnp.float32)),
-        mean=targets.mean(target),
-        std=targets.std(target),
+        target_quantiles=targets.quantile(target, jnp.asarray(LEVELS, jnp.float32)),
+        target_mean=targets.mean(target),
+        target_std=targets.std(target),
         x=x,
-        density=jnp.exp(targets.log_prob(target, x)),
+        target_density=jnp.exp(targets.log_prob(target, x)),
         w1_null=jax.lax.map(null, jax.random.split(key, replicates)),
     )

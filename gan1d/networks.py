@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -112,8 +111,3 @@ def generate(setting: Any, params: Any, latent: Array) -> Array:
 def discriminate(setting: Any, params: Any, x: Array) -> tuple[Array, Array]:
     """D's raw outputs `[B]` and last hidden features `[B, F]` of one batch of rows `[B, X]`."""
     return Discriminator(setting.discriminator, setting.tricks).apply(params, x)
-
-
-def parameter_count(params: Any) -> int:
-    """Number of trainable scalars."""
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -4,10 +4,9 @@ import sys
 import time
 from typing import NamedTuple
 
-from absl import logging
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-LOG_SECONDS = 10.0
+LINE_SECONDS = 10.0
 
 
 class Status(NamedTuple):
@@ -55,36 +54,33 @@ class Bar(Silent):
 
 
 class Lines(Silent):
-    """A log line every LOG_SECONDS."""
+    """A line on standard error every LINE_SECONDS."""
 
     def __init__(self) -> None:
         """Start the clock."""
-        self._logged = time.monotonic()
+        self._printed = time.monotonic()
         self._doing = ""
-        self._first = (self._logged, 0)  # time and updates when training began
+        self._first = (self._printed, 0)  # time and updates when training began
 
     def __call__(self, status: Status) -> None:
-        """Log the status if it is time to, or if something new is being done."""
+        """Print the status if it is time to, or if something new is being done."""
         now = time.monotonic()
-        if status.doing == self._doing and now - self._logged < LOG_SECONDS:
+        if status.doing == self._doing and now - self._printed < LINE_SECONDS:
             return
-        self._logged, self._doing = now, status.doing
+        self._printed, self._doing = now, status.doing
         if not self._first[1]:
             self._first = (now, status.updates_done)
         rate = (status.updates_done - self._first[1]) / max(now - self._first[0], 1e-9)
         left = (status.updates - status.updates_done) / rate if rate else 0.0
-        logging.info(
-            "%s: %d/%d runs, %.0f%% of the updates, %.3g updates/s, %s left, %d diverged",
-            status.doing,
-            status.runs_done,
-            status.runs,
-            100 * status.updates_done / status.updates,
-            rate,
-            f"{left:.0f} s" if rate else "time unknown",
-            status.diverged,
+        print(
+            f"{status.doing}: {status.runs_done}/{status.runs} runs, "
+            f"{status.updates_done / status.updates:.0%} of the updates, {rate:.3g} updates/s, "
+            f"{f'{left:.0f} s' if rate else 'time unknown'} left, {status.diverged} diverged",
+            file=sys.stderr,
+            flush=True,
         )
 
 
 def reporter(updates: int) -> Silent:
-    """A bar where standard error is a terminal, lines where it isn't."""
-    return Bar(updates) if sys.stderr.isatty() else Lines()
+    """A bar on a terminal and in a notebook, lines elsewhere."""
+    return Bar(updates) if sys.stderr.isatty() or "ipykernel" in sys.modules else Lines()

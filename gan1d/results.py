@@ -7,6 +7,7 @@ xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable is che
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,14 @@ def allocate(variables: dict[str, Variable], sizes: dict[str, int]) -> dict[str,
         name: np.full([sizes[dim] for dim in variable.dims], variable.empty, variable.dtype)
         for name, variable in variables.items()
     }
+
+
+def nbytes(variables: dict[str, Variable], sizes: dict[str, int]) -> int:
+    """What `allocate` would take."""
+    return sum(
+        math.prod(sizes[dim] for dim in variable.dims) * np.dtype(variable.dtype).itemsize
+        for variable in variables.values()
+    )
 
 
 def dataset(
@@ -142,7 +151,7 @@ def _described(variables: dict[str, Variable], arrays: dict[str, np.ndarray]) ->
 def write(
     folder: Path, runs: xr.Dataset, snapshots: xr.Dataset | None, record: dict[str, Any]
 ) -> None:
-    """Write runs.nc, then config.json with the hash of it; both appear whole or not at all."""
+    """Write runs.nc, then config.json with the hash of it; each appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def write_netcdf(path: Path) -> None:

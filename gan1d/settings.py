@@ -231,7 +231,7 @@ class Tricks:
 class Pretraining:
     """D's regression on the target's density before the GAN starts."""
 
-    steps: int = field(0, "steps", low=0, high=10**7, label="pretraining", neutral=0)
+    steps: int = field(0, "steps", low=0, high=100_000, label="pretraining", neutral=0)
     low: float = _number(-5.0, "lower end of the points' uniform distribution", label="pre low")
     high: float = _number(5.0, "upper end of the points' uniform distribution", label="pre high")
 
@@ -295,6 +295,12 @@ def conflicts(setting: Setting) -> Iterator[tuple[str, Any, str]]:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
     if latent.kind != "normal" and latent.low >= latent.high:
         yield "latent.low", latent.low, f"it must be below latent.high={latent.high:g}"
+    if abs(target.loc) > 1e4 * target.scale:
+        yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
+    if latent.kind == "stratified" and setting.training.batch_size == 1:
+        yield "training.batch_size", 1, "stratified latents span an interval with 2 points or more"
+    if setting.tricks.input_noise and latent.dim != 1:
+        yield "tricks.input_noise", setting.tricks.input_noise, "sorted noise needs latent.dim=1"
     layers = len(setting.discriminator.hidden)
     hidden = f"discriminator.hidden={setting.discriminator.hidden}"
     if setting.tricks.minibatch != "off":

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d import machine, tally, train, xla
+from gan1d import machine, results, tally, train, xla
 from gan1d.experiment import ConfigError, Experiment
 from gan1d.progress import Silent, Status
 from gan1d.settings import Setting
@@ -26,6 +26,7 @@ from gan1d.xla import Programs
 # Measured on 2 cores: 32 to 128 runs a device train equally fast; a GPU wants thousands.
 RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
+SMALLEST_BLOCK = 128
 
 
 class Cohort(NamedTuple):
@@ -63,7 +64,7 @@ class Result(NamedTuple):
     runs: xr.Dataset
     snapshots: xr.Dataset | None
     seconds: dict[str, float]
-    stopped_by: KeyboardInterrupt | None
+    stopped_by: BaseException | None  # what ended it early
 
 
 def group(experiment: Experiment) -> list[Cohort]:
@@ -96,8 +97,14 @@ def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:
         yield Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32), count)
 
 
-def layout(devices: int | None = None, block_size: int | None = None) -> Layout:
+def layout(
+    experiment: Experiment, devices: int | None = None, block_size: int | None = None
+) -> Layout:
     """Choose devices and block size; None means all devices and a size that suits them.
+
+    That is no larger than the largest cohort needs, but never below 128 runs if the machine has
+    such blocks at all: so that on few cores every sweep has the same block size, and its runs the
+    same rounding.
 
     Raises:
       ConfigError: the machine has fewer devices, or the block can't be spread evenly over them.
@@ -107,7 +114,11 @@ def layout(devices: int | None = None, block_size: int | None = None) -> Layout:
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     per_device = RUNS_PER_DEVICE.get(chosen[0].platform, RUNS_PER_ACCELERATOR)
-    size = per_device * len(chosen) if block_size is None else block_size
+    size = block_size
+    if size is None:
+        largest = max(len(cohort.indices) for cohort in group(experiment)) * len(experiment.seeds)
+        needed = -(-max(largest, SMALLEST_BLOCK) // len(chosen))
+        size = min(per_device, max(needed, 2)) * len(chosen)
     # A single run a device is compiled to other code than several are, with other rounding.
     if size < 2 * len(chosen) or size % len(chosen):
         raise ConfigError(
@@ -119,8 +130,11 @@ def layout(devices: int | None = None, block_size: int | None = None) -> Layout:
 def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> Result:
     """Train and judge every run of a sweep.
 
-    KeyboardInterrupt ends it early: finished blocks are kept, and the runs of the others are marked
-    as not finished.
+    KeyboardInterrupt, or an error, ends it early: where blocks have finished they are returned,
+    with the runs of the others marked as not finished.
+
+    Raises:
+      ConfigError: a target can't be judged by.
     """
     report = report or Silent()
     began = time.monotonic()
@@ -137,9 +151,11 @@ def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> 
             for block in blocks(cohort, seeds, where.block_size):
                 _train_block(block, programs, entries, report, doing)
         report(_status(entries, "done"))
-    except KeyboardInterrupt as stop:
+    except (KeyboardInterrupt, Exception) as stop:
+        if not entries.runs_done:
+            raise
         stopped_by = stop
-        logging.warning("Interrupted; %d finished runs are kept.", entries.runs_done)
+        logging.warning("Stopped; %d finished runs are kept.", entries.runs_done)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         report.close()
@@ -158,11 +174,10 @@ def _compile_ahead(
     """Each cohort with its programs; the next ones compile while one trains."""
     ahead = machine.cores() + 1  # bounds what compiled programs take in memory
     waiting: collections.deque[Future[Programs]] = collections.deque()
-    judging = experiment.schedule.judging
     upcoming = iter(cohorts)
     for cohort in cohorts:
         while len(waiting) < ahead and (following := next(upcoming, None)) is not None:
-            job = (following.example(), judging, where.block_size, where.devices)
+            job = (following.example(), experiment.schedule, where.block_size, where.devices)
             waiting.append(pool.submit(xla.compile_programs, *job))
         began = time.monotonic()
         programs = waiting.popleft().result()
@@ -175,12 +190,13 @@ def _train_block(
 ) -> None:
     """Train one block from start to end, then enter its runs, all at once."""
     settings, seeds = programs.place((block.settings, block.seeds))
-    with_snapshots = block.seed[0] < entries.snapshot_seeds
+    with_snapshots = block.seed[: block.count] < entries.snapshot_seeds
     updates_before, diverged_before = entries.updates_done, entries.diverged
+    log_steps = entries.experiment.log_steps()
     scores, snapshots = [], []
     done = 0
     runs, references = programs.start(settings, seeds)
-    for log_step in entries.experiment.log_steps():
+    for log_step in log_steps:
         began = time.monotonic()
         while done < log_step:
             length = min(programs.steps, log_step - done)
@@ -192,10 +208,15 @@ def _train_block(
             report(_status(entries, doing))
         trained = time.monotonic()
         entries.seconds["training"] += trained - began
-        runs, score = programs.evaluate(settings, runs, references)
-        scores.append(Score(*jax.device_get(score)))
-        if with_snapshots:
-            snapshots.append(jax.device_get(programs.snapshot(settings, runs, references)))
+        runs, (measured, *rest) = programs.evaluate(settings, runs, references)
+        if log_step < log_steps[-1]:
+            measured = measured._replace(quantiles=None)  # only the final ones are kept
+        scores.append(Score(*jax.device_get((measured, *rest))))
+        if with_snapshots.any():
+            taken = jax.device_get(programs.snapshot(settings, runs, references))
+            snapshots.append(
+                jax.tree.map(lambda array: array[: block.count][with_snapshots], taken)
+            )
         entries.seconds["judging"] += time.monotonic() - trained
     kept = slice(block.count)
     tally.enter(entries, block.setting[kept], block.seed[kept], scores, snapshots)
@@ -216,7 +237,7 @@ class Estimate(NamedTuple):
     blocks: int
     runs: int
     padding: int  # runs computed and thrown away
-    block_bytes: int  # on the devices, for the largest cohort
+    block_bytes: int  # on the devices while training, for the largest cohort
     result_bytes: int  # on the host
 
 
@@ -226,25 +247,24 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
     seeds = len(experiment.seeds)
     block_count = sum(-(-len(c.indices) * seeds // where.block_size) for c in cohorts)
     runs = len(experiment.points) * seeds
-    judging = experiment.schedule.judging
     block_bytes = []
-    key = jax.eval_shape(jax.random.key, 0)
+    key = jax.eval_shape(train.run_key, 0)
     for cohort in cohorts:
         setting = cohort.example()
         state = jax.eval_shape(train.start, setting, key)
         noise = jax.eval_shape(train.draw, setting, key, 0)
-        steps = xla.chunk_steps(setting, where.block_size, judging)
+        steps = xla.chunk_steps(setting, where.block_size, experiment.schedule)
         # Four times: a working copy, gradients, and what an update holds between layers.
         block_bytes.append(where.block_size * (4 * _bytes(state) + steps * _bytes(noise)))
-    entries = tally.new(experiment)
-    arrays = [*entries.runs.values(), *entries.snapshots.values()]
+    sizes = tally.sizes(experiment)
+    kept = (results.RUN_VARIABLES, results.TARGET_VARIABLES, results.SNAPSHOT_VARIABLES)
     return Estimate(
         cohorts=len(cohorts),
         blocks=block_count,
         runs=runs,
         padding=block_count * where.block_size - runs,
         block_bytes=max(block_bytes),
-        result_bytes=sum(array.nbytes for array in arrays),
+        result_bytes=sum(results.nbytes(variables, sizes) for variables in kept),
     )
 
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 
 from gan1d import metrics, results, targets, train
-from gan1d.experiment import Experiment, value_text
+from gan1d.experiment import ConfigError, Experiment, value_text
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 
@@ -28,6 +29,7 @@ class Tally:
     experiment: Experiment
     runs: dict[str, np.ndarray]
     snapshots: dict[str, np.ndarray]
+    target: dict[str, np.ndarray]
     snapshot_seeds: int  # how many seeds snapshots are kept of
     seconds: dict[str, float]
     runs_done: int = 0
@@ -36,8 +38,29 @@ class Tally:
 
 
 def new(experiment: Experiment) -> Tally:
-    """An empty tally."""
-    sizes = {
+    """An empty tally.
+
+    Raises:
+      ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
+    """
+    described = sizes(experiment)
+    seeds = described["snapshot_seed"]
+    asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
+    if seeds < asked:
+        logging.info("Snapshots of %d seeds instead of %d, to bound memory.", seeds, asked)
+    return Tally(
+        experiment,
+        runs=results.allocate(results.RUN_VARIABLES, described),
+        snapshots=results.allocate(results.SNAPSHOT_VARIABLES, described) if seeds else {},
+        target=_describe_targets(experiment),
+        snapshot_seeds=seeds,
+        seconds=defaultdict(float),
+    )
+
+
+def sizes(experiment: Experiment) -> dict[str, int]:
+    """The length of every dimension of a sweep's results."""
+    lengths = {
         "setting": len(experiment.points),
         "seed": len(experiment.seeds),
         "step": len(experiment.log_steps()),
@@ -45,12 +68,13 @@ def new(experiment: Experiment) -> Tally:
         "point": metrics.SNAPSHOT_POINTS,
         "grid": metrics.GRID_POINTS,
         "dim": targets.DIM,
+        "replicate": results.NULL_REPLICATES,
         "latent_dim": max(setting.latent.dim for setting in experiment.settings()),
     }
-    seeds = _snapshot_seeds(experiment, sizes)
-    snapshots = results.allocate(results.SNAPSHOT_VARIABLES, sizes | {"snapshot_seed": seeds})
-    runs = results.allocate(results.RUN_VARIABLES, sizes)
-    return Tally(experiment, runs, snapshots if seeds else {}, seeds, defaultdict(float))
+    seed_bytes = results.nbytes(results.SNAPSHOT_VARIABLES, lengths | {"snapshot_seed": 1})
+    fitting = SNAPSHOT_BYTES // seed_bytes
+    wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
+    return lengths | {"snapshot_seed": min(wanted, fitting)}
 
 
 def enter(
@@ -60,7 +84,15 @@ def enter(
     scores: list[Score],
     snapshots: list[metrics.Snapshot],
 ) -> None:
-    """Enter finished runs: `scores` and `snapshots` have an entry a log point, padding last."""
+    """Enter finished runs.
+
+    Args:
+      tally: is changed.
+      setting: indices `[C]`.
+      seed: indices `[C]`.
+      scores: one a log point, of these runs and of padding after them.
+      snapshots: one a log point, of the runs `[K]` whose seed snapshots are kept of; or none.
+    """
     count = len(setting)
     log_steps = np.asarray(tally.experiment.log_steps())
     spans = np.diff(log_steps, prepend=0)
@@ -69,31 +101,25 @@ def enter(
         # Before the first update there is no loss.
         loss_d, loss_g = (sums / spans[i] if i else sums * np.nan for sums in score.loss_sums)
         values = score.metrics._asdict() | {"loss_d": loss_d, "loss_g": loss_g}
-        final_quantiles = values.pop("quantiles")[:count]
+        final_quantiles = values.pop("quantiles")
         # Weights can be finite and yet so large that what is generated is not.
         overflow = ~np.isfinite(score.metrics.w1 + score.metrics.std)[:count]
-        diverged_at = np.where(overflow & (diverged_at < 0), step, diverged_at)
+        later = (diverged_at < 0) | (diverged_at > step)
+        diverged_at = np.where(overflow & later, step, diverged_at)
         lost = (diverged_at >= 0) & (diverged_at <= step)
         for name, value in values.items():
             tally.runs[name][setting, seed, i] = np.where(lost, np.nan, value[:count])
-    tally.runs["quantiles"][setting, seed] = np.where(lost[:, None], np.nan, final_quantiles)
+    tally.runs["quantiles"][setting, seed] = np.where(
+        lost[:, None], np.nan, final_quantiles[:count]
+    )
     tally.runs["diverged_at"][setting, seed] = diverged_at
     tally.runs["finished"][setting, seed] = 1
     kept = seed < tally.snapshot_seeds
+    row, column = setting[kept], seed[kept]
     for i, snapshot in enumerate(snapshots):
-        taken = jax.tree.map(lambda array: array[:count][kept], snapshot)
-        row, column = setting[kept], seed[kept]
-        tally.snapshots["latent"][row, :, : taken.latent.shape[-1]] = taken.latent
-        tally.snapshots["samples"][row, column, i] = taken.samples
-        tally.snapshots["d"][row, column, i] = taken.d
-
-
-def _snapshot_seeds(experiment: Experiment, sizes: dict[str, int]) -> int:
-    """How many seeds' snapshots fit SNAPSHOT_BYTES, at most as many as are asked for."""
-    wanted = min(experiment.schedule.judging.snapshot_seeds, sizes["seed"])
-    points = sizes["point"] * sizes["dim"] + sizes["grid"]
-    seed_bytes = 4 * points * sizes["setting"] * sizes["step"]
-    return min(wanted, SNAPSHOT_BYTES // seed_bytes)
+        tally.snapshots["latent"][row, :, : snapshot.latent.shape[-1]] = snapshot.latent
+        tally.snapshots["samples"][row, column, i] = snapshot.samples
+        tally.snapshots["d"][row, column, i] = snapshot.d
 
 
 def datasets(tally: Tally) -> tuple[Any, Any]:
@@ -108,7 +134,7 @@ def datasets(tally: Tally) -> tuple[Any, Any]:
     columns = zip(*experiment.points, strict=True) if experiment.swept else ()
     runs = results.dataset(
         arrays=tally.runs,
-        target=_describe_targets(experiment),
+        target=tally.target,
         coords=coords,
         config=experiment.config(),
         swept={
@@ -136,20 +162,21 @@ def _describe_targets(experiment: Experiment) -> dict[str, np.ndarray]:
     """
     points = experiment.schedule.judging.points
     describe = jax.jit(metrics.describe, static_argnums=(2, 3))
-    key = jax.random.key(0)
     described: dict[Any, dict[str, np.ndarray]] = {}
     rows = defaultdict(list)
-    for setting in experiment.settings():
+    for label, setting in zip(experiment.labels, experiment.settings(), strict=True):
         target = setting.target
         shape = dataclasses.replace(target, loc=0.0, scale=1.0)
         if shape not in described:
-            standard = describe(shape, key, points, results.NULL_REPLICATES)
+            standard = describe(shape, train.run_key(0), points, results.NULL_REPLICATES)
             described[shape] = jax.device_get(standard)._asdict()
         standard = described[shape]
-        for name in ("quantiles", "mean", "x"):
+        for name in ("target_quantiles", "target_mean", "x"):
             rows[name].append(np.float32(target.loc + target.scale * standard[name]))
-        for name in ("std", "w1_null"):
+        for name in ("target_std", "w1_null"):
             rows[name].append(np.float32(target.scale * standard[name]))
-        rows["density"].append(np.float32(standard["density"] / target.scale))
-    names = {"x": "x", "w1_null": "w1_null"}
-    return {names.get(name, f"target_{name}"): np.stack(row) for name, row in rows.items()}
+        rows["target_density"].append(np.float32(standard["target_density"] / target.scale))
+        std = rows["target_std"][-1]
+        if not (np.isfinite(std) and std > 0):
+            raise ConfigError([f"target: its standard deviation is {std} (in the setting {label})"])
+    return {name: np.stack(row) for name, row in rows.items()}

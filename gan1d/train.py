@@ -80,6 +80,14 @@ class Run(NamedTuple):
     loss_sums: Losses
 
 
+def run_key(seed: Array | int) -> Array:
+    """The key that all of a run's randomness comes from.
+
+    Always threefry's: other generators' numbers change under vmap.
+    """
+    return jax.random.key(seed, impl="threefry2x32")
+
+
 def stream(key: Array, name: str) -> Array:
     """The key of one of a run's named streams of randomness."""
     return jax.random.fold_in(key, STREAMS.index(name))
@@ -87,7 +95,7 @@ def stream(key: Array, name: str) -> Array:
 
 def uniforms(key: Array, shape: tuple[int, ...]) -> Array:
     """Uniforms in the *open* interval (0, 1), so that every quantile function of them is finite."""
-    return jax.random.uniform(key, shape) + 2.0**-24
+    return jax.random.uniform(key, shape, jnp.float32) + jnp.float32(2.0**-24)
 
 
 def init(setting: Setting, key: Array) -> State:
@@ -243,10 +251,11 @@ def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]
 def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
     """Update number `step` (from 0) of a run, unless it has diverged.
 
-    A run whose weights or losses become NaN or infinite keeps its last finite state from then on.
+    A run whose weights, optimizer state or losses become NaN or infinite keeps its last finite
+    state from then on.
     """
     state, update_losses = update(setting, run.state, batch)
-    finite = _all_finite((state.params, update_losses))
+    finite = _all_finite((state, update_losses))
     running = run.diverged_at < 0
 
     def keep(new: Array, old: Array) -> Array:

@@ -1,5 +1,6 @@
 """The XLA engine: one GAN's functions, vmapped over a block of runs, sharded over devices."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gan1d import metrics, train
-from gan1d.experiment import Judging
+from gan1d.experiment import Schedule
 from gan1d.settings import Setting
 
 RUNS = PartitionSpec("runs")
@@ -28,28 +29,33 @@ class Programs(NamedTuple):
     steps: int  # the most updates that a chunk makes
 
 
-def chunk_steps(setting: Setting, block_size: int, judging: Judging) -> int:
-    """How many updates' randomness is drawn in one go: as many as fit NOISE_BYTES."""
-    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(jax.random.key, 0), 0)
+def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
+    """How many updates' randomness is drawn in one go: as many as fit NOISE_BYTES.
+
+    The span between log points is cut into equal chunks, since a short one would draw as much.
+    """
+    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(train.run_key, 0), 0)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
-    return int(min(judging.log_every, CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes)))
+    limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
+    span = min(schedule.judging.log_every, schedule.steps)
+    return math.ceil(span / math.ceil(span / limit))
 
 
 def compile_programs(
-    setting: Setting, judging: Judging, block_size: int, devices: list[Any]
+    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
 ) -> Programs:
     """Compile the programs of all settings with this one's structure; its numbers don't matter."""
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
-    steps = chunk_steps(setting, block_size, judging)
+    steps, points = chunk_steps(setting, block_size, schedule), schedule.judging.points
 
     def start(settings, seeds):
-        keys = jax.vmap(jax.random.key)(seeds)
+        keys = jax.vmap(train.run_key)(seeds)
         runs = jax.vmap(train.start)(settings, keys)
-        references = jax.vmap(lambda setting: metrics.reference(setting, judging.points))(settings)
+        references = jax.vmap(lambda setting: metrics.reference(setting, points))(settings)
         return runs, references
 
     def chunk(settings, seeds, runs, first, count):
-        keys = jax.vmap(jax.random.key)(seeds)
+        keys = jax.vmap(train.run_key)(seeds)
         draw = jax.vmap(train.draw, in_axes=(0, 0, None))  # over runs
         draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
         batches = draw(settings, keys, first + jnp.arange(steps))

@@ -19,8 +19,9 @@ def test_a_config_resolves_and_trains_a_few_steps(path):
     config = module.get_config()
     assert len(experiment.resolve(config, path.stem).seeds) >= 100
     config.seeds = "0:1"
-    config.steps = config.judging.log_every = 3
+    config.steps = 3
     machine.enable_compilation_cache()
-    runs = sweep.run(experiment.resolve(config, path.stem), sweep.layout(2, 16)).runs
+    made = experiment.resolve(config, path.stem)
+    runs = sweep.run(made, sweep.layout(made, 2, 16)).runs
     assert (runs.finished == 1).all()
     assert (runs.diverged_at == -1).all()

@@ -3,6 +3,7 @@
 import json
 
 import ml_collections
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,11 +66,30 @@ def test_labels_name_what_is_on_and_give_values_where_there_are_several():
 
 def test_the_command_lines_axis_replaces_the_configs_own():
     axes = ("target.loc=1,2", "loss.log_floor=0,1e-5 target.scale=1,2")
-    assert experiment.add_axes(axes, ["target.scale=3", "training.batch_size=8,16"]) == (
-        "target.loc=1,2",
-        "target.scale=3",
+    assert experiment.add_axes(axes, ["target.loc=3", "training.batch_size=8,16"]) == (
+        "loss.log_floor=0,1e-5 target.scale=1,2",
+        "target.loc=3",
         "training.batch_size=8,16",
     )
+    with pytest.raises(ConfigError, match=r"also varies loss\.log_floor"):
+        experiment.add_axes(axes, ["target.scale=3"])
+
+
+def test_a_setting_is_plain_only_if_every_trick_is_off():
+    sweep = ("tricks.feature_matching=off,paired",)
+    assert resolve({"sweep": sweep}).labels == ("plain", "feature matching")
+    made = resolve({"sweep": sweep, "tricks.minibatch": "replace"})
+    assert made.labels == ("base", "feature matching")
+
+
+def test_few_steps_need_no_other_field():
+    assert resolve({"steps": 100}).log_steps() == [0, 100]
+
+
+def test_numbers_may_be_numpys():
+    made = resolve({"steps": np.int64(7), "target.loc": np.float32(1.5)})
+    assert made.schedule.steps == 7
+    assert next(made.settings()).target.loc == 1.5
 
 
 def test_a_resolved_config_survives_json_and_tells_sweeps_apart():
@@ -115,12 +135,29 @@ def test_bad_seeds_are_refused_by_name(text):
         ({"generator.hidden": (4, "a")}, ["generator.hidden"]),
         ({"loss.kind": "wgan"}, ["loss.kind=wgan", "non_saturating"]),
         ({"loss.kind": None}, ["loss.kind=None"]),
-        ({"judging.log_every": 6000}, ["judging.log_every=6000", "steps=5000"]),
+        ({"target.loc": 1e8, "target.scale": 1e-3}, ["target.loc=1e+08"]),
+        ({"training.batch_size": 1}, ["training.batch_size=1"]),
+        (
+            {"latent.kind": "normal", "latent.dim": 2, "tricks.input_noise": 0.1},
+            ["tricks.input_noise=0.1"],
+        ),
+        ({"sweep": "target.loc=1,2"}, ["sweep=", "FIELD=V1,V2"]),
+        (
+            {"tricks.input_noise": 0.5, "sweep": ("tricks.input_noise=0,0.1",)},
+            ["tricks.input_noise=0.5", "--sweep=tricks.input_noise"],
+        ),
         ({"latent.low": 9.0}, ["latent.low=9", "latent.high=8"]),
         ({"latent.dim": 2}, ["latent.dim=2", "latent.kind"]),
         ({"target.kind": "mixture", "target.means": (1.0,)}, ["target.weights", "same length"]),
         ({"tricks.minibatch": "replace", "discriminator.hidden": (8,)}, ["tricks.minibatch"]),
-        ({"tricks.minibatch": "append", "training.batch_size": 1}, ["training.batch_size=1"]),
+        (
+            {
+                "tricks.minibatch": "append",
+                "training.batch_size": 1,
+                "latent.kind": "normal",
+            },
+            ["training.batch_size=1", "compares rows"],
+        ),
         ({"tricks.feature_matching": "mean", "discriminator.hidden": ()}, ["discriminator.hidden"]),
         ({"pretraining.steps": 5, "pretraining.low": 6.0}, ["pretraining.low=6"]),
     ],

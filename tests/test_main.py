@@ -77,6 +77,8 @@ def test_a_sweep_from_start_to_end(place):
     replaced = call(place, "--config=tiny.py", "--seeds=5:7", "--overwrite", "--nofigures")
     assert replaced.returncode == 0, replaced.stderr
     assert results.load(folder).seed.values.tolist() == [5, 6]
+    assert "figures" not in replaced.stdout
+    assert not list(folder.glob("figures/*"))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,10 @@ def test_a_sweep_from_start_to_end(place):
     [
         ([], ["--config=configs/sweep.py"]),
         (["--config=absent.py"], ["absent.py", "no such file"]),
+        (
+            ["--config=tiny.py", "--config.generator.optimizer.rate=0.001"],
+            ["generator.optimizer.rate=0.001: it is swept"],
+        ),
         (["--config=broken.py"], ["division by zero"]),
         (["--config=misspelt.py"], ["stepz", "steps"]),
         (["--config=tiny.py", "--config.training.batchsize=4"], ["training.batch_size"]),
@@ -157,3 +163,4 @@ def test_a_signal_keeps_finished_blocks(place, number, code):
     assert 0 < finished < runs.finished.size
     assert finished % 4 == 0
     assert f"{finished} finished runs" in errors
+    assert f"python -m gan1d.main --devices=2 --config=tiny.py --workdir={folder}" in errors

@@ -231,7 +231,7 @@ def test_flatness_is_ds_distance_from_one_half(loss, output, flatness):
 )
 def test_flatness_is_weighted_by_the_targets_density(kind, batch_size):
     fields = {"target.kind": kind, "target.loc": 0.5, "training.batch_size": batch_size}
-    s = setting(**LINEAR, **fields)
+    s = setting(**LINEAR, **fields, **{"latent.kind": "uniform"})
     flatness = evaluate(s, Pair(linear(0.0, 0.0), linear(2.0, 1.0))).d_flatness
     expected = np.abs(scipy.special.expit(2 * fine(s.target) + 1) - 0.5).mean()
     # Some 256 quantiles stand for the target.
@@ -242,7 +242,7 @@ def test_flatness_is_weighted_by_the_targets_density(kind, batch_size):
     "name, batch_size", [("gaussian", 1), ("gaussian", 300), *((name, 12) for name in TARGETS)]
 )
 def test_each_judged_batch_is_spread_over_the_whole_target(name, batch_size):
-    s = setting(**{"training.batch_size": batch_size})
+    s = setting(**{"training.batch_size": batch_size, "latent.kind": "uniform"})
     s = dataclasses.replace(s, target=TARGETS[name])
     real = np.asarray(reference_of(s, POINTS).real, float)
     batches = -(-256 // batch_size)
@@ -266,13 +266,13 @@ def test_description_is_scipys(target):
     described = describe(target, jax.random.key(0), points=101, replicates=REPLICATES)
     levels = np.linspace(0, 1, 101)
     close = {"rtol": 1e-5, "atol": 1e-4 * reference.std()}
-    np.testing.assert_allclose(described.quantiles, reference.ppf(levels), **close)
-    np.testing.assert_allclose(described.mean, reference.mean(), **close)
-    np.testing.assert_allclose(described.std, reference.std(), **close)
+    np.testing.assert_allclose(described.target_quantiles, reference.ppf(levels), **close)
+    np.testing.assert_allclose(described.target_mean, reference.mean(), **close)
+    np.testing.assert_allclose(described.target_std, reference.std(), **close)
     x = reference.mean() + reference.std() * np.linspace(-5, 5, 201)
     np.testing.assert_allclose(described.x, x, **close)
     exact = np.asarray(described.x, float)
-    np.testing.assert_allclose(described.density, reference.pdf(exact), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(described.target_density, reference.pdf(exact), rtol=1e-4, atol=1e-6)
 
 
 @each_target

@@ -17,8 +17,12 @@ def declared(**fields):
     return experiment.resolve(SMALL | fields)
 
 
+def laid_out(declared, **layout):
+    return sweep.layout(declared, **{"devices": 2, "block_size": 8} | layout)
+
+
 def trained(declared, **layout):
-    return sweep.run(declared, sweep.layout(**{"devices": 2, "block_size": 8} | layout)).runs
+    return sweep.run(declared, laid_out(declared, **layout)).runs
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -209,7 +213,7 @@ class StopAfter(Silent):
 
 def test_an_interrupted_sweep_keeps_its_finished_blocks(reference):
     made = declared(seeds="0:5", sweep=(RATES,))
-    result = sweep.run(made, sweep.layout(2, 8), StopAfter(8))
+    result = sweep.run(made, laid_out(made), StopAfter(8))
     assert isinstance(result.stopped_by, KeyboardInterrupt)
     finished = result.runs.finished.values == 1
     assert finished.sum() == 8
@@ -221,6 +225,18 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks(reference):
     np.testing.assert_array_equal(result.runs.outcome.values == -1, ~finished)
 
 
+def test_a_sweep_stopped_before_its_first_block_gives_nothing():
+    made = declared(seeds="0:5", sweep=(RATES,))
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(made, laid_out(made), StopAfter(0))
+
+
+def test_a_target_that_runs_cannot_be_judged_by_is_refused_before_training():
+    made = declared(**{"target.kind": "mixture", "target.means": (-1e25, 1e25)})
+    with pytest.raises(experiment.ConfigError, match="standard deviation"):
+        trained(made)
+
+
 def test_progress_counts_every_run_and_update():
     seen = []
 
@@ -228,7 +244,8 @@ def test_progress_counts_every_run_and_update():
         def __call__(self, status):
             seen.append(status)
 
-    sweep.run(declared(seeds="0:5", sweep=(RATES,)), sweep.layout(2, 8), Record())
+    made = declared(seeds="0:5", sweep=(RATES,))
+    sweep.run(made, laid_out(made), Record())
     assert seen[-1].runs_done == seen[-1].runs == 15
     assert seen[-1].updates_done == seen[-1].updates == 15 * 50
     done = [status.updates_done for status in seen]
@@ -237,7 +254,7 @@ def test_progress_counts_every_run_and_update():
 
 def test_snapshots_are_those_of_their_runs():
     made = declared(seeds="0:5", sweep=(RATES,), **{"judging.snapshot_seeds": 2})
-    result = sweep.run(made, sweep.layout(2, 8))
+    result = sweep.run(made, laid_out(made))
     assert result.snapshots.sizes["snapshot_seed"] == 2
     samples = result.snapshots.samples.values[..., 0]
     means = result.runs["mean"].sel(seed=[0, 1]).values
@@ -251,7 +268,16 @@ def test_snapshots_are_those_of_their_runs():
 )
 def test_impossible_layouts_are_refused_by_name(layout):
     with pytest.raises(experiment.ConfigError, match=next(iter(layout))):
-        sweep.layout(**{"devices": 2} | layout)
+        sweep.layout(declared(), **{"devices": 2} | layout)
+
+
+def test_a_default_block_is_no_larger_than_needed(monkeypatch):
+    monkeypatch.setitem(sweep.RUNS_PER_DEVICE, "cpu", 4096)
+    sizes = [
+        sweep.layout(declared(seeds=f"0:{seeds}", sweep=(RATES,)), 2).block_size
+        for seeds in (1, 100, 5000)
+    ]
+    assert sizes == [128, 300, 8192]
 
 
 def test_an_easy_target_is_learned():

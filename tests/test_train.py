@@ -249,6 +249,15 @@ def test_a_run_freezes_at_its_first_non_finite_update():
     assert [int(seen.diverged_at) for seen in history] == [-1] * (at - 1) + [at] * (7 - at)
 
 
+def test_an_optimizer_that_overflows_is_a_divergence():
+    """Adam's second moment becomes infinite before any weight does, and stops all training."""
+    made = setting(**{"loss.kind": "least_squares"})
+    run = train.start(made, KEY)
+    batch = train.draw(made, KEY, 0)
+    run = train.advance(made, run, batch._replace(real=1e15 * batch.real), 0)
+    assert int(run.diverged_at) == 1
+
+
 def test_a_healthy_run_is_not_called_diverged_and_sums_its_losses():
     made, run, total = setting(), train.start(setting(), KEY), 0.0
     for step in range(3):

@@ -1,0 +1,46 @@
+"""A sweep's results on the host: what a finished block leaves in them."""
+
+import numpy as np
+
+from gan1d import experiment, metrics, tally, train
+
+STEPS = 500
+
+
+def score(w1, diverged_at, losses=(0.0, 0.0)):
+    """A log point's score of two runs."""
+    w1 = np.float32(w1)
+    measured = metrics.Metrics(w1, w1, w1, w1, w1, np.zeros((2, 101), np.float32))
+    sums = train.Losses(*(np.full(2, loss, np.float32) for loss in losses))
+    return tally.Score(measured, sums, np.int32(diverged_at))
+
+
+def entered(*scores):
+    made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
+    entries = tally.new(made)
+    tally.enter(entries, np.array([0, 0]), np.array([0, 1]), list(scores), [])
+    return entries.runs
+
+
+def test_losses_are_means_over_the_span_before_a_log_point():
+    runs = entered(
+        score([1, 1], [-1, -1]),
+        score([1, 1], [-1, -1], (250.0, 500.0)),
+        score([1, 1], [-1, -1], (750.0, 1000.0)),
+    )
+    np.testing.assert_array_equal(runs["loss_d"][0, 0], [np.nan, 1, 3])
+    np.testing.assert_array_equal(runs["loss_g"][0, 1], [np.nan, 2, 4])
+
+
+def test_values_end_where_a_run_diverges():
+    runs = entered(score([1, 1], [-1, -1]), score([2, 2], [-1, -1]), score([3, 3], [-1, 251]))
+    np.testing.assert_array_equal(runs["w1"][0], [[1, 2, 3], [1, 2, np.nan]])
+    assert runs["diverged_at"][0].tolist() == [-1, 251]
+    assert np.isnan(runs["quantiles"][0, 1]).all()
+    assert not np.isnan(runs["quantiles"][0, 0]).any()
+
+
+def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
+    runs = entered(score([1, 1], [-1, -1]), score([2, np.inf], [-1, -1]), score([3, 3], [-1, 400]))
+    assert runs["diverged_at"][0].tolist() == [-1, 250]
+    np.testing.assert_array_equal(runs["w1"][0, 1], [1, np.nan, np.nan])
