@@ -5,6 +5,7 @@ so quantiles over runs are order statistics: nothing lies between a finite value
 """
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,34 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     order = ["success_rate", "w1_median"]  # sorting by several columns is stable
     return frame.sort_values(order, ascending=[False, True], ignore_index=True)
+
+
+class Comparison(NamedTuple):
+    """Two settings seed by seed."""
+
+    only_first: int  # seeds on which only the first setting succeeds
+    only_second: int
+    p_value: float  # two-sided
+
+
+def compare(ds: xr.Dataset, first: str, second: str) -> Comparison:
+    """Whether one setting succeeds on more seeds than another: McNemar's exact test (1947).
+
+    The same seed sees the same data in both, so this tells apart what separate intervals cannot.
+    Only seeds that both have finished count. Many pairs of one sweep are many tests: mind the
+    p-values.
+
+    Raises:
+      KeyError: no setting has that name.
+    """
+    outcome = [ds.outcome.sel(setting=name).values for name in (first, second)]
+    finished = (outcome[0] != UNFINISHED) & (outcome[1] != UNFINISHED)
+    success = [values[finished] == SUCCESS for values in outcome]
+    only_first = int((success[0] & ~success[1]).sum())
+    only_second = int((success[1] & ~success[0]).sum())
+    differing = only_first + only_second
+    test = scipy.stats.binomtest(only_first, differing) if differing else None
+    return Comparison(only_first, only_second, float(test.pvalue) if test else 1.0)
 
 
 def _percent(rate: float) -> str:

@@ -244,3 +244,16 @@ def test_a_long_table_shows_the_best_and_says_so():
     assert [row.split("|")[-2].strip() for row in rows] == frame.setting[:40].tolist()
     assert "40 best of 60 settings" in text
     assert "runs: 180" in text
+
+
+def test_a_comparison_counts_the_seeds_on_which_settings_differ():
+    ds = synthetic.dataset(["a", "b"], seeds=10, unfinished=0, log_points=2)
+    ds["outcome"][0] = [0, 0, 0, 0, 0, 1, 2, 3, 0, 1]
+    ds["outcome"][1] = [0, 1, 2, 3, 1, 0, 1, 1, -1, 1]
+    first = stats.compare(ds, "a", "b")
+    # Of five differing seeds four favour a: 2 (C(5, 0) + C(5, 1)) / 2^5.
+    assert first == (4, 1, pytest.approx(12 / 32))
+    assert stats.compare(ds, "b", "a") == (1, 4, pytest.approx(12 / 32))
+    assert stats.compare(ds, "a", "a") == (0, 0, 1.0)
+    with pytest.raises(KeyError):
+        stats.compare(ds, "a", "c")
