@@ -173,7 +173,16 @@ MINIBATCH = {"tricks.minibatch": "append"}
         ({"latent.kind": "uniform", "latent.low": 9.0}, "latent.low"),
         (MINIBATCH | {"discriminator.hidden": ()}, "tricks.minibatch"),
         ({"tricks.minibatch": "replace", "discriminator.hidden": (8,)}, "tricks.minibatch"),
-        (MINIBATCH | {"training.batch_size": 1}, "training.batch_size"),
+        ({"training.batch_size": 1}, "training.batch_size"),
+        (
+            MINIBATCH | {"training.batch_size": 1, "latent.kind": "uniform"},
+            "training.batch_size",
+        ),
+        ({"target.loc": 1e6}, "target.loc"),
+        (
+            {"latent.kind": "normal", "latent.dim": 2, "tricks.input_noise": 0.1},
+            "tricks.input_noise",
+        ),
         (
             {"tricks.feature_matching": "mean", "discriminator.hidden": ()},
             "tricks.feature_matching",
@@ -198,7 +207,7 @@ def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
         MINIBATCH | {"discriminator.hidden": (8,)},
         {"tricks.minibatch": "replace", "discriminator.hidden": (8, 8)},
         {"discriminator.hidden": (), "generator.hidden": ()},
-        {"training.batch_size": 1},
+        {"training.batch_size": 1, "latent.kind": "uniform"},
         {"pretraining.low": 9.0},  # unused without pretraining
     ],
 )
