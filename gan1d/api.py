@@ -120,8 +120,8 @@ def train_and_publish(
     result = _train(declared, where, report)
     record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
     with _signals_held():
-        for old in [*folder.glob("figures/*.png"), *folder.glob("summary.*")]:
-            old.unlink()  # of an earlier sweep
+        for kind in figures.KINDS:  # of an earlier sweep; not all may be drawn again
+            (folder / "figures" / f"{kind}.png").unlink(missing_ok=True)
         results.write(folder, result.runs, result.snapshots, record)
         summary = stats.summary(result.runs)
         results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))

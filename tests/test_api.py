@@ -1,12 +1,13 @@
 """A sweep in one call, as from a notebook."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
 
 import gan1d
-from gan1d import results
+from gan1d import api, results
 from gan1d.experiment import ConfigError
 
 TINY = {
@@ -33,6 +34,16 @@ def test_one_call_gives_a_dataset_and_leaves_a_folder_if_asked(tmp_path):
 
     with pytest.raises(ConfigError, match="another sweep"):
         gan1d.run(TINY | {"steps": 11}, workdir=folder)
+
+
+def test_a_signal_waits_until_results_are_written():
+    written = []
+    with pytest.raises(KeyboardInterrupt), api._signals_held():
+        signal.raise_signal(signal.SIGINT)
+        written.append("results")
+    assert written == ["results"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_results_and_figures_need_no_jax():
