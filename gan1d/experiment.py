@@ -162,6 +162,9 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
     changed = [field for field in swept if base[field] != specs()[field][1]]
     if changed:
         raise ConfigError([overridden(field, base[field]) for field in changed])
+    without_effect = list(_without_effect(base, swept, points))
+    if without_effect:
+        raise ConfigError(without_effect)
     labels = _labels(base, swept, points)
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule)
     _check_settings(experiment)
@@ -378,6 +381,23 @@ def _labels(
         or nothing_on
         for point in points
     )
+
+
+def _without_effect(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
+) -> Iterator[str]:
+    """Swept fields that change nothing in any setting, since what uses them is off."""
+    for field in swept:
+        if not specs()[field][0].only:
+            continue
+        beside, *effective = specs()[field][0].only
+        other = f"{field.rpartition('.')[0]}.{beside}"
+        values = {base[other]}
+        if other in swept:
+            values = {point[swept.index(other)] for point in points}
+        if not values & set(effective):
+            needed = " or ".join(effective)
+            yield f"sweep={field}: no effect unless {other} is {needed}; set that too"
 
 
 def _field_name(field: str) -> str:

@@ -32,6 +32,7 @@ class Spec:
     open_low: bool = False  # low itself is excluded
     label: str = ""  # how a swept value is named in tables and figures
     neutral: Any = None  # the value that means "off", left out of names
+    only: tuple[str, ...] = ()  # a field beside it, and the values of that where it has an effect
 
     def problem(self, value: Any) -> str | None:
         """Why the value is not allowed, or None."""
@@ -55,6 +56,11 @@ class Spec:
         high = f"at most {self.high:g}"
         bounds = [low] * (self.low > -math.inf) + [high] * (self.high < math.inf)
         return " and ".join(bounds) or "any number"
+
+
+# What `Spec.only` says of several fields.
+MIXTURE = ("kind", "mixture")
+MINIBATCH = ("minibatch", "append", "replace")
 
 
 def field(default: Any, doc: str, **spec: Any) -> Any:
@@ -92,13 +98,18 @@ class Target:
     loc: float = _number(4.0, "location", label="target loc")
     scale: float = _number(0.5, "scale", low=0, open_low=True, label="target scale")
     weights: tuple[float, ...] = _number(
-        (0.5, 0.5), "mixture: weights, normalised", low=0, open_low=True, label="weights"
+        (0.5, 0.5),
+        "mixture: weights, normalised",
+        low=0,
+        open_low=True,
+        label="weights",
+        only=MIXTURE,
     )
     means: tuple[float, ...] = _number(
-        (-2.0, 2.0), "mixture: means, before loc and scale", label="means"
+        (-2.0, 2.0), "mixture: means, before loc and scale", label="means", only=MIXTURE
     )
     stds: tuple[float, ...] = _number(
-        (0.5, 0.5), "mixture: standard deviations", low=0, open_low=True, label="stds"
+        (0.5, 0.5), "mixture: standard deviations", low=0, open_low=True, label="stds", only=MIXTURE
     )
 
 
@@ -108,10 +119,24 @@ class Latent:
 
     kind: str = _choice("stratified", "distribution", latents.KINDS, label="latent")
     dim: int = field(1, "dimension (stratified: 1)", low=1, high=1024, label="latent dim")
-    low: float = _number(-8.0, "stratified, uniform: lower end", label="latent low")
-    high: float = _number(8.0, "stratified, uniform: upper end", label="latent high")
+    low: float = _number(
+        -8.0,
+        "stratified, uniform: lower end",
+        label="latent low",
+        only=("kind", "stratified", "uniform"),
+    )
+    high: float = _number(
+        8.0,
+        "stratified, uniform: upper end",
+        label="latent high",
+        only=("kind", "stratified", "uniform"),
+    )
     jitter: float = _number(
-        0.01, "stratified: width of each point's uniform jitter", low=0, label="latent jitter"
+        0.01,
+        "stratified: width of each point's uniform jitter",
+        low=0,
+        label="latent jitter",
+        only=("kind", "stratified"),
     )
 
 
@@ -127,13 +152,46 @@ class Optimizer:
     decay_steps: float = _number(
         1000.0, "steps of this network between decays", low=1, label="decay steps"
     )
-    momentum: float = _number(0.9, "momentum: coefficient", low=0, high=1, label="momentum")
-    b1: float = _number(0.9, "adam: decay of the first moment", low=0, high=0.999999, label="b1")
-    b2: float = _number(0.999, "adam: decay of the second moment", low=0, high=0.999999, label="b2")
-    epsilon: float = _number(1e-8, "adam, rmsprop: added to the root", low=0, label="epsilon")
-    rms_decay: float = _number(0.9, "rmsprop: decay of the mean square", low=0, high=1, label="rms")
+    momentum: float = _number(
+        0.9, "momentum: coefficient", low=0, high=1, label="momentum", only=("kind", "momentum")
+    )
+    b1: float = _number(
+        0.9,
+        "adam: decay of the first moment",
+        low=0,
+        high=0.999999,
+        label="b1",
+        only=("kind", "adam"),
+    )
+    b2: float = _number(
+        0.999,
+        "adam: decay of the second moment",
+        low=0,
+        high=0.999999,
+        label="b2",
+        only=("kind", "adam"),
+    )
+    epsilon: float = _number(
+        1e-8,
+        "adam, rmsprop: added to the root",
+        low=0,
+        label="epsilon",
+        only=("kind", "adam", "rmsprop"),
+    )
+    rms_decay: float = _number(
+        0.9,
+        "rmsprop: decay of the mean square",
+        low=0,
+        high=1,
+        label="rms",
+        only=("kind", "rmsprop"),
+    )
     rms_initial: float = _number(
-        0.0, "rmsprop: first value of the mean square (TensorFlow 1: 1)", low=0, label="rms start"
+        0.0,
+        "rmsprop: first value of the mean square (TensorFlow 1: 1)",
+        low=0,
+        label="rms start",
+        only=("kind", "rmsprop"),
     )
 
 
@@ -179,7 +237,12 @@ class Loss:
 
     kind: str = _choice("non_saturating", "formula", losses.LOSSES, label="loss")
     log_floor: float = _number(
-        1e-5, "smallest probability a log sees (0: none)", low=0, high=0.5, label="log floor"
+        1e-5,
+        "smallest probability a log sees (0: none)",
+        low=0,
+        high=0.5,
+        label="log floor",
+        only=("kind", "non_saturating", "saturating"),
     )
 
 
@@ -194,15 +257,25 @@ class Tricks:
         label="minibatch",
         neutral="off",
     )
-    minibatch_kernels: int = field(5, "minibatch: kernels", low=1, high=1024, label="kernels")
+    minibatch_kernels: int = field(
+        5, "minibatch: kernels", low=1, high=1024, label="kernels", only=MINIBATCH
+    )
     minibatch_dim: int = field(
-        3, "minibatch: dimension of a kernel", low=1, high=1024, label="kernel dim"
+        3, "minibatch: dimension of a kernel", low=1, high=1024, label="kernel dim", only=MINIBATCH
     )
     minibatch_init_scale: float = _number(
-        0.02, "minibatch: std of the initial projection", low=0, label="projection scale"
+        0.02,
+        "minibatch: std of the initial projection",
+        low=0,
+        label="projection scale",
+        only=MINIBATCH,
     )
     minibatch_self_distance: float = _number(
-        0.0, "minibatch: added to a row's distance to itself", low=0, label="self distance"
+        0.0,
+        "minibatch: added to a row's distance to itself",
+        low=0,
+        label="self distance",
+        only=MINIBATCH,
     )
     feature_matching: str = _choice(
         "off",

@@ -190,6 +190,25 @@ def test_a_bad_axis_is_refused_with_a_remedy(axis, words):
         assert word in message
 
 
+@pytest.mark.parametrize(
+    ("axes", "word"),
+    [
+        (("generator.optimizer.momentum=0.5,0.9",), "generator.optimizer.kind is momentum"),
+        (("tricks.minibatch_kernels=3,5",), "tricks.minibatch is append or replace"),
+        (("target.means=(0,1),(0,2)", "target.kind=gaussian,laplace"), "target.kind is mixture"),
+    ],
+)
+def test_an_axis_without_effect_is_refused(axes, word):
+    assert word in problems({"sweep": axes})
+
+
+def test_an_axis_with_an_effect_somewhere_is_allowed():
+    made = resolve({"sweep": ("tricks.minibatch_kernels=3,5", "tricks.minibatch=off,append")})
+    assert len(made.labels) == 4
+    kinds = resolve({"generator.optimizer.kind": "momentum"}).base
+    assert resolve(kinds | {"sweep": ("generator.optimizer.momentum=0.5,0.9",)})
+
+
 def test_a_field_swept_by_two_axes_is_refused():
     assert "target.loc is swept twice" in problems({"sweep": ("target.loc=1", "target.loc=2")})
 
