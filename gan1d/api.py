@@ -49,7 +49,8 @@ def run(
     declared = experiment.resolve(config, name)
     where = sweep.layout(declared, devices, block_size)
     if workdir is None:
-        return _train(declared, where, progress.reporter).runs
+        with _signals_noted() as noted:
+            return _train(declared, where, progress.reporter, noted).runs
     folder = Path(workdir)
     previous = check_folder(declared, folder, overwrite=overwrite)
     if previous is not None:
@@ -117,9 +118,9 @@ def train_and_publish(
         "devices": [str(device) for device in where.devices],
         **machine.provenance(),
     }
-    result = _train(declared, where, report)
-    record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
-    with _signals_held():
+    with _signals_noted() as noted:
+        result = _train(declared, where, report, noted)
+        record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
         for kind in figures.KINDS:  # of an earlier sweep; not all may be drawn again
             (folder / "figures" / f"{kind}.png").unlink(missing_ok=True)
         results.write(folder, result.runs, result.snapshots, record)
@@ -132,22 +133,55 @@ def train_and_publish(
     return result
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asked to stop; `number` is the signal's."""
+
+    def __init__(self, number: int):
+        """Keep the signal's number."""
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+class _Attentive(progress.Silent):
+    """A reporter that also stops the sweep, between two chunks, once a signal has been noted.
+
+    An exception raised by a signal handler comes up wherever Python happens to be, and is lost
+    where that is a callback of the garbage collector, such as JAX has.
+    """
+
+    def __init__(self, inner: progress.Silent, noted: list[int]):
+        self._inner, self._noted = inner, noted
+
+    def __call__(self, status: progress.Status) -> None:
+        if self._noted:
+            number = self._noted[0]
+            self._noted.clear()
+            raise Stopped(number)
+        self._inner(status)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let a second Ctrl-C or SIGTERM wait until results are written, since it would lose them."""
+def _signals_noted() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM instead of acting on them; what is left at the end is raised.
+
+    So results are written whole even if a second signal comes meanwhile.
+    """
+    noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals don't reach other threads
+        yield noted  # signals don't reach other threads
         return
-    waiting: list[int] = []
     held = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, lambda number, _: waiting.append(number)) for number in held]
+    handlers = [signal.signal(number, lambda number, _: noted.append(number)) for number in held]
     try:
-        yield
+        yield noted
     finally:
         for number, handler in zip(held, handlers, strict=True):
             signal.signal(number, handler)
-        for number in dict.fromkeys(waiting):
-            signal.raise_signal(number)
+    if noted:
+        raise Stopped(noted[0])
 
 
 def written(folder: Path) -> list[str]:
@@ -159,12 +193,16 @@ def written(folder: Path) -> list[str]:
 
 
 def _train(
-    declared: Experiment, where: sweep.Layout, report: Callable[[int], progress.Silent]
+    declared: Experiment,
+    where: sweep.Layout,
+    report: Callable[[int], progress.Silent],
+    noted: list[int],
 ) -> sweep.Result:
     machine.enable_compilation_cache()
     runs = len(declared.points) * len(declared.seeds)
+    updates = runs * declared.schedule.steps
     logging.info("%d GANs, %d updates each", runs, declared.schedule.steps)
-    return sweep.run(declared, where, report(runs * declared.schedule.steps))
+    return sweep.run(declared, where, _Attentive(report(updates), noted))
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -43,10 +43,6 @@ _BLOCK_SIZE = flags.DEFINE_integer(
 )
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: like Ctrl-C, with another exit code."""
-
-
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
     declared, folder = _declared(argv)
@@ -74,7 +70,8 @@ def main(argv: list[str]) -> int:
 
 
 def _exit_code(stop: KeyboardInterrupt) -> int:
-    return 143 if isinstance(stop, Terminated) else 130
+    number = stop.number if isinstance(stop, api.Stopped) else signal.SIGINT
+    return 128 + number
 
 
 def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
@@ -162,8 +159,8 @@ def _run(argv: list[str]) -> int:
         return _exit_code(stop)
 
 
-def _terminate(*_: object) -> None:
-    raise Terminated
+def _terminate(number: int, _: object) -> None:
+    raise api.Stopped(number)
 
 
 def _fields_help() -> str:

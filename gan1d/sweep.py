@@ -8,7 +8,7 @@ before the next one starts. So memory does not grow with the number of runs, bey
 import collections
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import jax
@@ -144,8 +144,7 @@ def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> 
     stopped_by = None
     pool = ThreadPoolExecutor(machine.cores(), thread_name_prefix="compile")
     try:
-        report(_status(entries, f"compiling {len(cohorts)} programs"))
-        compiled = _compile_ahead(pool, experiment, cohorts, where, entries)
+        compiled = _compile_ahead(pool, experiment, cohorts, where, entries, report)
         for number, (cohort, programs) in enumerate(compiled, 1):
             doing = f"cohort {number}/{len(cohorts)}"
             for block in blocks(cohort, seeds, where.block_size):
@@ -170,6 +169,7 @@ def _compile_ahead(
     cohorts: list[Cohort],
     where: Layout,
     entries: Tally,
+    report: Silent,
 ) -> Iterator[tuple[Cohort, Programs]]:
     """Each cohort with its programs; the next ones compile while one trains."""
     ahead = machine.cores() + 1  # bounds what compiled programs take in memory
@@ -180,7 +180,10 @@ def _compile_ahead(
             job = (following.example(), experiment.schedule, where.block_size, where.devices)
             waiting.append(pool.submit(xla.compile_programs, *job))
         began = time.monotonic()
-        programs = waiting.popleft().result()
+        first = waiting.popleft()
+        while not wait([first], timeout=0.2).done:
+            report(_status(entries, "compiling"))
+        programs = first.result()
         entries.seconds["waiting for compilation"] += time.monotonic() - began
         yield cohort, programs
 

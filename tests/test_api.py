@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import gan1d
-from gan1d import api, results
+from gan1d import api, progress, results
 from gan1d.experiment import ConfigError
 
 TINY = {
@@ -38,12 +38,34 @@ def test_one_call_gives_a_dataset_and_leaves_a_folder_if_asked(tmp_path):
 
 def test_a_signal_waits_until_results_are_written():
     written = []
-    with pytest.raises(KeyboardInterrupt), api._signals_held():
-        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(api.Stopped), api._signals_noted():
+        signal.raise_signal(signal.SIGTERM)
         written.append("results")
     assert written == ["results"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, monkeypatch):
+    """Also where Python drops exceptions, as in the garbage collector's callbacks."""
+    blocks = []
+
+    class Signal(progress.Silent):
+        def __call__(self, status):
+            if status.runs_done > len(blocks):
+                blocks.append(status.runs_done)
+
+                class Dropping:
+                    def __del__(self):
+                        signal.raise_signal(signal.SIGINT)
+
+                Dropping()
+
+    monkeypatch.setattr(progress, "reporter", lambda updates: Signal())
+    with pytest.raises(api.Stopped):
+        gan1d.run(TINY, block_size=4, workdir=tmp_path)
+    finished = int((results.load(tmp_path).finished == 1).sum())
+    assert 0 < finished < 6
 
 
 def test_results_and_figures_need_no_jax():
