@@ -37,6 +37,8 @@ def test_one_call_gives_a_dataset_and_leaves_a_folder_if_asked(tmp_path):
 
 
 def test_a_signal_waits_until_results_are_written():
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     written = []
     with pytest.raises(api.Stopped), api._signals_noted():
         signal.raise_signal(signal.SIGTERM)
@@ -44,6 +46,7 @@ def test_a_signal_waits_until_results_are_written():
     assert written == ["results"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, monkeypatch):
