@@ -23,7 +23,7 @@ from gan1d.settings import Setting
 from gan1d.tally import Score, Tally
 from gan1d.xla import Programs
 
-# Measured on 2 cores: 32 to 128 runs a device train equally fast; a GPU wants thousands.
+# On 2 cores 32 to 512 runs a device trained about equally fast; the figure for GPUs is a guess.
 RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
 SMALLEST_BLOCK = 128
