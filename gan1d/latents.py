@@ -38,15 +38,16 @@ def draw(latent: Any, u: Array) -> Array:
 
 
 def grid(latent: Any, points: int) -> Array:
-    """A fixed set of latents `[points, L]` that represents the distribution.
+    """A fixed set of latents `[points, L]` that represents the distribution."""
+    return KINDS[latent.kind].grid(latent, jnp.asarray(levels(points, latent.dim)))
 
-    In one dimension the midpoints of equal slices of probability; in more the additive recurrence
-    of Roberts (2018), "The unreasonable effectiveness of quasirandom sequences".
+
+def levels(points: int, dim: int) -> np.ndarray:
+    """Points `[points, dim]` spread evenly over the open unit cube.
+
+    In one dimension the midpoints of equal slices; in more the additive recurrence of Roberts
+    (2018), "The unreasonable effectiveness of quasirandom sequences".
     """
-    return KINDS[latent.kind].grid(latent, jnp.asarray(_levels(points, latent.dim)))
-
-
-def _levels(points: int, dim: int) -> np.ndarray:
     index = np.arange(points, dtype=np.float64)[:, None]
     if dim == 1:
         return ((index + 0.5) / points).astype(np.float32)

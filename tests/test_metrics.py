@@ -11,7 +11,10 @@ from helpers import TARGETS, each_target, law, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, metrics
+from gan1d import metrics
+from gan1d.fields import specs
+from gan1d.metrics import line
+from gan1d.schedule import Judging
 from gan1d.train import Pair
 
 POINTS = 201  # of the judged samples, where their number does not matter
@@ -20,12 +23,13 @@ FINE = 20_000
 
 @jax.jit
 def w1(target, samples):
-    return metrics.w1(target, jnp.sort(samples), metrics.cut(target, samples.shape[0]))
+    return line.w1(target, samples[:, None], line.law(target, samples.shape[0]))
 
 
 @jax.jit
 def ks(target, samples):
-    return metrics.ks(target, jnp.sort(samples))
+    edges = line.law(target, samples.shape[0])
+    return line.scores(target, samples[:, None], edges)["ks"]
 
 
 @functools.cache
@@ -42,7 +46,11 @@ def float32(values):
     return jnp.asarray(values, jnp.float32)
 
 
-reference_of = jax.jit(metrics.reference, static_argnames="points")
+def judging(**fields):
+    return dataclasses.replace(Judging(), **fields)
+
+
+reference_of = jax.jit(metrics.reference, static_argnums=1)
 coordinates = st.floats(-30, 30, width=32, allow_subnormal=False)
 several = st.lists(coordinates, min_size=7, max_size=7)
 # Ties and samples far outside matter as much as plausible ones.
@@ -107,7 +115,7 @@ def test_w1_of_samples_on_one_side_is_the_difference_of_means(target, shift):
 
 @each_target
 def test_rounding_stays_far_below_the_null_floor_with_the_most_samples_allowed(target):
-    points = int(experiment.specs()["judging.points"][0].high)
+    points = int(specs()["judging.points"][0].high)
     reference = law(target)
     best = w1(target, float32(reference.ppf(midpoints(points))))
     # Real samples score about std / sqrt(points), the best possible ones about std / points.
@@ -164,7 +172,7 @@ def linear(slope, intercept):
 
 @functools.partial(jax.jit, static_argnames="points")
 def evaluate(setting, params, points=POINTS):
-    return metrics.evaluate(setting, params, metrics.reference(setting, points))
+    return metrics.evaluate(setting, params, metrics.reference(setting, judging(points=points)))
 
 
 def test_scores_of_a_generator_that_hits_its_target():
@@ -174,11 +182,11 @@ def test_scores_of_a_generator_that_hits_its_target():
     normals = scipy.stats.norm.ppf(midpoints(POINTS))
     samples = 4 + 0.5 * normals
     expected = scipy.stats.wasserstein_distance(samples, fine(s.target))
-    np.testing.assert_allclose(scores.w1, expected, atol=2e-5)
-    np.testing.assert_allclose(scores.ks, 0.5 / POINTS, atol=1e-5)
-    np.testing.assert_allclose(scores.mean, 4, rtol=1e-6)
-    np.testing.assert_allclose(scores.std, 0.5 * normals.std(), rtol=1e-5)
-    np.testing.assert_allclose(scores.quantiles, samples[::2], rtol=1e-5)
+    np.testing.assert_allclose(scores["w1"], expected, atol=2e-5)
+    np.testing.assert_allclose(scores["ks"], 0.5 / POINTS, atol=1e-5)
+    np.testing.assert_allclose(scores["mean"], 4, rtol=1e-6)
+    np.testing.assert_allclose(scores["std"], 0.5 * normals.std(), rtol=1e-5)
+    np.testing.assert_allclose(scores["quantiles"], samples[::2], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "student_t", "mixture of three"])
@@ -188,20 +196,20 @@ def test_scores_of_a_collapsed_generator(name):
     s = dataclasses.replace(setting(**LINEAR), target=target)
     scores = evaluate(s, Pair(linear(0.0, float(reference.mean())), linear(0.0, 0.0)))
     deviation = np.abs(fine(target) - reference.mean()).mean()
-    np.testing.assert_allclose(scores.w1, deviation, rtol=1e-3)
-    assert scores.std < 1e-5
+    np.testing.assert_allclose(scores["w1"], deviation, rtol=1e-3)
+    assert scores["std"] < 1e-5
     # The atom sits at one level of the target: KS is its distance from the farther end.
     level = reference.cdf(reference.mean())
-    np.testing.assert_allclose(scores.ks, max(level, 1 - level), atol=1e-5)
-    np.testing.assert_allclose(scores.mean, reference.mean(), rtol=1e-6)
-    np.testing.assert_allclose(scores.quantiles, reference.mean(), rtol=1e-6)
+    np.testing.assert_allclose(scores["ks"], max(level, 1 - level), atol=1e-5)
+    np.testing.assert_allclose(scores["mean"], reference.mean(), rtol=1e-6)
+    np.testing.assert_allclose(scores["quantiles"], reference.mean(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("points", [101, 200, 501])
 def test_quantiles_run_from_the_smallest_to_the_largest_sample(points):
     s = setting(**LINEAR, **{"latent.kind": "uniform", "latent.low": 0.0, "latent.high": 1.0})
     scores = evaluate(s, Pair(linear(1.0, 0.0), linear(0.0, 0.0)), points)
-    quantiles = np.asarray(scores.quantiles, float)
+    quantiles = np.asarray(scores["quantiles"], float)
     np.testing.assert_allclose(quantiles[[0, -1]], [0.5 / points, 1 - 0.5 / points], rtol=1e-5)
     # Each is a sample, so at most half a step from its level.
     np.testing.assert_allclose(quantiles, np.linspace(0, 1, 101), atol=1.01 / points)
@@ -223,7 +231,7 @@ def test_quantiles_run_from_the_smallest_to_the_largest_sample(points):
 def test_flatness_is_ds_distance_from_one_half(loss, output, flatness):
     s = setting(**LINEAR, **{"loss.kind": loss})
     scores = evaluate(s, Pair(linear(0.0, 0.0), linear(0.0, output)))
-    np.testing.assert_allclose(scores.d_flatness, flatness, atol=1e-6)
+    np.testing.assert_allclose(scores["d_flatness"], flatness, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +240,7 @@ def test_flatness_is_ds_distance_from_one_half(loss, output, flatness):
 def test_flatness_is_weighted_by_the_targets_density(kind, batch_size):
     fields = {"target.kind": kind, "target.loc": 0.5, "training.batch_size": batch_size}
     s = setting(**LINEAR, **fields, **{"latent.kind": "uniform"})
-    flatness = evaluate(s, Pair(linear(0.0, 0.0), linear(2.0, 1.0))).d_flatness
+    flatness = evaluate(s, Pair(linear(0.0, 0.0), linear(2.0, 1.0)))["d_flatness"]
     expected = np.abs(scipy.special.expit(2 * fine(s.target) + 1) - 0.5).mean()
     # Some 256 quantiles stand for the target.
     np.testing.assert_allclose(flatness, expected, atol=1e-3)
@@ -244,7 +252,7 @@ def test_flatness_is_weighted_by_the_targets_density(kind, batch_size):
 def test_each_judged_batch_is_spread_over_the_whole_target(name, batch_size):
     s = setting(**{"training.batch_size": batch_size, "latent.kind": "uniform"})
     s = dataclasses.replace(s, target=TARGETS[name])
-    real = np.asarray(reference_of(s, POINTS).real, float)
+    real = np.asarray(reference_of(s, judging(points=POINTS)).real, float)
     batches = -(-256 // batch_size)
     assert real.shape == (batches, batch_size, 1)
     levels = law(s.target).cdf(real[:, :, 0])
@@ -256,29 +264,52 @@ def test_each_judged_batch_is_spread_over_the_whole_target(name, batch_size):
     )
 
 
-describe = jax.jit(metrics.describe, static_argnames=("points", "replicates"))
 REPLICATES = 300
+jitted_describe = jax.jit(metrics.describe, static_argnums=(1, 3))
+
+
+def describe(target, seed=0, **fields):
+    s = dataclasses.replace(setting(), target=target)
+    judged = judging(points=101, **fields)
+    return jitted_describe(s, judged, jax.random.key(seed), REPLICATES)
 
 
 @each_target
 def test_description_is_scipys(target):
     reference = law(target)
-    described = describe(target, jax.random.key(0), points=101, replicates=REPLICATES)
+    described = describe(target)
     levels = np.linspace(0, 1, 101)
     close = {"rtol": 1e-5, "atol": 1e-4 * reference.std()}
-    np.testing.assert_allclose(described.target_quantiles, reference.ppf(levels), **close)
-    np.testing.assert_allclose(described.target_mean, reference.mean(), **close)
-    np.testing.assert_allclose(described.target_std, reference.std(), **close)
+    np.testing.assert_allclose(described["target_quantiles"], reference.ppf(levels), **close)
+    np.testing.assert_allclose(described["target_mean"], reference.mean(), **close)
+    np.testing.assert_allclose(described["target_std"], reference.std(), **close)
     x = reference.mean() + reference.std() * np.linspace(-5, 5, 201)
-    np.testing.assert_allclose(described.x, x, **close)
-    exact = np.asarray(described.x, float)
-    np.testing.assert_allclose(described.target_density, reference.pdf(exact), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(described["x"], x, **close)
+    exact = np.asarray(described["x"], float)
+    np.testing.assert_allclose(
+        described["target_density"], reference.pdf(exact), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_view_replaces_the_grid_around_the_target():
+    target = TARGETS["laplace"]
+    described = describe(target, view=(-1.0, 3.0))
+    x = np.linspace(-1, 3, 201)
+    np.testing.assert_allclose(described["x"], x, atol=1e-6)
+    np.testing.assert_allclose(described["target_density"], law(target).pdf(x), rtol=1e-4)
+    s = dataclasses.replace(setting(**LINEAR), target=target)
+    shot = metrics.snapshot(
+        s,
+        Pair(linear(1.0, 0.0), linear(2.0, 1.0)),
+        reference_of(s, judging(view=(-1.0, 3.0))),
+    )
+    np.testing.assert_allclose(shot["d"], scipy.special.expit(2 * x + 1), rtol=1e-5)
 
 
 @each_target
 def test_the_null_floor_is_the_w1_of_as_many_real_samples(target):
-    described = describe(target, jax.random.key(1), points=101, replicates=REPLICATES)
-    null = np.asarray(described.w1_null, float)
+    described = describe(target, seed=1)
+    null = np.asarray(described["w1_null"], float)
     assert null.shape == (REPLICATES,)
     assert null.min() > 0
     quantiles = law(target).ppf(midpoints(2000))
@@ -302,15 +333,15 @@ def test_a_snapshot_is_g_along_its_latents_and_d_along_x(latent_dim):
     g = linear(0.0, 3.0)
     g["params"]["output"]["kernel"] = jnp.full((latent_dim, 1), -2.0)
     params = Pair(g, linear(0.5, -1.0))
-    shot = jax.jit(metrics.snapshot)(s, params, reference_of(s, POINTS))
-    latent = np.asarray(shot.latent, float)
+    shot = jax.jit(metrics.snapshot)(s, params, reference_of(s, judging(points=POINTS)))
+    latent = np.asarray(shot["latent"], float)
     assert latent.shape == (256, latent_dim)
     if latent_dim == 1:
         np.testing.assert_allclose(latent[:, 0], midpoints(256), rtol=1e-5)
     expected = 3 - 2 * latent.sum(1, keepdims=True)
-    np.testing.assert_allclose(shot.samples, expected, atol=1e-5)
+    np.testing.assert_allclose(shot["samples"], expected, atol=1e-5)
     x = 1 + 0.5 * np.linspace(-5, 5, 201)
-    np.testing.assert_allclose(shot.d, scipy.special.expit(0.5 * x - 1), rtol=1e-5)
+    np.testing.assert_allclose(shot["d"], scipy.special.expit(0.5 * x - 1), rtol=1e-5)
 
 
 def test_a_snapshots_d_sees_each_x_in_the_company_of_real_rows():
@@ -332,11 +363,11 @@ def test_a_snapshots_d_sees_each_x_in_the_company_of_real_rows():
     # The output is how near x is to the rows of its batch: 1 for itself, and the company's.
     output = {"kernel": jnp.array([[0.0], [1.0]]), "bias": zero}
     d = {"params": {"hidden_0": layer, "minibatch": layer, "output": output}}
-    reference = reference_of(s, POINTS)
+    reference = reference_of(s, judging(points=POINTS))
     shot = jax.jit(metrics.snapshot)(s, Pair(linear(1.0, 0.0), d), reference)
     x = 4 + 0.5 * np.linspace(-5, 5, 201)
     batches = -(-256 // batch_size)
     ranks = batches * np.arange(1, batch_size)  # of a batch's rows but the first
     company = scipy.stats.norm.ppf((ranks + 0.5) / (batches * batch_size), 4, 0.5)
     expected = 1 + np.exp(-np.abs(x[:, None] - company)).sum(1)
-    np.testing.assert_allclose(shot.d, expected, rtol=1e-4)
+    np.testing.assert_allclose(shot["d"], expected, rtol=1e-4)

@@ -23,7 +23,7 @@ log_prob, cdf, quantile, sample, mean, std = (
         targets.std,
     )
 )
-partial_mean = jax.jit(lambda target, t: targets.FAMILIES[target.kind].partial_mean(target, t))
+partial_mean = jax.jit(lambda target, t: targets.LINE[target.kind].partial_mean(target, t))
 
 LEVELS = np.concatenate([[1e-5, 1e-4, 1e-3], np.linspace(0.01, 0.99, 99), [0.999, 0.9999, 0.99999]])
 EPSILON = 2.0**-24  # float32 rounds by at most this part; also the smallest uniform of training
@@ -194,3 +194,10 @@ def test_the_most_extreme_uniforms_give_finite_samples_on_their_sides(target):
         assert low < first and high > last
     else:
         np.testing.assert_allclose([low, high], law(target).ppf([EPSILON, 1 - EPSILON]), rtol=2e-5)
+
+
+@each_target
+def test_a_row_on_the_line_takes_one_uniform_and_has_one_coordinate(target):
+    assert targets.dim(target) == 1
+    u = jnp.full((3, 2, targets.uniforms(target)), 0.3)
+    assert sample(target, u).shape == (3, 2, 1)

@@ -1,9 +1,8 @@
-"""The distributions to be learned: 1-D location-scale families in closed form.
+"""Targets on the line: families in closed form, in standard coordinates t = (x - loc) / scale.
 
-Every family is written in standard coordinates t = (x - loc) / scale. The public functions
-take the setting's `target` section (kind, loc, scale, and the mixture's components) and work in
-data coordinates. `scale` is each family's usual parameter: the standard deviation for the Gaussian,
-the half-width for the uniform, b for the Laplace, the scale of Student's t.
+`scale` is each family's usual parameter: the standard deviation for the Gaussian, the half-width
+for the uniform, b for the Laplace, the scale of Student's t. The mixture's components are part of
+the setting's `target` section.
 """
 
 from collections.abc import Callable
@@ -14,8 +13,6 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy import stats
 from jax.scipy.special import ndtri
-
-DIM = 1  # every family here lives on the real line
 
 
 class Family(NamedTuple):
@@ -82,7 +79,7 @@ def _components(target: Any) -> tuple[Array, Array, Array]:
     return weights / weights.sum(), means, stds
 
 
-def _standardise(target: Any, t: Array) -> tuple[Array, Array, Array, Array]:
+def _by_component(target: Any, t: Array) -> tuple[Array, Array, Array, Array]:
     """The components and t in each component's coordinates, `[..., K]`."""
     weights, means, stds = _components(target)
     shape = (1,) * jnp.ndim(t) + (-1,)
@@ -91,12 +88,12 @@ def _standardise(target: Any, t: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _mixture_log_prob(target: Any, t: Array) -> Array:
-    weights, _, stds, z = _standardise(target, t)
+    weights, _, stds, z = _by_component(target, t)
     return jax.nn.logsumexp(jnp.log(weights) + stats.norm.logpdf(z) - jnp.log(stds), axis=-1)
 
 
 def _mixture_cdf(target: Any, t: Array) -> Array:
-    weights, _, _, z = _standardise(target, t)
+    weights, _, _, z = _by_component(target, t)
     return (weights * stats.norm.cdf(z)).sum(-1)
 
 
@@ -117,7 +114,7 @@ def _mixture_quantile(target: Any, u: Array) -> Array:
 
 
 def _mixture_partial_mean(target: Any, t: Array) -> Array:
-    weights, means, stds, z = _standardise(target, t)
+    weights, means, stds, z = _by_component(target, t)
     return (weights * (means * stats.norm.cdf(z) - stds * stats.norm.pdf(z))).sum(-1)
 
 
@@ -176,39 +173,3 @@ FAMILIES = {
         _mixture_sample,
     ),
 }
-
-
-def standardise(target: Any, x: Array) -> Array:
-    """Standard coordinates t = (x - loc) / scale of data x, any shape."""
-    return (x - target.loc) / target.scale
-
-
-def sample(target: Any, u: Array) -> Array:
-    """Samples of the target from uniforms u in the open interval (0, 1), shape kept."""
-    return target.loc + target.scale * FAMILIES[target.kind].sample(target, u)
-
-
-def log_prob(target: Any, x: Array) -> Array:
-    """Log density at x, any shape."""
-    t = standardise(target, x)
-    return FAMILIES[target.kind].log_prob(target, t) - jnp.log(target.scale)
-
-
-def cdf(target: Any, x: Array) -> Array:
-    """P(X <= x), any shape."""
-    return FAMILIES[target.kind].cdf(target, standardise(target, x))
-
-
-def quantile(target: Any, u: Array) -> Array:
-    """The inverse of the CDF at levels u in [0, 1], any shape; infinite tails give infinity."""
-    return target.loc + target.scale * FAMILIES[target.kind].quantile(target, u)
-
-
-def mean(target: Any) -> Array:
-    """E[X], a scalar."""
-    return target.loc + target.scale * FAMILIES[target.kind].mean(target)
-
-
-def std(target: Any) -> Array:
-    """The standard deviation, a scalar."""
-    return target.scale * FAMILIES[target.kind].std(target)

@@ -1,0 +1,141 @@
+"""Targets in the plane: curves and clusters, with normal noise around them.
+
+In standard coordinates a row is place(U) + noise * N(0, I): one uniform U runs along a curve or
+picks a mode. Data are loc + scale * that, with the same loc and scale for both coordinates; `noise`
+and `modes` are the setting's. The families before their noise:
+
+  quadratic   x = 100 (U - 1/2), y = 10 + x^2: the data of the DigitalOcean and Paperspace tutorial
+              (2018), which does not scale them; x is within 50, y between 10 and 2510
+  two_curves  that curve and its mirror image y = -(10 + x^2), half of the data on each
+  sine        two periods of y = sin(pi x), with x uniform in (-2, 2)
+  spiral      scikit-learn's make_swiss_roll without its third axis: the Archimedean spiral
+              (a cos a, a sin a), a uniform in (3 pi / 2, 9 pi / 2), here divided by 9 pi / 2
+  moons       scikit-learn's make_moons: an upper half circle around (0, 0) and a lower one around
+              (1, 1/2), both of radius 1, half of the data on each
+  ring        `modes` equally likely Gaussians, evenly spaced on the unit circle from (1, 0) on
+  grid        `modes` x `modes` equally likely Gaussians, neighbours 1 apart, around (0, 0)
+
+The first five have a curve, the last two have modes, each a Gaussian whose std is the noise.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtri
+
+UNIFORMS = 3  # a row takes: the place on the curve or the mode, and a normal for each coordinate
+
+
+class Family(NamedTuple):
+    """One family in standard coordinates and before its noise: a curve, or modes."""
+
+    place: Callable[[Any, Array], Array]  # (target, s [...]) -> [..., 2], for s ~ U(0, 1)
+    moments: Callable[[Any], tuple[np.ndarray, np.ndarray]]  # means and variances of that, [2] each
+    curve: int = 0  # its pieces; s runs through them in turn, an equal part of [0, 1] for each
+    modes: Callable[[Any], np.ndarray] | None = None  # target -> [K, 2]
+
+
+def _curve(
+    point: Callable[[Array], tuple[Any, Any]], mean: Any, variance: Any, pieces: int = 1
+) -> Family:
+    return Family(
+        place=lambda target, s: jnp.stack(point(s), axis=-1),
+        moments=lambda target: (np.array(mean), np.array(variance)),
+        curve=pieces,
+    )
+
+
+def _clusters(modes: Callable[[int], np.ndarray]) -> Family:
+    def place(target: Any, s: Array) -> Array:
+        centres = modes(target.modes)
+        last = len(centres) - 1
+        # Rounded, the largest s times the number of modes can be that number.
+        return jnp.asarray(centres, s.dtype)[jnp.minimum(s * len(centres), last).astype(int)]
+
+    def moments(target: Any) -> tuple[np.ndarray, np.ndarray]:
+        centres = modes(target.modes)
+        return centres.mean(0), centres.var(0)
+
+    return Family(place, moments, modes=lambda target: modes(target.modes))
+
+
+def _halves(s: Array) -> tuple[Array, Array]:
+    """Which of two pieces s is on (False: the first), and where on it, in [0, 1]."""
+    second = s >= 0.5
+    return second, 2 * s - second
+
+
+def _quadratic(s: Array) -> tuple[Array, Array]:
+    x = 100 * (s - 0.5)
+    return x, 10 + x**2
+
+
+def _two_curves(s: Array) -> tuple[Array, Array]:
+    mirrored, s = _halves(s)
+    x, y = _quadratic(s)
+    return x, jnp.where(mirrored, -y, y)
+
+
+def _sine(s: Array) -> tuple[Array, Array]:
+    x = 4 * s - 2
+    return x, jnp.sin(np.pi * x)
+
+
+def _spiral(s: Array) -> tuple[Array, Array]:
+    turns = (1 + 2 * s) / 3  # the radius, and the angle in units of 9 pi / 2
+    angle = 4.5 * np.pi * turns
+    return turns * jnp.cos(angle), turns * jnp.sin(angle)
+
+
+def _moons(s: Array) -> tuple[Array, Array]:
+    lower, s = _halves(s)
+    x, y = jnp.cos(np.pi * s), jnp.sin(np.pi * s)
+    return jnp.where(lower, 1 - x, x), jnp.where(lower, 0.5 - y, y)
+
+
+def _ring(modes: int) -> np.ndarray:
+    angles = 2 * np.pi * np.arange(modes) / modes
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _grid(modes: int) -> np.ndarray:
+    side = np.arange(modes) - (modes - 1) / 2
+    return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+# The integrals of a cos(a), a sin(a) and their squares over the spiral's angles a.
+_SPIRAL_MEAN = np.array([2, 2 / (3 * np.pi)]) / (4.5 * np.pi)
+_SPIRAL_SQUARE = (4.875 * np.pi**2 + np.array([-0.25, 0.25])) / (4.5 * np.pi) ** 2
+
+FAMILIES = {
+    "quadratic": _curve(_quadratic, (0.0, 10 + 2500 / 3), (100**2 / 12, 2500**2 * 4 / 45)),
+    "two_curves": _curve(
+        _two_curves, (0.0, 0.0), (100**2 / 12, 10**2 + 20 * 2500 / 3 + 2500**2 / 5), pieces=2
+    ),
+    "sine": _curve(_sine, (0.0, 0.0), (4 / 3, 1 / 2)),
+    "spiral": _curve(_spiral, _SPIRAL_MEAN, _SPIRAL_SQUARE - _SPIRAL_MEAN**2),
+    "moons": _curve(_moons, (0.5, 0.25), (0.75, 9 / 16 - 1 / np.pi), pieces=2),
+    "ring": _clusters(_ring),
+    "grid": _clusters(_grid),
+}
+
+
+def sample(target: Any, u: Array) -> Array:
+    """Standard rows `[..., 2]` from uniforms `[..., 3]` in the open interval (0, 1)."""
+    place = FAMILIES[target.kind].place(target, u[..., 0])
+    return place + target.noise * ndtri(u[..., 1:])
+
+
+def mean(target: Any) -> Array:
+    """E of each standard coordinate, `[2]`; exact."""
+    mean, _ = FAMILIES[target.kind].moments(target)
+    return jnp.asarray(mean, jnp.float32)
+
+
+def std(target: Any) -> Array:
+    """The standard deviation of each standard coordinate, `[2]`; exact."""
+    _, variance = FAMILIES[target.kind].moments(target)
+    return jnp.sqrt(jnp.asarray(variance, jnp.float32) + target.noise**2)
