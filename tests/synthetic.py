@@ -13,6 +13,11 @@ NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
 MEAN, STD = 4.0, 1.25  # of the target
 JUDGING = {"collapsed_std": 0.25, "success_w1": 0.25}
 DIMS = ("setting", "seed")
+MOMENTS = ["before D", "after D", "after G"]
+SOURCES = ["real", "generated"]
+POINTS = 256  # real and generated, in a snapshot
+SIDE = 41  # of the grid of a 2-D target
+PARTS = 100  # of the pretraining
 
 
 def tricks_sweep() -> dict:
@@ -46,6 +51,8 @@ def dataset(
     unfinished=1,
     log_points=21,
     loss="non_saturating",
+    target="normal",
+    pretrained=(),
 ) -> xr.Dataset:
     """Results of `settings` x `seeds` runs.
 
@@ -57,6 +64,8 @@ def dataset(
       unfinished: how many runs, counted from the last one, the sweep did not come to.
       log_points: the number of log points, 250 updates apart.
       loss: the config's loss.
+      target: "normal" in 1-D, "ring" or "curve" in 2-D.
+      pretrained: the labels of the settings that pretrain D.
     """
     rng = np.random.default_rng(0)
     labels, swept = list(settings), swept or {}
@@ -75,17 +84,15 @@ def dataset(
     ratio = np.where(intended == stats.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
     shift = np.where(intended == stats.SUCCESS, 0.05, 0.6) * rng.choice([-1, 1], shape)
     shift = STD * (shift + 0.03 * rng.standard_normal(shape))
-    target = MEAN + STD * NORMALS
     bend = 0.02 * rng.standard_normal((*shape, LEVELS.size))
     quantiles = MEAN + shift[..., None] + STD * ratio[..., None] * np.sort(NORMALS + bend, axis=-1)
-    final_w1 = np.abs(quantiles - target).mean(-1)
+    final_w1 = np.abs(quantiles - (MEAN + STD * NORMALS)).mean(-1)
 
     training = np.exp(-step / 1000)
     wobble = np.exp(0.1 * rng.standard_normal((*shape, log_points)) * training)
     w1 = (final_w1[..., None] + 4 * training) * wobble
     series = {
         "w1": w1,
-        "ks": 1 - np.exp(-w1),
         "mean": (MEAN + shift)[..., None] * (1 - training),
         "std": (STD * ratio)[..., None] * (1 - training) + 0.1 * training,
         "loss_d": 2 * np.log(2) - training + 0.05 * rng.standard_normal(w1.shape),
@@ -94,13 +101,30 @@ def dataset(
     }
     matching = np.array(swept.get("tricks.feature_matching", ["off"] * shape[0])) != "off"
     series["loss_g"][matching] *= 0.01
+    before_d = np.exp(rng.normal(0, 0.3, w1.shape))
+    after_d = before_d * np.exp(rng.normal(0.03, 0.05, w1.shape))
+    after_g = after_d * np.exp(rng.normal(-0.05, 0.05, w1.shape))
+    centroid_distance = np.stack([before_d, after_d, after_g], axis=-1)
+
     lost = ~finished[..., None] | ((diverged_at >= 0)[..., None] & (step >= diverged_at[..., None]))
-    series = {name: np.where(lost, np.nan, values) for name, values in series.items()}
+    series |= _series_of(target, w1)
+    if target != "normal":
+        series["mean"] = np.stack([series["mean"], 2 * series["mean"]], axis=-1)
+        quantiles = np.stack([quantiles, 2 * quantiles], axis=-1)
+    series = {name: _without(lost, values) for name, values in series.items()}
     for name in ("loss_d", "loss_g"):
         series[name][..., 0] = np.nan
-    quantiles = np.where(lost[..., -1:], np.nan, quantiles)
-
-    x = np.linspace(MEAN - 4 * STD, MEAN + 4 * STD, 201)
+    met = stats.meets_criterion(w1=series["w1"], std=series["std"], target_std=STD, **JUDGING)
+    first_met, last_met, best_step = stats.stopping_steps(met, series["w1"], step)
+    real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
+    expected = np.quantile(MEAN + STD * NORMALS, (np.arange(1000) + 0.5) / 1000)
+    per_run = {
+        "diverged_at": np.int32(diverged_at),
+        "finished": np.int8(finished),
+        "first_met": first_met,
+        "last_met": last_met,
+        "best_step": best_step,
+    }
     code = stats.classify(
         final_w1=series["w1"][..., -1],
         final_std=series["std"][..., -1],
@@ -109,33 +133,41 @@ def dataset(
         finished=finished,
         **JUDGING,
     )
-    real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
-    null = np.abs(real - np.quantile(target, (np.arange(1000) + 0.5) / 1000)).mean(-1)
-    config = {"judging": JUDGING, "loss": {"kind": loss}, "tricks": {"feature_matching": "off"}}
     flags = {
         "flag_values": [-1, 0, 1, 2, 3],
         "flag_meanings": "unfinished success off_target collapsed diverged",
     }
-
-    def of_target(values):
-        return np.broadcast_to(np.float32(values), (shape[0], *np.shape(values))).copy()
-
+    per_target = _target(target) | {
+        "target_std": ((), STD),
+        "w1_null": (("replicate",), np.abs(real - expected).mean(-1)),
+    }
+    variables = {name: (_curve_dims(values), np.float32(values)) for name, values in series.items()}
+    variables |= {name: (DIMS, values) for name, values in per_run.items()}
+    variables |= {
+        name: (("setting", *dims), np.tile(np.float32(values), (shape[0], *[1] * len(dims))))
+        for name, (dims, values) in per_target.items()
+    }
+    variables["outcome"] = (DIMS, code, flags)
+    dims = (*DIMS, "level", "dim")[: quantiles.ndim]
+    variables["quantiles"] = (dims, np.float32(_without(lost[..., -1:], quantiles)))
+    distance = np.float32(_without(lost, centroid_distance))
+    variables["centroid_distance"] = ((*DIMS, "step", "moment"), distance)
+    if pretrained:
+        loss_curve = np.exp(-np.arange(PARTS) / 20 + 0.2 * rng.standard_normal((*shape, PARTS)))
+        kept = finished & np.isin(labels, pretrained)[:, None]
+        values = np.where(kept[..., None], loss_curve + 0.01, np.nan)
+        variables["pretraining_loss"] = ((*DIMS, "part"), np.float32(values))
+    config = {"judging": JUDGING, "loss": {"kind": loss}, "tricks": {"feature_matching": "off"}}
+    coords = {
+        "setting": labels,
+        "seed": np.arange(seeds),
+        "step": step,
+        "level": LEVELS,
+        "moment": MOMENTS,
+    }
     return xr.Dataset(
-        {name: ((*DIMS, "step"), np.float32(values)) for name, values in series.items()}
-        | {
-            "diverged_at": (DIMS, np.int32(diverged_at)),
-            "finished": (DIMS, np.int8(finished)),
-            "outcome": (DIMS, code, flags),
-            "quantiles": ((*DIMS, "level"), np.float32(quantiles)),
-            "target_quantiles": (("setting", "level"), of_target(target)),
-            "target_mean": ("setting", of_target(MEAN)),
-            "target_std": ("setting", of_target(STD)),
-            "x": (("setting", "grid"), of_target(x)),
-            "target_density": (("setting", "grid"), of_target(scipy.stats.norm.pdf(x, MEAN, STD))),
-            "w1_null": (("setting", "replicate"), of_target(null)),
-        },
-        coords={"setting": labels, "seed": np.arange(seeds), "step": step, "level": LEVELS}
-        | {field: ("setting", values) for field, values in swept.items()},
+        variables,
+        coords=coords | {field: ("setting", values) for field, values in swept.items()},
         attrs={
             "title": "synthetic",
             "swept": json.dumps(list(swept)),
@@ -144,24 +176,111 @@ def dataset(
     )
 
 
-def snapshots(ds: xr.Dataset, seeds=2, points=64) -> xr.Dataset:
-    """Snapshots of the first seeds of `ds`."""
+def _without(lost, values):
+    """`values` `[setting, seed, step, ...]`, NaN where a run is lost."""
+    return np.where(lost.reshape(lost.shape + (1,) * (values.ndim - lost.ndim)), np.nan, values)
+
+
+def _curve_dims(values):
+    return (*DIMS, "step", "dim")[: values.ndim]
+
+
+def _series_of(target, w1):
+    """The variables that only some targets have."""
+    if target == "normal":
+        return {"ks": 1 - np.exp(-w1)}
+    if target == "ring":
+        return {"energy": w1**2, "high_quality": np.exp(-w1), "modes": np.round(8 * np.exp(-w1))}
+    return {"energy": w1**2, "residual": w1}
+
+
+def real_points(target, points=POINTS, seed=1):
+    """Draws `[point, dim]` from a 2-D target."""
+    rng = np.random.default_rng(seed)
+    if target == "curve":
+        x = 100 * (rng.uniform(size=points) - 0.5)
+        return np.stack([x, 10 + x**2], axis=-1)
+    angle = 2 * np.pi * rng.integers(8, size=points) / 8
+    centres = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return MEAN + 2 * centres + 0.1 * rng.standard_normal((points, 2))
+
+
+def _target(target):
+    """What results keep of a target: dimensions (without setting) and values."""
+    if target == "normal":
+        x = np.linspace(MEAN - 4 * STD, MEAN + 4 * STD, 201)
+        return {
+            "target_quantiles": (("level",), MEAN + STD * NORMALS),
+            "target_mean": ((), MEAN),
+            "x": (("grid",), x),
+            "target_density": (("grid",), scipy.stats.norm.pdf(x, MEAN, STD)),
+        }
+    points = real_points(target, 4096)
+    reach = 2.5 * points.std(axis=0)
+    axes = (points.mean(axis=0)[:, None] + reach[:, None] * np.linspace(-1, 1, SIDE)).astype(float)
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    return {
+        "target_quantiles": (("level", "dim"), np.quantile(points, LEVELS, axis=0)),
+        "target_mean": (("dim",), points.mean(axis=0)),
+        "x": (("grid", "dim"), grid),
+        "target_samples": (("point", "dim"), points[:POINTS]),
+    }
+
+
+def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=None) -> xr.Dataset:
+    """Snapshots of the first seeds of `ds`.
+
+    Args:
+      ds: what `dataset` gives.
+      seeds: how many.
+      points: generated samples; in 2-D there are as many as real ones.
+      latent_dim: by default as many as the target has.
+      features: whether D's last hidden layer has two units; by default in 2-D.
+    """
     ds = ds.isel(seed=slice(seeds))
-    latent = np.linspace(-1, 1, points)
-    spread = ds["std"].values[..., None] * np.sqrt(3)
-    samples = ds["mean"].values[..., None] + spread * latent
-    d = 0.5 + 0.3 * np.sin(ds.x.values)[:, None, None, :] + 0 * ds.w1.values[..., None]
-    latents = np.tile(latent[:, None], (ds.sizes["setting"], 1, 1))
+    plane = "dim" in ds.x.dims
+    rng = np.random.default_rng(3)
+    shape = ds.w1.shape
+    levels = (np.arange(points) + 0.5) / points
+    levels = np.stack([levels, (levels * 97) % 1], axis=-1)[:, : latent_dim or 1 + plane]
+    latents = np.tile(2 * levels - 1, (ds.sizes["setting"], 1, 1))
+    if plane:
+        progress = 1 - np.exp(-ds.step.values / 1000)[:, None, None]
+        start = ds.target_mean.values[0] * (0.5 + 0.2 * rng.standard_normal((points, 2)))
+        end = ds.target_samples.values[0] + 0.02 * ds.x.values[0].std(0) * start / start.std(0)
+        samples = np.broadcast_to(start + progress * (end - start), (*shape, points, 2)).copy()
+        collapsed = ds.outcome.values == stats.COLLAPSED
+        samples[collapsed] = samples[collapsed][..., :1, :] + 0.05 * (
+            samples[collapsed] - samples[collapsed][..., :1, :]
+        )
+        unit = (ds.x.values - ds.target_mean.values[:, None]) / ds.x.values.std(1, keepdims=True)
+        waves = np.sin(2 * unit).prod(-1)[:, None, None, :]
+    else:
+        spread = ds["std"].values[..., None] * scipy.stats.norm.ppf(levels[:, 0])
+        samples = (ds["mean"].values[..., None] + spread)[..., None]
+        waves = np.sin(ds.x.values)[:, None, None, :]
+    fade = np.exp(-ds.step.values / 3000)[:, None]
+    d = 0.5 + 0.3 * fade * waves + 0 * ds.w1.values[..., None]
     dims = ("setting", "snapshot_seed", "step")
-    return xr.Dataset(
-        {
-            "samples": ((*dims, "point", "dim"), np.float32(samples)[..., None]),
-            "latent": (("setting", "point", "latent_dim"), np.float32(latents)),
-            "d": ((*dims, "grid"), np.float32(d)),
-        },
-        coords={
-            "setting": ds.setting.values,
-            "snapshot_seed": ds.seed.values,
-            "step": ds.step.values,
-        },
-    )
+    samples[ds.finished.values == 0] = np.nan
+    variables = {
+        "samples": ((*dims, "point", "dim"), np.float32(samples)),
+        "latent": (("setting", "point", "latent_dim"), np.float32(latents)),
+        "d": ((*dims, "grid"), np.float32(d)),
+    }
+    if "pretraining_loss" in ds:
+        initial = 0.5 + 0.4 * np.tanh(rng.standard_normal((*shape[:2], 1)) * waves[:, :, 0])
+        variables["d_initial"] = ((*dims[:2], "grid"), np.float32(initial))
+    coords = {
+        "setting": ds.setting.values,
+        "snapshot_seed": ds.seed.values,
+        "step": ds.step.values,
+    }
+    if plane if features is None else features:
+        rows = 0.5 * rng.standard_normal((*shape, 1, 2, 64, 2))
+        gap = np.array([[-1, 1], [-1.3, 1.2], [-1.3, 0.8]])  # [moment, source]
+        rows = rows + gap[:, :, None, None] * np.array([1, 0.5])
+        dims = (*dims, "moment", "source", "row", "feature")
+        variables["features"] = (dims, np.float32(rows))
+        coords |= {"moment": MOMENTS, "source": SOURCES}
+    return xr.Dataset(variables, coords=coords)

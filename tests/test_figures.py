@@ -4,28 +4,47 @@ import sys
 
 import numpy as np
 import pytest
-import scipy.stats
 import synthetic
+from absl.testing import flagsaver
 from matplotlib.collections import FillBetweenPolyCollection
 
 from gan1d import figures, results, stats
+from gan1d.figures import __main__ as command_line
+from gan1d.figures import common
 
-LINE_KINDS = ("densities", "outcomes", "w1", "losses", "final_w1")
+ALWAYS = ("outcomes", "w1", "losses", "final_w1", "successes", "approach")
+LINE_KINDS = ("densities", *ALWAYS, "pretraining", "boundary")
+PLANE_KINDS = (*ALWAYS, "samples", "features")
 MANY = [f"rate {i % 20} + size {i // 20}" for i in range(400)]
 GRID = {"rate": [i % 20 for i in range(400)], "size": [0.5 * (i // 20) for i in range(400)]}
 
 CASES = {
-    "tricks": lambda: synthetic.dataset(**synthetic.tricks_sweep(), seeds=16),
-    "one run": lambda: synthetic.dataset(["plain"], seeds=1, unfinished=0),
-    "all diverged": lambda: synthetic.dataset(outcome=stats.DIVERGED, unfinished=0),
+    "tricks": lambda: synthetic.dataset(
+        **synthetic.tricks_sweep(), seeds=16, pretrained=["plain", "minibatch replace"]
+    ),
+    "one run": lambda: synthetic.dataset(["plain"], seeds=1, unfinished=0, pretrained=["plain"]),
+    "all diverged": lambda: synthetic.dataset(
+        outcome=stats.DIVERGED, unfinished=0, pretrained=["plain"]
+    ),
     "nothing finished": lambda: synthetic.dataset(unfinished=24),
+    "ring": lambda: synthetic.dataset(target="ring"),
+    "curve": lambda: synthetic.dataset(["plain"], target="curve", outcome=stats.DIVERGED),
     "400 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
 }
+DRAWN = [
+    (case, kind)
+    for case in ("tricks", "one run", "all diverged", "nothing finished")
+    for kind in LINE_KINDS
+    if (case, kind) != ("nothing finished", "pretraining")
+]
+DRAWN += itertools.product(("ring", "curve"), PLANE_KINDS)
+# Slow ones: those with the longest titles, and those with several panels a setting.
+DRAWN += itertools.product(["400 settings"], ("outcomes", "approach", "boundary"))
 
 
-def draw(kind, ds):
+def draw(kind, ds, snapshots=None, seed=None):
     """The figure, laid out as in its file; pytest turns any warning into an error."""
-    figure = figures.KINDS[kind](ds)
+    figure = figures.KINDS[kind](ds, snapshots, seed)
     figure.draw_without_rendering()
     return figure
 
@@ -38,17 +57,29 @@ def line(ax, label):
     return next(line for line in ax.lines if line.get_label() == label)
 
 
-@pytest.fixture(scope="module", params=CASES)
-def case(request):
-    return CASES[request.param]()
+@pytest.fixture(scope="module")
+def cases():
+    made = {}
+
+    def case(name):
+        if name not in made:
+            ds = CASES[name]()
+            made[name] = ds, synthetic.snapshots(ds, seeds=min(2, ds.sizes["seed"]))
+        return made[name]
+
+    return case
 
 
-@pytest.mark.parametrize("kind", LINE_KINDS)
-def test_every_kind_draws_every_case_without_overlapping_text(case, kind):
-    figure = draw(kind, case)
+@pytest.mark.parametrize("case, kind", DRAWN)
+def test_every_kind_draws_every_case_without_overlapping_text(cases, case, kind):
+    ds, snapshots = cases(case)
+    figure = draw(kind, ds, snapshots, seed=0)
     title = figure.get_suptitle()
-    assert "synthetic" in title and f"seeds: {case.sizes['seed']}" in title
-    assert ("18 best and 18 worst of 400 settings" in title) == (case.sizes["setting"] == 400)
+    seeds = "seed 0" if kind in ("boundary", "samples", "features") else f"seeds: {ds.seed.size}"
+    assert "synthetic" in title and seeds in title
+    most = 6 if kind == "boundary" else 18
+    note = f"{most} best and {most} worst of 400 settings"
+    assert (note in title) == (ds.sizes["setting"] == 400)
     texts = [ax.title for ax in panels(figure)] + [ax.xaxis.label for ax in figure.axes]
     texts += [figure._suptitle, figure.legends[0], *figure.axes[0].get_yticklabels()]
     boxes = [text.get_window_extent() for text in texts if text.get_visible()]
@@ -57,24 +88,15 @@ def test_every_kind_draws_every_case_without_overlapping_text(case, kind):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for box in boxes)
 
 
-@pytest.mark.parametrize(
-    "quantiles, x0, x1, mass", [(0.6, 0, 1, 1), ((-1, 1), 0, 2, 0.5), (5, 0, 1, 0)]
-)
-def test_density_integrates_to_the_mass_in_view(quantiles, x0, x1, mass):
-    levels = np.linspace(0, 1, 101)
-    ends = np.broadcast_to(quantiles, 2)
-    edges = np.linspace(x0, x1, 8)
-    (density,) = figures._run_densities(np.linspace(*ends, 101)[None], levels, edges)
-    assert (density * np.diff(edges)).sum() == pytest.approx(mass)
-
-
-def test_density_of_the_targets_quantiles_is_the_targets():
-    levels = np.linspace(0, 1, 101)
-    quantiles = scipy.stats.norm.ppf(np.clip(levels, 1e-4, 1 - 1e-4))
-    edges = np.linspace(-2, 2, 21)
-    (density,) = figures._run_densities(quantiles[None], levels, edges)
-    centres = (edges[1:] + edges[:-1]) / 2
-    np.testing.assert_allclose(density, scipy.stats.norm.pdf(centres), atol=0.01)
+@pytest.mark.parametrize("target", ["normal", "ring"])
+def test_kinds_that_need_other_results_do_not_apply(target):
+    ds = synthetic.dataset(["plain"], target=target, log_points=2)
+    snapshots = None if target == "normal" else synthetic.snapshots(ds, features=False)
+    ds = ds.drop_vars("centroid_distance")
+    drawn = {kind for kind, draw in figures.KINDS.items() if draw(ds, snapshots, 0) is not None}
+    expected = {"outcomes", "w1", "losses", "final_w1", "successes"}
+    films = {"samples", "animation", "seeds_animation"}
+    assert drawn == expected | ({"densities"} if target == "normal" else films)
 
 
 def test_density_panels_say_what_became_of_the_runs():
@@ -192,14 +214,21 @@ def test_heatmap_pools_the_other_fields():
     ],
 )
 def test_heatmap_needs_a_grid_of_two_numeric_fields(swept):
-    assert figures.heatmap(synthetic.dataset(swept=swept, unfinished=0)) is None
+    assert (
+        figures.KINDS["heatmap"](synthetic.dataset(swept=swept, unfinished=0), None, None) is None
+    )
 
 
 def test_heatmap_needs_a_finished_run():
     swept = {"rate": [1, 1, 2, 2], "size": [4, 5, 4, 5]}
     labels = list("abcd")
-    assert figures.heatmap(synthetic.dataset(labels, swept=swept, unfinished=32)) is None
-    assert figures.heatmap(synthetic.dataset(labels, swept=swept, unfinished=31)) is not None
+    drawn = [
+        figures.KINDS["heatmap"](
+            synthetic.dataset(labels, swept=swept, unfinished=unfinished), None, None
+        )
+        for unfinished in (31, 32)
+    ]
+    assert drawn[0] is not None and drawn[1] is None
 
 
 def test_heatmap_of_400_settings_is_whole():
@@ -209,18 +238,156 @@ def test_heatmap_of_400_settings_is_whole():
 
 def test_long_labels_break_at_the_plus_and_nowhere_in_a_number():
     label = "instance noise 1e-05 + feature matching paired"
-    assert figures._wrapped(label, 25).split("\n") == [
+    assert common.wrapped(label, 25).split("\n") == [
         "instance noise 1e-05",
         "+ feature matching paired",
     ]
 
 
-def test_draw_all_writes_what_applies(tmp_path):
+def met_by_hand(ds, w1):
+    """`ds` with one setting whose runs have these W1 `[seed, step]`, in units of the threshold."""
+    threshold = synthetic.JUDGING["success_w1"] * synthetic.STD
+    ds["w1"] = ds.w1.copy(data=threshold * np.array(w1)[None])
+    ds["std"] = ds["std"].copy(data=np.full(ds["std"].shape, synthetic.STD))
+    met = np.array(w1) <= 1
+    ds["first_met"] = ds.first_met.copy(data=np.where(met.any(1), met.argmax(1), -1)[None])
+    ends = np.where(np.isnan(w1).any(1), stats.DIVERGED, np.where(met[:, -1], 0, stats.OFF_TARGET))
+    ds["outcome"] = ds.outcome.copy(data=ends[None])
+    return ds
+
+
+def test_successes_are_counted_now_and_so_far_among_all_finished_runs():
+    lost = np.nan  # diverged, and still one of the four
+    w1 = [[2, 0.5, 0.9], [0.5, 2, 2], [2, 2, 2], [2, lost, lost]]
+    ds = met_by_hand(synthetic.dataset(["a"], seeds=4, log_points=3, unfinished=0), w1)
+    (ax,) = panels(draw("successes", ds))
+    assert list(line(ax, "meets the criterion now").get_ydata()) == [0.25, 0.25, 0.25]
+    assert list(line(ax, "has met the criterion so far").get_ydata()) == [0.25, 0.5, 0.5]
+    assert ax.get_title() == "a\never 50%, at the end 25%\nn = 4, 1 diverged"
+    so_far, now = (c for c in ax.collections if isinstance(c, FillBetweenPolyCollection))
+    low, high = stats.wilson_interval([2, 1], [4, 4])
+    for band, i in ((so_far, 0), (now, 1)):
+        ends = band.get_paths()[0].vertices
+        np.testing.assert_allclose(np.unique(ends[ends[:, 0] == 500, 1]), [low[i], high[i]])
+
+
+def test_the_share_of_successes_ends_at_the_success_rate(cases):
+    ds, _ = cases("tricks")
+    frame = stats.summary(ds)
+    drawn = panels(draw("successes", ds))
+    ends = [line(ax, "meets the criterion now").get_ydata()[-1] for ax in drawn]
+    np.testing.assert_allclose(ends, frame.success_rate)
+    ends = [line(ax, "has met the criterion so far").get_ydata()[-1] for ax in drawn]
+    np.testing.assert_allclose(ends, frame.ever_rate)
+
+
+def centroids_by_hand(g_steps, seeds, outcome=0):
+    """One setting whose D moves centroids apart, and G together by `g_steps` [seed, step]."""
+    g_steps = np.array(g_steps, float)
+    ds = synthetic.dataset(
+        ["a"], seeds=seeds, log_points=g_steps.shape[1], outcome=outcome, unfinished=0
+    )
+    before, after_d = np.full_like(g_steps, 0.5), np.ones_like(g_steps)
+    distance = np.stack([before, after_d, 1 - 0.1 * g_steps], axis=-1)[None]
+    ds["centroid_distance"] = ds.centroid_distance.copy(data=distance)
+    return ds
+
+
+def test_approach_counts_updates_over_seeds_and_runs_once_each():
+    ds = centroids_by_hand([[1, 1, 1], [1, 1, -1], [1, -1, 0]], seeds=3)
+    (ax,) = panels(draw("approach", ds))
+    g = line(ax, "G's step: generated centroid towards the real one").get_ydata()
+    np.testing.assert_allclose(g, [1, 2 / 3, 1 / 3])
+    np.testing.assert_allclose(line(ax, "D's step: centroids apart").get_ydata(), 1)
+    low, high = np.clip(stats.mean_interval(np.array([1, 2 / 3, 1 / 3])), 0, 1)
+    words = f"G 67% [{100 * low:.0f}, {100 * high:.0f}], D 100% [100, 100]"
+    assert ax.get_title() == f"a\n{words}\nn = 3"
+
+
+def test_approach_counts_a_diverged_run_while_it_lasts():
+    nan = np.nan
+    ds = centroids_by_hand([[1, 1, 1], [-1, nan, nan]], seeds=2, outcome=[0, 3])
+    (ax,) = panels(draw("approach", ds))
+    g = line(ax, "G's step: generated centroid towards the real one").get_ydata()
+    np.testing.assert_allclose(g, [0.5, 1, 1])
+    assert ax.get_title().endswith("n = 2, 1 diverged")
+
+
+def test_approach_says_what_the_summary_says(cases):
+    ds, _ = cases("tricks")
+    for ax, row in zip(panels(draw("approach", ds)), stats.summary(ds).itertuples(), strict=True):
+        assert f"G {100 * row.approach_mean:.0f}%" in ax.get_title()
+
+
+def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
+    ds, snapshots = cases("tricks")
+    drawn = panels(draw("pretraining", ds, snapshots))
+    assert {ax.get_title().split("\n")[0] for ax in drawn} == {"plain", "minibatch replace"}
+    ax = next(ax for ax in drawn if ax.get_title() == "plain")
+    plain = snapshots.sel(setting="plain")
+    curves = [each.get_ydata() for each in ax.lines]
+    np.testing.assert_array_equal(curves[:2], plain.d_initial)
+    np.testing.assert_array_equal(curves[2:4], plain.d.isel(step=0))
+    np.testing.assert_array_equal(curves[4], ds.target_density.sel(setting="plain"))
+    loss_ax = next(ax for ax in drawn if ax.get_title() == "plain\nn = 16")
+    loss = line(loss_ax, "loss, median over seeds").get_ydata()
+    values = np.sort(ds.pretraining_loss.sel(setting="plain").values, axis=0)
+    np.testing.assert_array_equal(loss, values[7])
+
+
+def test_draw_all_writes_what_applies_but_animations(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    paths = figures.draw_all(ds, tmp_path)
-    assert [path.stem for path in paths] == list(LINE_KINDS)
+    paths = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds))
+    assert {path.stem for path in paths} == {*LINE_KINDS} - {"pretraining"}
     assert all(path.parent == tmp_path / "figures" for path in paths)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_clear_removes_what_is_drawn_and_nothing_else(tmp_path):
+    ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
+    drawn = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["outcomes", "animation"])
+    (tmp_path / "figures" / "mine.png").touch()
+    assert len(drawn) >= 2
+    figures.clear(tmp_path)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["mine.png"]
+
+
+def test_a_selected_setting_is_the_only_one_drawn(tmp_path, monkeypatch):
+    ds = synthetic.dataset(["a", "b"], seeds=2, log_points=2)
+    seen = []
+    monkeypatch.setitem(figures.KINDS, "w1", lambda *selected: seen.append(selected))
+    figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"], setting="b", seed=1)
+    figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"])
+    figures.draw_all(tmp_path, ds, None, ["w1"])
+    (runs, snapshots, seed), (everything, _, first), (_, nothing, none) = seen
+    assert runs.setting.values.tolist() == snapshots.setting.values.tolist() == ["b"]
+    assert everything.sizes["setting"] == 2
+    assert (seed, first, nothing, none) == (1, 0, None, None)
+
+
+@pytest.mark.parametrize(
+    "selection, words",
+    [
+        ({"setting": "c"}, "setting=c: there are 'a', 'b'"),
+        ({"seed": 7}, "seed=7: snapshots were kept of 0, 1"),
+    ],
+)
+def test_a_selection_of_nothing_says_what_there_is(tmp_path, selection, words):
+    ds = synthetic.dataset(["a", "b"], seeds=3, log_points=2)
+    with pytest.raises(figures.SelectionError, match=f"^{words}$"):
+        figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), **selection)
+
+
+def test_a_seed_needs_snapshots():
+    ds = synthetic.dataset(["a"], seeds=3, log_points=2)
+    with pytest.raises(figures.SelectionError, match="snapshots were kept of no seed"):
+        common.select(ds, None, None, 0)
+
+
+def test_of_many_settings_a_wrong_selection_lists_some():
+    ds = synthetic.dataset(MANY, seeds=1, log_points=2)
+    with pytest.raises(figures.SelectionError, match=r"and 360 more$"):
+        common.select(ds, None, "none of them", None)
 
 
 def run(*arguments):
@@ -237,13 +404,36 @@ def test_bad_folder_is_one_line_and_exit_code_2(tmp_path):
 def test_kinds_asked_for_are_drawn_from_a_results_folder(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}})
-    done = run(tmp_path, "--kind=outcomes", "--kind=heatmap")
+    done = run(tmp_path, "--kind=boundary", "--kind=heatmap", "--setting=plain", "--seed=1")
     assert done.returncode == 0
-    assert done.stdout.split() == [str(tmp_path / "figures" / "outcomes.png")]
+    assert done.stdout.split() == [str(tmp_path / "figures" / "boundary.png")]
     assert done.stderr == "heatmap: does not apply to this sweep\n"
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["outcomes.png"]
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["boundary.png"]
 
 
-def test_help_lists_the_kinds():
+@pytest.mark.parametrize(
+    "flag, words",
+    [
+        ("--setting=b", "'plain'"),
+        ("--seed=9", "0, 1"),
+        ("--seed=x", "invalid"),
+        ("--kind=w2", "final_w1"),
+    ],
+)
+def test_an_unknown_choice_is_one_line_and_exit_code_2(tmp_path, capsys, flag, words):
+    ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
+    results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}})
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
+        sys.exit(command_line.main(command_line._parse(["figures", str(tmp_path), flag])))
+    assert stop.value.code == 2
+    printed = capsys.readouterr()
+    (problem,) = printed.err.splitlines()
+    assert words in problem and flag.removeprefix("--") in problem and not printed.out
+
+
+def test_help_lists_the_kinds_a_line_each():
     shown = run("--help").stdout
-    assert "results/NAME" in shown and all(kind in shown for kind in figures.KINDS)
+    assert "results/NAME" in shown
+    for name, kind in figures.KINDS.items():
+        (listed,) = [row for row in shown.splitlines() if row.split()[:1] == [name]]
+        assert kind.__doc__.splitlines()[0] in listed and len(listed) <= 120

@@ -1,0 +1,241 @@
+"""Figures of single runs: true densities, points and features, and animations."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+import synthetic
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.quiver import Quiver
+from PIL import Image
+
+from gan1d import figures, stats
+from gan1d.figures import common, film, line, plane
+
+
+@pytest.mark.parametrize(
+    "values, x0, x1, mass",
+    [(0.6, 0, 1, 1), ((-1, 1), 0, 2, 0.5), (5, 0, 1, 0), ((3, -1), 0, 1, 0.25), (1, 0, 1, 1)],
+)
+def test_mass_in_view(values, x0, x1, mass):
+    ends = np.broadcast_to(values, 2)
+    masses = line.bin_masses(np.linspace(*ends, 101)[None], np.linspace(x0, x1, 8))
+    assert masses.shape == (1, 7) and masses.sum() == pytest.approx(mass)
+
+
+def test_density_of_a_folded_map_is_exact():
+    """|z| of z ~ U(-1, 3), on points that include the fold: twice as dense below 1."""
+    z = np.linspace(-1, 3, 41)
+    masses = line.bin_masses(np.abs(z), [0, 0.25, 0.5, 1, 2, 3])
+    np.testing.assert_allclose(masses, [0.125, 0.125, 0.25, 0.25, 0.25])
+
+
+def test_density_of_the_targets_quantiles_is_the_targets():
+    quantiles = scipy.stats.norm.ppf(np.clip(np.linspace(0, 1, 101), 1e-4, 1 - 1e-4))
+    edges = np.linspace(-2, 2, 21)
+    density = line.bin_masses(quantiles, edges) / np.diff(edges)
+    centres = (edges[1:] + edges[:-1]) / 2
+    np.testing.assert_allclose(density, scipy.stats.norm.pdf(centres), atol=0.01)
+
+
+def one_run(outcome=stats.SUCCESS, latent_dim=None, **fields):
+    """One run and its snapshots; None of it is lost."""
+    ds = synthetic.dataset(["a"], seeds=1, outcome=outcome, unfinished=0, log_points=5, **fields)
+    return ds, synthetic.snapshots(ds, seeds=1, latent_dim=latent_dim)
+
+
+def draw(kind, ds, snapshots, seed=0):
+    figure = figures.KINDS[kind](ds, snapshots, seed)
+    figure.draw_without_rendering()
+    return figure
+
+
+def panels(figure):
+    return [ax for ax in figure.axes if ax.get_title()]
+
+
+def stairs(ax):
+    (patch,) = ax.patches
+    return patch.get_data()
+
+
+def test_a_latent_of_two_dimensions_is_counted_not_interpolated():
+    ds, snapshots = one_run(latent_dim=2)
+    jumps = np.where(np.arange(256) % 2, synthetic.MEAN - 1.9, synthetic.MEAN + 1.9)
+    snapshots["samples"][:] = jumps[:, None]
+    masses = line.generated_masses(common.one_run(ds, snapshots, "a", 0))
+    assert np.unique(masses).tolist() == [0, 0.5]
+    snapshots["latent"][..., 1] = np.nan  # one dimension, beside settings that have two
+    masses = line.generated_masses(common.one_run(ds, snapshots, "a", 0))
+    assert 0 < masses[0, 25] < 0.1 and masses[0].sum() == pytest.approx(1)
+
+
+def test_boundary_shows_d_and_all_mass_before_and_after_training():
+    ds, snapshots = one_run()
+    snapshots["samples"][..., 0, :, :] = np.linspace(-13, 5, 256)[:, None]
+    before, after = panels(draw("boundary", ds, snapshots))
+    for ax, i, inside in ((before, 0, 6 / 18), (after, -1, 1)):
+        masses = stairs(ax).values * np.diff(stairs(ax).edges)
+        assert masses.sum() == pytest.approx(inside, abs=0.002)
+        (twin,) = [
+            each for each in ax.figure.axes if each.bbox.bounds == ax.bbox.bounds and each != ax
+        ]
+        (d,) = [each for each in twin.lines if each.get_label().startswith("D(x)")]
+        np.testing.assert_array_equal(d.get_ydata(), snapshots.d[0, 0, i])
+    assert before.get_title() == "a\nbefore training\n67% of mass outside"
+    assert after.get_title() == f"a\nafter 1000 updates: {stats.OUTCOMES[int(ds.outcome[0, 0])]}\n"
+
+
+def test_a_collapsed_generator_is_one_tall_bin():
+    ds, snapshots = one_run(stats.COLLAPSED)
+    snapshots["samples"][..., -1, :, :] = synthetic.MEAN + 0.01
+    _, after = panels(draw("boundary", ds, snapshots))
+    density, edges, _ = stairs(after)
+    assert np.count_nonzero(density) == 1
+    assert density.max() == pytest.approx(1 / (edges[1] - edges[0]))
+    assert f"peak of {density.max():.2g} cut off" in after.get_title()
+
+
+@pytest.mark.parametrize("target, kind", [("normal", "boundary"), ("ring", "samples")])
+def test_a_diverged_run_says_so_and_shows_no_garbage(target, kind):
+    ds, snapshots = one_run(stats.DIVERGED, target=target)
+    snapshots["samples"][:] = 4  # as finite as can be
+    snapshots["d"][:] = 0.5
+    figure = draw(kind, ds, snapshots)
+    first, *_, last = panels(figure)
+    assert "nothing finite" in last.get_title() and "nothing finite" not in first.get_title()
+    words = last.get_title() if kind == "boundary" else first.get_ylabel()
+    assert f"diverged at update {int(ds.diverged_at[0, 0])}" in words
+    if kind == "boundary":
+        assert np.isnan(stairs(last).values).all()
+    else:
+        assert np.isnan(last.lines[1].get_xydata()).all()
+
+
+def test_the_seed_asked_for_is_drawn():
+    ds = synthetic.dataset(["a"], seeds=3, unfinished=0, log_points=3, outcome=0)
+    snapshots = synthetic.snapshots(ds, seeds=3)
+    figure = draw("boundary", ds, snapshots, seed=2)
+    assert figure.get_suptitle().endswith("seed 2")
+    expected = line.bin_masses(snapshots.samples[0, 2, -1, :, 0], line.bin_edges(ds.x[0]))
+    shown = stairs(panels(figure)[-1])
+    np.testing.assert_allclose(shown.values * np.diff(shown.edges), expected)
+
+
+def test_samples_are_those_of_the_checkpoints():
+    ds, snapshots = one_run(target="ring")
+    drawn = panels(draw("samples", ds, snapshots))
+    assert [ax.get_title().split("\n")[0] for ax in drawn][::4] == [
+        "before training",
+        "after 1000 updates",
+    ]
+    for ax, step in zip(drawn, snapshots.samples[0, 0], strict=True):
+        real, generated = ax.lines
+        np.testing.assert_array_equal(real.get_xydata(), ds.target_samples[0])
+        np.testing.assert_array_equal(generated.get_xydata(), step)
+
+
+def test_d_shades_the_place_that_it_judges():
+    ds, snapshots = one_run(target="curve")
+    x = ds.x.values[0, :, 0]
+    snapshots["d"][:] = (x - x.min()) / np.ptp(x)
+    shade = panels(draw("samples", ds, snapshots))[0].collections[0]
+    corners = shade.get_coordinates()[..., 0]
+    centres = (corners[:-1] + corners[1:])[:, :-1] / 2 + np.diff(corners, axis=1)[:-1] / 2
+    expected = (centres - x.min()) / np.ptp(x)
+    np.testing.assert_allclose(np.reshape(shade.get_array(), expected.shape), expected, atol=1e-5)
+
+
+def test_points_outside_are_counted():
+    ds, snapshots = one_run(target="ring")
+    snapshots["samples"][0, 0, 0, :7] = 1e6
+    snapshots["samples"][0, 0, 0, 7:] = synthetic.MEAN
+    first = panels(draw("samples", ds, snapshots))[0]
+    assert first.get_title() == "before training\n7 of 256 outside"
+
+
+def test_arrows_follow_the_centroids_through_each_update():
+    ds, snapshots = one_run(target="ring")
+    drawn = panels(draw("features", ds, snapshots))
+    upper, lower = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
+    for row, (before, after) in ((upper, (0, 1)), (lower, (1, 2))):
+        for ax, step in zip(row, snapshots.features.values[0, 0], strict=True):
+            centroids = step.mean(axis=-2)  # [moment, source, feature]
+            (arrows,) = [each for each in ax.collections if isinstance(each, Quiver)]
+            np.testing.assert_allclose(arrows.XY, centroids[before])
+            moves = centroids[after] - centroids[before]
+            np.testing.assert_allclose(np.stack([arrows.U, arrows.V], axis=-1), moves)
+            distance = np.linalg.norm(centroids[:, 0] - centroids[:, 1], axis=-1)
+            change = distance[after] - distance[before]
+            assert ax.get_title().endswith(f"distance {distance[after]:.3g} ({change:+.2g})")
+
+
+def frames_of(path):
+    with Image.open(path) as gif:
+        for i in range(gif.n_frames):
+            gif.seek(i)
+            yield np.asarray(gif.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("target", ["normal", "ring"])
+@pytest.mark.parametrize("kind", ["animation", "seeds_animation"])
+def test_an_animation_has_a_frame_a_log_point(tmp_path, monkeypatch, target, kind):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg
+    ds = synthetic.dataset(["a"], seeds=3, target=target, log_points=4)
+    (path,) = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), [kind])
+    assert path.name == f"{kind}.gif"
+    frames = list(frames_of(path))
+    assert len(frames) == 4
+    assert all((a != b).any() for a, b in itertools.pairwise(frames))
+    assert (frames[0][0, 0] == 255).all()
+
+
+@pytest.mark.parametrize("target", ["normal", "ring"])
+def test_frames_drawn_in_part_equal_frames_drawn_whole(target):
+    """What changes and is not among the artists would be stale, or drawn twice."""
+    ds = synthetic.dataset(["a"], seeds=2, target=target, log_points=4, outcome=[0, 3])
+    made = film.seeds_animation(ds, synthetic.snapshots(ds), 0)
+    in_part = np.asarray(film._images(made)[2].convert("RGB")).astype(int)
+    canvas = FigureCanvasAgg(made.figure)
+    for artist in made.artists:
+        artist.set_animated(False)
+    made.show(2)
+    canvas.draw()
+    whole = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    differing = (np.abs(in_part - whole).max(axis=-1) > 80).mean()
+    assert differing < 1e-3
+
+
+def test_a_film_shows_every_log_point_of_every_seed():
+    ds = synthetic.dataset(["a"], seeds=3, log_points=4, outcome=0, unfinished=0)
+    snapshots = synthetic.snapshots(ds, seeds=3)
+    made = film.seeds_animation(ds, snapshots, 0)
+    for i, seed in itertools.product(range(4), range(3)):
+        made.show(i)
+        expected = line.bin_masses(snapshots.samples[0, seed, i, :, 0], line.bin_edges(ds.x[0]))
+        shown = stairs(panels(made.figure)[seed])
+        np.testing.assert_allclose(shown.values * np.diff(shown.edges), expected)
+        assert made.figure.get_suptitle().endswith(common.moment(250 * i))
+
+
+def test_long_trainings_are_thinned_out_from_first_to_last():
+    chosen = common.checkpoints(5001, film.MAX_FRAMES)
+    assert len(chosen) == film.MAX_FRAMES and chosen[0] == 0 and chosen[-1] == 5000
+    assert common.checkpoints(3, 5).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("exit_code, suffixes", [(0, [".gif", ".mp4"]), (1, [".gif"])])
+def test_ffmpeg_adds_an_mp4(tmp_path, monkeypatch, exit_code, suffixes):
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text(f'#!/bin/sh\nfor last; do :; done\n: > "$last"\nexit {exit_code}\n')
+    ffmpeg.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ds = synthetic.dataset(["a"], seeds=1, log_points=2)
+    paths = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["animation"])
+    assert [path.suffix for path in paths] == suffixes
+    assert all(path.exists() for path in paths)
+
+
+def test_shades_are_white_where_d_cannot_tell():
+    assert plane.SHADE(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
