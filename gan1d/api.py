@@ -5,14 +5,14 @@ import datetime
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from absl import logging
 
-from gan1d import experiment, figures, machine, progress, results, stats, sweep
+from gan1d import experiment, fields, figures, machine, progress, results, stats, sweep
 from gan1d.experiment import Experiment
 
 
@@ -101,12 +101,13 @@ def train_and_publish(
     folder: Path,
     *,
     report: Callable[[int], progress.Silent],
-    with_figures: bool = True,
+    kinds: Sequence[str] | None = None,
 ) -> sweep.Result:
     """Train a sweep and write everything about it to a folder.
 
-    Of a sweep that an interrupt or an error ended early, what had finished is written; the result's
-    `stopped_by` says so.
+    That includes figures of the given kinds; None means all but animations. Of a sweep that an
+    interrupt or an error ended early, what had finished is written; the result's `stopped_by` says
+    so.
     """
     record = {
         "name": declared.name,
@@ -121,15 +122,14 @@ def train_and_publish(
     with _signals_noted() as noted:
         result = _train(declared, where, report, noted)
         record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
-        for kind in figures.KINDS:  # of an earlier sweep; not all may be drawn again
-            (folder / "figures" / f"{kind}.png").unlink(missing_ok=True)
+        figures.clear(folder)  # of an earlier sweep; not all may be drawn again
         results.write(folder, result.runs, result.snapshots, record)
         summary = stats.summary(result.runs)
         results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))
         text = f"# {declared.name}\n\n{stats.table(summary)}\n"
         results.replace(folder / "summary.md", lambda path: path.write_text(text))
-    if with_figures:
-        figures.draw_all(result.runs, folder)
+    if kinds is None or kinds:
+        figures.draw_all(folder, result.runs, result.snapshots, kinds)
     return result
 
 
@@ -207,7 +207,7 @@ def _train(
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Fields in which two resolved configs differ, as `field: old, now new`."""
-    before, after = (dict(experiment.flatten(config)) for config in (old, new))
+    before, after = (dict(fields.flatten(config)) for config in (old, new))
     return [
         f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
         for field in dict.fromkeys([*before, *after])

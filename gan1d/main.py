@@ -2,6 +2,7 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
 
     python -m gan1d.main --config=configs/sweep.py
     python -m gan1d.main --config=configs/sweep.py --dry_run
+    python -m gan1d.main --config=configs/aylien.py:2016 --seeds=0:1 --animation
     python -m gan1d.main --config=configs/sweep.py --seeds=128:256 --workdir=results/again
     python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --workdir=results/short
     python -m gan1d.main --config=configs/sweep.py \\
@@ -19,7 +20,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from gan1d import api, experiment, progress, results, stats, sweep
+from gan1d import api, axes, experiment, fields, figures, progress, results, stats, sweep
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -35,6 +36,9 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what the results folder holds.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
 _FIGURES = flags.DEFINE_bool("figures", True, "Draw figures at the end.")
+_ANIMATION = flags.DEFINE_bool(
+    "animation", False, "Draw the training of the best setting as animations as well."
+)
 _DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices to use; default all GPUs, else all cores."
 )
@@ -56,7 +60,7 @@ def main(argv: list[str]) -> int:
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
         return 0
     result = api.train_and_publish(
-        declared, where, folder, with_figures=_FIGURES.value, report=progress.reporter
+        declared, where, folder, kinds=_kinds(), report=progress.reporter
     )
     print(stats.table(stats.summary(result.runs)))
     print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
@@ -67,6 +71,12 @@ def main(argv: list[str]) -> int:
     if not isinstance(result.stopped_by, KeyboardInterrupt):
         raise result.stopped_by
     return _exit_code(result.stopped_by)
+
+
+def _kinds() -> list[str]:
+    """The kinds of figures that flags ask for."""
+    still = [kind for kind in figures.KINDS if kind not in figures.ON_REQUEST]
+    return still * _FIGURES.value + list(figures.ON_REQUEST) * _ANIMATION.value
 
 
 def _exit_code(stop: KeyboardInterrupt) -> int:
@@ -90,11 +100,11 @@ def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
     if _SEEDS.value is not None:
         config["seeds"] = _SEEDS.value
     if _SWEEP.value:
-        config["sweep"] = experiment.add_axes(config.get("sweep", ()), _SWEEP.value)
+        config["sweep"] = axes.add_axes(config.get("sweep", ()), _SWEEP.value)
     declared = experiment.resolve(config, name)
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     without_effect = [
-        experiment.overridden(field, value)
+        axes.overridden(field, value)
         for field, value in overrides.items()
         if field in declared.swept
     ]
@@ -128,11 +138,11 @@ def _dry_run(declared: experiment.Experiment, where: sweep.Layout, folder: Path)
 
 def _parse(argv: list[str]) -> list[str]:
     """Parse flags as absl does, with problems as lines instead of tracebacks."""
-    known = experiment.specs()
+    known = fields.specs()
     for argument in argv[1:]:
         override = re.match(r"--config\.([^=\s]+)", argument)
         if override and override[1] not in known:
-            _fail(experiment.unknown_field(override[1], known))
+            _fail(fields.unknown_field(override[1], known))
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
@@ -166,9 +176,9 @@ def _terminate(number: int, _: object) -> None:
 def _fields_help() -> str:
     """Every field of a config, for --help."""
     lines = []
-    for name, (spec, default) in experiment.specs().items():
+    for name, (spec, default) in fields.specs().items():
         allowed = f" ({spec.range()})" if spec.range() != "any number" else ""
-        lines.append(f"  {name}={experiment.value_text(default)}: {spec.doc}{allowed}")
+        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{allowed}")
     return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan1d import targets, tricks
+from gan1d import keys, latents, targets, tricks
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
@@ -45,19 +46,44 @@ def _dense(network: Any, units: int, name: str) -> nn.Dense:
 
 
 class Generator(nn.Module):
-    """Latents `[B, L]` to samples `[B, X]`."""
+    """Latents `[B, L]` to samples `[B, X]`.
 
-    network: Any
+    Under virtual batch normalization the variables have a collection `reference` beside `params`:
+    the latents `[training.batch_size, L]` that normalise the hidden layers.
+    """
+
+    setting: Any
 
     @nn.compact
     def __call__(self, latent: Array) -> Array:
         """Apply the hidden layers, then the output layer, its activation and scale."""
+        network = self.setting.generator
+        normalised = self.setting.tricks.virtual_batch_norm == "on"
         hidden = latent
-        for i, units in enumerate(self.network.hidden):
-            hidden = _dense(self.network, units, f"hidden_{i}")(hidden)
-            hidden = ACTIVATIONS[self.network.activation](hidden)
-        output = _dense(self.network, targets.DIM, "output")(hidden)
-        return self.network.output_scale * ACTIVATIONS[self.network.output_activation](output)
+        if normalised:
+            # No weight: it must not be trained.
+            reference = jax.lax.stop_gradient(
+                self.variable("reference", "latent", self._draw).value
+            )
+        for i, units in enumerate(network.hidden):
+            layer = _dense(network, units, f"hidden_{i}")
+            hidden = layer(hidden)
+            if normalised:
+                reference = layer(reference)
+                scale = self.param(f"scale_{i}", nn.initializers.ones, (units,))
+                shift = self.param(f"shift_{i}", nn.initializers.zeros, (units,))
+                hidden, reference = (
+                    scale[None] * rows + shift[None]
+                    for rows in tricks.virtual_batch_norm(hidden, reference)
+                )
+                reference = ACTIVATIONS[network.activation](reference)
+            hidden = ACTIVATIONS[network.activation](hidden)
+        output = _dense(network, targets.dim(self.setting.target), "output")(hidden)
+        return network.output_scale * ACTIVATIONS[network.output_activation](output)
+
+    def _draw(self) -> Array:
+        shape = (self.setting.training.batch_size, self.setting.latent.dim)
+        return latents.draw(self.setting.latent, keys.uniforms(self.make_rng("params"), shape))
 
 
 class Discriminator(nn.Module):
@@ -73,12 +99,16 @@ class Discriminator(nn.Module):
         if self.tricks.minibatch == "replace":
             widths = widths[:-1]
         features = x
-        for i, units in enumerate(widths):
+        activations = [self.network.activation] * len(self.network.hidden)
+        if self.network.last_activation != "same":
+            activations[-1] = self.network.last_activation
+        for i, (units, activation) in enumerate(zip(widths, activations, strict=False)):
             features = _dense(self.network, units, f"hidden_{i}")(features)
-            features = ACTIVATIONS[self.network.activation](features)
+            features = ACTIVATIONS[activation](features)
         if self.tricks.minibatch != "off":
             features = jnp.concatenate([features, self._similarities(features)], axis=1)
-        return _dense(self.network, 1, "output")(features)[:, 0], features
+        output = _dense(self.network, 1, "output")(features)[:, 0]
+        return ACTIVATIONS[self.network.output_activation](output), features
 
     def _similarities(self, features: Array) -> Array:
         kernels, dim = self.tricks.minibatch_kernels, self.tricks.minibatch_dim
@@ -89,25 +119,35 @@ class Discriminator(nn.Module):
             name="minibatch",
         )
         projected = project(features).reshape(-1, kernels, dim)
-        return tricks.minibatch_features(projected, self.tricks.minibatch_self_distance)
+        return tricks.minibatch_features(
+            projected, self.tricks.minibatch_self_distance, self.tricks.minibatch_rows
+        )
 
 
 def init_generator(setting: Any, key: Array) -> Any:
-    """G's initial parameters."""
-    return Generator(setting.generator).init(key, jnp.zeros((1, setting.latent.dim)))
+    """G's initial variables."""
+    return Generator(setting).init(key, jnp.zeros((1, setting.latent.dim)))
 
 
 def init_discriminator(setting: Any, key: Array) -> Any:
     """D's initial parameters."""
     module = Discriminator(setting.discriminator, setting.tricks)
-    return module.init(key, jnp.zeros((1, targets.DIM)))
+    return module.init(key, jnp.zeros((1, targets.dim(setting.target))))
 
 
 def generate(setting: Any, params: Any, latent: Array) -> Array:
     """G(z): latents `[B, L]` to samples `[B, X]`."""
-    return Generator(setting.generator).apply(params, latent)
+    return Generator(setting).apply(params, latent)
 
 
 def discriminate(setting: Any, params: Any, x: Array) -> tuple[Array, Array]:
     """D's raw outputs `[B]` and last hidden features `[B, F]` of one batch of rows `[B, X]`."""
     return Discriminator(setting.discriminator, setting.tricks).apply(params, x)
+
+
+def feature_count(setting: Any) -> int:
+    """How many features D's last hidden layer gives."""
+    rows = jnp.zeros((setting.training.batch_size, targets.dim(setting.target)))
+    variables = jax.eval_shape(lambda: init_discriminator(setting, jax.random.key(0)))
+    _, features = jax.eval_shape(lambda v: discriminate(setting, v, rows), variables)
+    return features.shape[1]

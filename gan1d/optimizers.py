@@ -1,10 +1,47 @@
 """optax optimizers rebuilt from traced numbers, which is what lets a learning rate be swept."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
+from jax import Array
+
+
+class AdamState(NamedTuple):
+    """Adam's memory."""
+
+    count: Array
+    mean: Any
+    square: Any
+
+
+def _adam_tf1(optimizer: Any) -> optax.GradientTransformation:
+    """Adam as TensorFlow 1 has it, with epsilon outside the bias correction.
+
+    m sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + epsilon): the form that
+    Kingma & Ba name at the end of section 2.
+    """
+    b1, b2 = optimizer.b1, optimizer.b2
+
+    def init(params):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return AdamState(jnp.zeros((), jnp.int32), zeros, zeros)
+
+    def update(grads, state, params=None):
+        del params
+        count = state.count + 1
+        mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, grads)
+        square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.square, grads)
+        correction = jnp.sqrt(1 - b2**count) / (1 - b1**count)
+        steps = jax.tree.map(
+            lambda m, v: correction * m / (jnp.sqrt(v) + optimizer.epsilon), mean, square
+        )
+        return steps, AdamState(count, mean, square)
+
+    return optax.GradientTransformation(init, update)
+
 
 OPTIMIZERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
     "sgd": lambda optimizer: optax.identity(),
@@ -14,6 +51,7 @@ OPTIMIZERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
     "adam": lambda optimizer: optax.scale_by_adam(
         b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon
     ),
+    "adam_tf1": _adam_tf1,
     # Hinton 2012, lecture 6e, with epsilon inside the root as TensorFlow has it; TensorFlow 1
     # starts the accumulator at 1 (rms_initial), today's optimizers at 0.
     "rmsprop": lambda optimizer: optax.scale_by_rms(

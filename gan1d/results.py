@@ -18,7 +18,7 @@ import xarray as xr
 
 from gan1d import stats
 
-SCHEMA = 1
+SCHEMA = 2
 NULL_REPLICATES = 256
 
 
@@ -31,37 +31,83 @@ class Variable(NamedTuple):
     empty: float = np.nan  # what stands for "no value"
 
 
-_CURVE = ("setting", "seed", "step")
-RUN_VARIABLES = {
-    "w1": Variable(_CURVE, "Wasserstein-1 distance of the generator from the target"),
-    "ks": Variable(_CURVE, "Kolmogorov-Smirnov distance of the generator from the target"),
-    "mean": Variable(_CURVE, "mean of the generated samples"),
-    "std": Variable(_CURVE, "standard deviation of the generated samples"),
-    "d_flatness": Variable(_CURVE, "density-weighted mean of |D - 1/2|"),
-    "loss_d": Variable(_CURVE, "mean loss of D since the last log point"),
-    "loss_g": Variable(_CURVE, "mean loss of G since the last log point"),
-    "quantiles": Variable(("setting", "seed", "level"), "quantiles of the final generator"),
-    "diverged_at": Variable(
-        ("setting", "seed"), "first update with a non-finite value, -1 for never", np.int32, -1
-    ),
-    "finished": Variable(("setting", "seed"), "1 where a run was trained to its end", np.int8, 0),
-}
-TARGET_VARIABLES = {
-    "target_quantiles": Variable(("setting", "level"), "quantiles of the target"),
-    "target_mean": Variable(("setting",), "mean of the target"),
-    "target_std": Variable(("setting",), "standard deviation of the target"),
-    "x": Variable(("setting", "grid"), "points around the target's mean"),
-    "target_density": Variable(("setting", "grid"), "density of the target at x"),
-    "w1_null": Variable(
-        ("setting", "replicate"), "W1 of real samples, as many as judge a generator"
-    ),
-}
+_RUN = ("setting", "seed")
+_CURVE = (*_RUN, "step")
+
+
+def run_variables(dim: int) -> dict[str, Variable]:
+    """What may be kept of every run, for targets of 1 or 2 dimensions."""
+    planar = dim == 2
+    each = ("dim",) if planar else ()
+    sliced = "sliced Wasserstein-1 distance, in standardised coordinates, of the generator from"
+    variables = {
+        "w1": Variable(
+            _CURVE,
+            f"{sliced if planar else 'Wasserstein-1 distance of the generator from'} the target",
+        ),
+        "ks": Variable(_CURVE, "Kolmogorov-Smirnov distance of the generator from the target"),
+        "energy": Variable(_CURVE, "energy distance, in standardised coordinates"),
+        "high_quality": Variable(_CURVE, "share of samples within 3 standard deviations of a mode"),
+        "modes": Variable(_CURVE, "modes with at least one sample within 3 standard deviations"),
+        "residual": Variable(_CURVE, "mean distance from the curve, in standardised coordinates"),
+        "mean": Variable((*_CURVE, *each), "mean of the generated samples"),
+        "std": Variable(
+            _CURVE,
+            "mean standard deviation over directions, in standardised coordinates"
+            if planar
+            else "standard deviation of the generated samples",
+        ),
+        "d_flatness": Variable(_CURVE, "density-weighted mean of |D - 1/2|"),
+        "loss_d": Variable(_CURVE, "mean loss of D since the last log point"),
+        "loss_g": Variable(_CURVE, "mean loss of G since the last log point"),
+        "centroid_distance": Variable(
+            (*_CURVE, "moment"), "distance of the mean features of real and of generated rows"
+        ),
+        "pretraining_loss": Variable(
+            (*_RUN, "part"), "mean loss of D over each hundredth of its pretraining"
+        ),
+        "quantiles": Variable((*_RUN, "level", *each), "quantiles of the final generator"),
+        "diverged_at": Variable(
+            _RUN, "first update with a non-finite value, -1 for never", np.int32, -1
+        ),
+        "finished": Variable(_RUN, "1 where a run was trained to its end", np.int8, 0),
+    }
+    left_out = {"ks"} if planar else {"energy", "high_quality", "modes", "residual"}
+    return {name: variable for name, variable in variables.items() if name not in left_out}
+
+
+def target_variables(dim: int) -> dict[str, Variable]:
+    """What is kept of every setting's target, of 1 or 2 dimensions."""
+    each = ("dim",) if dim == 2 else ()
+    if dim == 2:
+        picture = Variable(("setting", "point", "dim"), "samples of the target")
+    else:
+        picture = Variable(("setting", "grid"), "density of the target at x")
+    return {
+        "target_quantiles": Variable(("setting", "level", *each), "quantiles of the target"),
+        "target_mean": Variable(("setting", *each), "mean of the target"),
+        "target_std": Variable(("setting",), "standard deviation of the target, as std"),
+        "x": Variable(("setting", "grid", *each), "points where D is drawn"),
+        "target_samples" if dim == 2 else "target_density": picture,
+        "w1_null": Variable(
+            ("setting", "replicate"), "w1 of real samples, as many as judge a generator"
+        ),
+    }
+
+
+# Not `seed`: a group's dimensions have to agree with its parent's.
+_SNAPSHOT = ("setting", "snapshot_seed", "step")
 SNAPSHOT_VARIABLES = {
     "latent": Variable(("setting", "point", "latent_dim"), "latents of the samples"),
-    # Not `seed`: a group's dimensions have to agree with its parent's.
-    "samples": Variable(("setting", "snapshot_seed", "step", "point", "dim"), "G of each latent"),
-    "d": Variable(("setting", "snapshot_seed", "step", "grid"), "D at each x of the setting"),
+    "samples": Variable((*_SNAPSHOT, "point", "dim"), "G of each latent"),
+    "d": Variable((*_SNAPSHOT, "grid"), "D at each x of the setting"),
+    "d_initial": Variable(("setting", "snapshot_seed", "grid"), "D before its pretraining"),
+    "features": Variable(
+        (*_SNAPSHOT, "moment", "source", "row", "feature"), "D's last hidden features"
+    ),
 }
+MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
+SOURCES = ("real", "generated")
 
 
 class ResultsError(ValueError):
@@ -96,26 +142,43 @@ def dataset(
     """Assemble the Dataset of a sweep and judge every run.
 
     Args:
-      arrays: the per-run variables, as `allocate` makes them.
-      target: the variables of TARGET_VARIABLES.
-      coords: `setting` (labels), `seed`, `step` and `level`.
+      arrays: variables of `run_variables`, as `allocate` makes them.
+      target: those of `target_variables`.
+      coords: `setting` (labels), `seed`, `step`, `level`, and `moment` where there is one.
       config: the resolved config.
       swept: per swept field its value in each setting: numbers, flags or text.
       title: the sweep's name.
     """
-    variables = _described(RUN_VARIABLES, arrays) | _described(TARGET_VARIABLES, target)
+    dim = 1 if "target_density" in target else 2
+    variables = _described(run_variables(dim), arrays)
+    variables |= _described(target_variables(dim), target)
+    judging = config["judging"]
     outcome = stats.classify(
         final_w1=arrays["w1"][:, :, -1],
         final_std=arrays["std"][:, :, -1],
         target_std=target["target_std"][:, None],
         diverged_at=arrays["diverged_at"],
         finished=arrays["finished"],
-        collapsed_std=config["judging"]["collapsed_std"],
-        success_w1=config["judging"]["success_w1"],
+        collapsed_std=judging["collapsed_std"],
+        success_w1=judging["success_w1"],
     )
+    met = stats.meets_criterion(
+        w1=arrays["w1"],
+        std=arrays["std"],
+        target_std=target["target_std"][:, None, None],
+        collapsed_std=judging["collapsed_std"],
+        success_w1=judging["success_w1"],
+    )
+    first, last, best = stats.stopping_steps(met, arrays["w1"], np.asarray(coords["step"]))
+    never = ", -1 for never"
+    variables |= {
+        "first_met": (_RUN, first, {"long_name": f"first log point of a success{never}"}),
+        "last_met": (_RUN, last, {"long_name": f"last log point of a success{never}"}),
+        "best_step": (_RUN, best, {"long_name": f"log point of the lowest w1{never}"}),
+    }
     meanings = ["unfinished", *(name.replace(" ", "_") for name in stats.OUTCOMES)]
     variables["outcome"] = (
-        ("setting", "seed"),
+        _RUN,
         outcome,
         {
             "long_name": "how the run ended",
@@ -145,6 +208,7 @@ def _described(variables: dict[str, Variable], arrays: dict[str, np.ndarray]) ->
     return {
         name: (variable.dims, arrays[name], {"long_name": variable.meaning})
         for name, variable in variables.items()
+        if name in arrays
     }
 
 
@@ -215,7 +279,8 @@ def load_snapshots(folder: Path | str) -> xr.Dataset | None:
     tree = _read(folder)
     if "snapshots" not in tree:
         return None
-    return tree["snapshots"].to_dataset()[list(SNAPSHOT_VARIABLES)]
+    snapshots = tree["snapshots"].to_dataset()  # with the coordinates that it shares with the root
+    return snapshots[[name for name in SNAPSHOT_VARIABLES if name in snapshots]]
 
 
 def _read(folder: Path | str) -> xr.DataTree:

@@ -68,6 +68,45 @@ def classify(
     return np.select(list(conditions.values()), list(conditions), OFF_TARGET).astype(np.int8)
 
 
+def meets_criterion(
+    *,
+    w1: np.ndarray,
+    std: np.ndarray,
+    target_std: np.ndarray,
+    collapsed_std: float,
+    success_w1: float,
+) -> np.ndarray:
+    """Whether a generator would pass as a success, elementwise; NaN, after divergence, never does.
+
+    The same criterion as in `classify`, at any log point.
+    """
+    return (w1 <= success_w1 * target_std) & (std >= collapsed_std * target_std)
+
+
+def stopping_steps(
+    met: np.ndarray, w1: np.ndarray, step: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The log points at which runs first and last met the criterion and had their lowest W1.
+
+    What early stopping by the similarity of the two distributions (AYLIEN 2016) could have used, to
+    the resolution of the log points.
+
+    Args:
+      met: `[setting, seed, step]`.
+      w1: `[setting, seed, step]`, NaN where there is none.
+      step: `[step]`.
+
+    Returns:
+      Three arrays `[setting, seed]`; -1 where there is no such log point.
+    """
+    ever = met.any(-1)
+    first = np.where(ever, step[met.argmax(-1)], -1)
+    last = np.where(ever, step[met.shape[-1] - 1 - met[..., ::-1].argmax(-1)], -1)
+    known = ~np.isnan(w1)
+    best = np.where(known.any(-1), step[np.where(known, w1, np.inf).argmin(-1)], -1)
+    return first.astype(np.int32), last.astype(np.int32), best.astype(np.int32)
+
+
 def wilson_interval(count: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The 95% score interval of a proportion, elementwise; without any run it is [0, 1].
 
@@ -111,6 +150,15 @@ def median_interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95% t interval of the mean of `[run]` (Student 1908); NaN for fewer than two runs."""
+    count = len(values)
+    if count < 2:
+        return np.nan, np.nan
+    half = scipy.stats.t.ppf(TAILS[1], count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
 def w1_with_divergence(ds: xr.Dataset) -> np.ndarray:
     """W1 `[setting, seed, step]`: +inf from where a run has diverged, NaN for unfinished runs."""
     diverged = (ds.outcome.values == DIVERGED)[:, :, None]
@@ -135,16 +183,23 @@ def _spread(name: str, values: np.ndarray) -> dict[str, float]:
     return {f"{name}_{column}": value for column, value in columns.items()}
 
 
+def _rate(name: str, count: int, total: int) -> dict[str, float]:
+    """A count, its rate and the rate's interval, as columns."""
+    low, high = wilson_interval(count, total)
+    rate = count / total if total else np.nan
+    return {
+        name: count,
+        f"{name}_rate": rate,
+        f"{name}_low": float(low),
+        f"{name}_high": float(high),
+    }
+
+
 def _rates(outcome: np.ndarray) -> dict[str, float]:
     """Count, rate and the rate's interval of every outcome among the finished runs `[run]`."""
     columns = {}
     for code, label in enumerate(OUTCOMES):
-        name = label.replace(" ", "_")
-        count = np.count_nonzero(outcome == code)
-        low, high = wilson_interval(count, outcome.size)
-        columns[name] = count
-        columns[f"{name}_rate"] = count / outcome.size if outcome.size else np.nan
-        columns[f"{name}_low"], columns[f"{name}_high"] = float(low), float(high)
+        columns |= _rate(label.replace(" ", "_"), np.count_nonzero(outcome == code), outcome.size)
     return columns
 
 
@@ -152,13 +207,19 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     """One row a setting, judged at the last log point; best success rate first, then lowest W1.
 
     The columns: the setting and its swept fields; `runs`, `finished`; of every outcome its count,
-    its rate among finished runs and the rate's interval; `w1_*`, where diverged runs are +inf;
+    its rate among finished runs and the rate's interval; `ever_*`, the same of the runs that met
+    the criterion of success at some log point; `w1_*`, where diverged runs are +inf;
     `std_ratio_*`, the generator's std over the target's, of the `std_ratio_n` runs that did not
-    diverge; the null floor `w1_null_median`, `w1_null_95`. Intervals (`low`, `high`) are at 95%.
+    diverge; of the same `d_flatness_*`, the mean of |D - 1/2| over the target, and `loss_d_*` and
+    `loss_g_*`, the losses since the last log point but one; where features were followed,
+    `approach_*`, the mean of `approach` and its interval; the null floor `w1_null_median`,
+    `w1_null_95`. Intervals (`low`, `high`) are at 95%.
     """
     outcome = ds.outcome.values
     w1 = w1_with_divergence(ds)[:, :, -1]
     std_ratio = ds["std"].values[:, :, -1] / ds.target_std.values[:, None]
+    flatness = ds.d_flatness.values[:, :, -1]
+    ever = ds.first_met.values >= 0
     null_median, null_high = null_floor(ds)
     swept = json.loads(ds.attrs["swept"])
     rows = []
@@ -170,14 +231,40 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
             | {field: ds[field].values[i] for field in swept}
             | {"runs": finished.size, "finished": np.count_nonzero(finished)}
             | _rates(outcome[i, finished])
+            | _rate("ever", np.count_nonzero(ever[i, finished]), np.count_nonzero(finished))
             | _spread("w1", w1[i, finished])
             | _spread("std_ratio", std_ratio[i, survived])
             | {"std_ratio_n": np.count_nonzero(survived)}
+            | _spread("d_flatness", flatness[i, survived])
+            | _spread("loss_d", ds.loss_d.values[i, survived, -1])
+            | _spread("loss_g", ds.loss_g.values[i, survived, -1])
+            | _approach(ds.isel(setting=i, seed=survived))
             | {"w1_null_median": null_median[i], "w1_null_95": null_high[i]}
         )
     frame = pd.DataFrame(rows)
     order = ["success_rate", "w1_median"]  # sorting by several columns is stable
     return frame.sort_values(order, ascending=[False, True], ignore_index=True)
+
+
+def approach(ds: xr.Dataset) -> np.ndarray:
+    """Over the log points, the share of G's updates that moved the fake centroid to the real one.
+
+    That is, of one update at each log point, whether G's steps brought the mean of D's features of
+    generated rows nearer to that of real rows: `[setting, seed]`.
+    """
+    distance = ds.centroid_distance
+    before, after = distance.sel(moment="after D"), distance.sel(moment="after G")
+    return (after < before).where(~np.isnan(after)).mean("step").values
+
+
+def _approach(ds: xr.Dataset) -> dict[str, float]:
+    """The mean over runs of `approach` and its interval, as columns."""
+    if "centroid_distance" not in ds:
+        return {}
+    shares = approach(ds)
+    low, high = mean_interval(shares)
+    mean = float(shares.mean()) if len(shares) else np.nan
+    return {"approach_mean": mean, "approach_low": low, "approach_high": high}
 
 
 class Comparison(NamedTuple):
@@ -233,6 +320,7 @@ def _cells(row: pd.Series) -> dict[str, str]:
     std_ratio = [_number(row[f"std_ratio_{part}"]) for part in ("median", "q25", "q75")]
     return {
         "success % [95%]": _bracketed(*success),
+        "ever %": _percent(row.ever_rate),
         "collapsed %": _percent(row.collapsed_rate),
         "off target %": _percent(row.off_target_rate),
         "diverged %": _percent(row.diverged_rate),
@@ -252,6 +340,7 @@ def _legend(frame: pd.DataFrame) -> str:
     unfinished = f" ({runs - finished} unfinished, not counted)" if finished < runs else ""
     return (
         f"Settings: {len(frame)}; runs: {runs}{unfinished}.\n"
+        "Ever: at some log point the run would have been a success. "
         "W1 and std ratio (generator / target) are medians over seeds; "
         "a diverged run's W1 is inf, its std ratio left out.\n"
         f"Null floor, the W1 of as many real samples: median {_range(frame.w1_null_median)}, "

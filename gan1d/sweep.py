@@ -16,8 +16,9 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d import machine, results, tally, train, xla
-from gan1d.experiment import ConfigError, Experiment
+from gan1d import keys, machine, results, tally, train, xla
+from gan1d.experiment import Experiment
+from gan1d.fields import ConfigError
 from gan1d.progress import Silent, Status
 from gan1d.settings import Setting
 from gan1d.tally import Score, Tally
@@ -198,7 +199,7 @@ def _train_block(
     log_steps = entries.experiment.log_steps()
     scores, snapshots = [], []
     done = 0
-    runs, references = programs.start(settings, seeds)
+    runs, references, beginning = programs.start(settings, seeds)
     for log_step in log_steps:
         began = time.monotonic()
         while done < log_step:
@@ -213,16 +214,22 @@ def _train_block(
         entries.seconds["training"] += trained - began
         runs, (measured, *rest) = programs.evaluate(settings, runs, references)
         if log_step < log_steps[-1]:
-            measured = measured._replace(quantiles=None)  # only the final ones are kept
+            del measured["quantiles"]  # only the final ones are kept
+        looks = {}
+        if programs.probe:
+            looks = programs.probe(settings, seeds, runs, np.int32(log_step))
+            measured["centroid_distance"] = looks.pop("centroid_distance")
         scores.append(Score(*jax.device_get((measured, *rest))))
         if with_snapshots.any():
-            taken = jax.device_get(programs.snapshot(settings, runs, references))
+            taken = jax.device_get(programs.snapshot(settings, runs, references) | looks)
             snapshots.append(
                 jax.tree.map(lambda array: array[: block.count][with_snapshots], taken)
             )
         entries.seconds["judging"] += time.monotonic() - trained
     kept = slice(block.count)
-    tally.enter(entries, block.setting[kept], block.seed[kept], scores, snapshots)
+    tally.enter(
+        entries, block.setting[kept], block.seed[kept], jax.device_get(beginning), scores, snapshots
+    )
     entries.runs_done += block.count
 
 
@@ -251,16 +258,16 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
     block_count = sum(-(-len(c.indices) * seeds // where.block_size) for c in cohorts)
     runs = len(experiment.points) * seeds
     block_bytes = []
-    key = jax.eval_shape(train.run_key, 0)
+    key = jax.eval_shape(keys.run_key, 0)
     for cohort in cohorts:
         setting = cohort.example()
-        state = jax.eval_shape(train.start, setting, key)
+        state = jax.eval_shape(train.start, setting, key)[0]
         noise = jax.eval_shape(train.draw, setting, key, 0)
         steps = xla.chunk_steps(setting, where.block_size, experiment.schedule)
         # Four times: a working copy, gradients, and what an update holds between layers.
         block_bytes.append(where.block_size * (4 * _bytes(state) + steps * _bytes(noise)))
     sizes = tally.sizes(experiment)
-    kept = (results.RUN_VARIABLES, results.TARGET_VARIABLES, results.SNAPSHOT_VARIABLES)
+    kept = tally.kept_variables(experiment)
     return Estimate(
         cohorts=len(cohorts),
         blocks=block_count,

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan1d import metrics, results, targets, train
-from gan1d.experiment import ConfigError, Experiment, value_text
+from gan1d import keys, metrics, networks, results, targets, train
+from gan1d.experiment import Experiment
+from gan1d.fields import ConfigError, value_text
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 
@@ -17,7 +18,7 @@ SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 class Score(NamedTuple):
     """What a block's runs `[R]` scored at one log point."""
 
-    metrics: metrics.Metrics
+    metrics: dict[str, np.ndarray]  # named as in results
     loss_sums: train.Losses
     diverged_at: np.ndarray
 
@@ -48,30 +49,75 @@ def new(experiment: Experiment) -> Tally:
     asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
     if seeds < asked:
         logging.info("Snapshots of %d seeds instead of %d, to bound memory.", seeds, asked)
+    kept = kept_variables(experiment)
     return Tally(
         experiment,
-        runs=results.allocate(results.RUN_VARIABLES, described),
-        snapshots=results.allocate(results.SNAPSHOT_VARIABLES, described) if seeds else {},
+        runs=results.allocate(kept.runs, described),
+        snapshots=results.allocate(kept.snapshots, described) if seeds else {},
         target=_describe_targets(experiment),
         snapshot_seeds=seeds,
         seconds=defaultdict(float),
     )
 
 
+class Kept(NamedTuple):
+    """The variables that a sweep's results have."""
+
+    runs: dict[str, results.Variable]
+    targets: dict[str, results.Variable]
+    snapshots: dict[str, results.Variable]
+
+
+def kept_variables(experiment: Experiment) -> Kept:
+    """Those that make sense for at least one setting."""
+    made = list(experiment.settings())
+    features = experiment.schedule.judging.features
+    useless = set()
+    if not any(setting.pretraining.steps for setting in made):
+        useless |= {"pretraining_loss", "d_initial"}
+    if not features:
+        useless |= {"centroid_distance"}
+    # Features are pictures: of two units, that is.
+    if not (features and all(networks.feature_count(setting) == 2 for setting in made)):
+        useless |= {"features"}
+    dim = targets.dim(made[0].target)
+    if dim == 2:
+        curves = [targets.pieces(setting.target) > 0 for setting in made]
+        if all(curves):
+            useless |= {"high_quality", "modes"}
+        if not any(curves):
+            useless |= {"residual"}
+    tables = (results.run_variables(dim), results.target_variables(dim), results.SNAPSHOT_VARIABLES)
+    return Kept(
+        *(
+            {name: variable for name, variable in table.items() if name not in useless}
+            for table in tables
+        )
+    )
+
+
 def sizes(experiment: Experiment) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
+    made = list(experiment.settings())
+    dim = targets.dim(made[0].target)
     lengths = {
-        "setting": len(experiment.points),
+        "setting": len(made),
         "seed": len(experiment.seeds),
         "step": len(experiment.log_steps()),
         "level": len(metrics.LEVELS),
         "point": metrics.SNAPSHOT_POINTS,
-        "grid": metrics.GRID_POINTS,
-        "dim": targets.DIM,
+        "grid": metrics.grid_size(dim),
+        "dim": dim,
         "replicate": results.NULL_REPLICATES,
-        "latent_dim": max(setting.latent.dim for setting in experiment.settings()),
+        "part": train.PRETRAINING_PARTS,
+        "latent_dim": max(setting.latent.dim for setting in made),
+        "moment": len(results.MOMENTS),
+        "source": len(results.SOURCES),
+        "row": max(setting.training.batch_size for setting in made),
+        "feature": 2,
     }
-    seed_bytes = results.nbytes(results.SNAPSHOT_VARIABLES, lengths | {"snapshot_seed": 1})
+    kept = kept_variables(experiment).snapshots
+    seed_bytes = results.nbytes(kept, lengths | {"snapshot_seed": 1})
     fitting = SNAPSHOT_BYTES // seed_bytes
     wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
     return lengths | {"snapshot_seed": min(wanted, fitting)}
@@ -81,8 +127,9 @@ def enter(
     tally: Tally,
     setting: np.ndarray,
     seed: np.ndarray,
+    beginning: dict[str, np.ndarray],
     scores: list[Score],
-    snapshots: list[metrics.Snapshot],
+    snapshots: list[dict[str, np.ndarray]],
 ) -> None:
     """Enter finished runs.
 
@@ -90,6 +137,7 @@ def enter(
       tally: is changed.
       setting: indices `[C]`.
       seed: indices `[C]`.
+      beginning: what is known before the first update, of these runs and of padding after them.
       scores: one a log point, of these runs and of padding after them.
       snapshots: one a log point, of the runs `[K]` whose seed snapshots are kept of; or none.
     """
@@ -100,26 +148,36 @@ def enter(
     for i, (step, score) in enumerate(zip(log_steps, scores, strict=True)):
         # Before the first update there is no loss.
         loss_d, loss_g = (sums / spans[i] if i else sums * np.nan for sums in score.loss_sums)
-        values = score.metrics._asdict() | {"loss_d": loss_d, "loss_g": loss_g}
-        final_quantiles = values.pop("quantiles")
+        values = score.metrics | {"loss_d": loss_d, "loss_g": loss_g}
         # Weights can be finite and yet so large that what is generated is not.
-        overflow = ~np.isfinite(score.metrics.w1 + score.metrics.std)[:count]
+        overflow = ~np.isfinite(values["w1"] + values["std"])[:count]
         later = (diverged_at < 0) | (diverged_at > step)
         diverged_at = np.where(overflow & later, step, diverged_at)
         lost = (diverged_at >= 0) & (diverged_at <= step)
-        for name, value in values.items():
-            tally.runs[name][setting, seed, i] = np.where(lost, np.nan, value[:count])
-    tally.runs["quantiles"][setting, seed] = np.where(
-        lost[:, None], np.nan, final_quantiles[:count]
-    )
+        final = values.pop("quantiles", None)
+        for name in values.keys() & tally.runs.keys():
+            tally.runs[name][setting, seed, i] = _masked(values[name][:count], lost)
+    tally.runs["quantiles"][setting, seed] = _masked(final[:count], lost)
     tally.runs["diverged_at"][setting, seed] = diverged_at
     tally.runs["finished"][setting, seed] = 1
+    if "pretraining_loss" in beginning:
+        tally.runs["pretraining_loss"][setting, seed] = beginning["pretraining_loss"][:count]
     kept = seed < tally.snapshot_seeds
     row, column = setting[kept], seed[kept]
+    if tally.snapshots and "d_initial" in beginning:
+        tally.snapshots["d_initial"][row, column] = beginning["d_initial"][:count][kept]
     for i, snapshot in enumerate(snapshots):
-        tally.snapshots["latent"][row, :, : snapshot.latent.shape[-1]] = snapshot.latent
-        tally.snapshots["samples"][row, column, i] = snapshot.samples
-        tally.snapshots["d"][row, column, i] = snapshot.d
+        tally.snapshots["latent"][row, :, : snapshot["latent"].shape[-1]] = snapshot["latent"]
+        for name in ("samples", "d"):
+            tally.snapshots[name][row, column, i] = snapshot[name]
+        if "features" in tally.snapshots:
+            rows = snapshot["features"].shape[-2]
+            tally.snapshots["features"][row, column, i, :, :, :rows] = snapshot["features"]
+
+
+def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Values `[run, ...]`, NaN where a run is lost."""
+    return np.where(lost.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
 
 
 def datasets(tally: Tally) -> tuple[Any, Any]:
@@ -131,6 +189,8 @@ def datasets(tally: Tally) -> tuple[Any, Any]:
         "step": np.asarray(experiment.log_steps()),
         "level": metrics.LEVELS,
     }
+    if "centroid_distance" in tally.runs:
+        coords["moment"] = np.asarray(results.MOMENTS)
     columns = zip(*experiment.points, strict=True) if experiment.swept else ()
     runs = results.dataset(
         arrays=tally.runs,
@@ -152,31 +212,27 @@ def datasets(tally: Tally) -> tuple[Any, Any]:
         "snapshot_seed": coords["seed"][: tally.snapshot_seeds],
         "step": coords["step"],
     }
+    if "features" in tally.snapshots:
+        kept |= {"moment": np.asarray(results.MOMENTS), "source": np.asarray(results.SOURCES)}
     return runs, results.snapshot_dataset(tally.snapshots, kept)
 
 
 def _describe_targets(experiment: Experiment) -> dict[str, np.ndarray]:
-    """The variables of every setting's target; each shape of target is computed once.
-
-    loc and scale only move and stretch: a target is described in standard coordinates.
-    """
-    points = experiment.schedule.judging.points
-    describe = jax.jit(metrics.describe, static_argnums=(2, 3))
+    """The variables of every setting's target; equal targets are computed once."""
+    judging = experiment.schedule.judging
+    describe = jax.jit(metrics.describe, static_argnums=(1, 3))
     described: dict[Any, dict[str, np.ndarray]] = {}
     rows = defaultdict(list)
     for label, setting in zip(experiment.labels, experiment.settings(), strict=True):
         target = setting.target
-        shape = dataclasses.replace(target, loc=0.0, scale=1.0)
-        if shape not in described:
-            standard = describe(shape, train.run_key(0), points, results.NULL_REPLICATES)
-            described[shape] = jax.device_get(standard)._asdict()
-        standard = described[shape]
-        for name in ("target_quantiles", "target_mean", "x"):
-            rows[name].append(np.float32(target.loc + target.scale * standard[name]))
-        for name in ("target_std", "w1_null"):
-            rows[name].append(np.float32(target.scale * standard[name]))
-        rows["target_density"].append(np.float32(standard["target_density"] / target.scale))
-        std = rows["target_std"][-1]
-        if not (np.isfinite(std) and std > 0):
-            raise ConfigError([f"target: its standard deviation is {std} (in the setting {label})"])
+        if target not in described:
+            made = describe(setting, judging, keys.run_key(0), results.NULL_REPLICATES)
+            described[target] = jax.device_get(made)
+            std = described[target]["target_std"]
+            if not (np.isfinite(std) and std > 0):
+                raise ConfigError(
+                    [f"target: its standard deviation is {std} (in the setting {label})"]
+                )
+        for name, value in described[target].items():
+            rows[name].append(value)
     return {name: np.stack(row) for name, row in rows.items()}

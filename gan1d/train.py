@@ -11,27 +11,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.scipy.special import ndtri
 
 from gan1d import latents, losses, networks, optimizers, targets, tricks
+from gan1d.keys import stream, uniforms
 from gan1d.settings import Setting
 
-STREAMS = (
-    "init_g",
-    "init_d",
-    "pretraining",
-    "data",
-    "latent_d",
-    "latent_g",
-    "data_noise",
-    "latent_d_noise",
-    "latent_g_noise",
-    "real_noise",
-    "fake_d_noise",
-    "fake_g_noise",
-)
+PRETRAINING_PARTS = 100  # of the curve that is kept of its loss
 
 
 class Pair(NamedTuple):
@@ -41,11 +30,19 @@ class Pair(NamedTuple):
     d: Any
 
 
+class History(NamedTuple):
+    """The running mean of both networks' weights, for historical averaging."""
+
+    mean: Pair
+    count: Array
+
+
 class State(NamedTuple):
     """Everything that training changes; arrays only."""
 
     params: Pair
     opt_state: Pair
+    history: History | None  # None unless the setting averages over history
 
 
 class InstanceNoise(NamedTuple):
@@ -72,6 +69,13 @@ class Losses(NamedTuple):
     g: Array
 
 
+class Pretraining(NamedTuple):
+    """What is kept of D's pretraining."""
+
+    initial: Any  # D's parameters before it
+    losses: Array  # [100] means over hundredths of its steps; NaN where those hold no step
+
+
 class Run(NamedTuple):
     """One GAN in training: its state, when it diverged, and its losses since the last log point."""
 
@@ -80,71 +84,62 @@ class Run(NamedTuple):
     loss_sums: Losses
 
 
-def run_key(seed: Array | int) -> Array:
-    """The key that all of a run's randomness comes from.
-
-    Always threefry's: other generators' numbers change under vmap.
-    """
-    return jax.random.key(seed, impl="threefry2x32")
-
-
-def stream(key: Array, name: str) -> Array:
-    """The key of one of a run's named streams of randomness."""
-    return jax.random.fold_in(key, STREAMS.index(name))
-
-
-def uniforms(key: Array, shape: tuple[int, ...]) -> Array:
-    """Uniforms in the *open* interval (0, 1), so that every quantile function of them is finite."""
-    return jax.random.uniform(key, shape, jnp.float32) + jnp.float32(2.0**-24)
-
-
-def init(setting: Setting, key: Array) -> State:
-    """Initial weights, then D's pretraining where the setting has any."""
-    params = Pair(
-        networks.init_generator(setting, stream(key, "init_g")),
-        networks.init_discriminator(setting, stream(key, "init_d")),
-    )
+def init(setting: Setting, key: Array) -> tuple[State, Pretraining | None]:
+    """Initial weights and optimizer states, and D's pretraining where the setting has any."""
+    g_params = networks.init_generator(setting, stream(key, "init_g"))
+    d_params = networks.init_discriminator(setting, stream(key, "init_d"))
+    pretraining = None
     if setting.pretraining.steps:
-        params = params._replace(d=pretrain(setting, params.d, stream(key, "pretraining")))
+        d_params, pretraining = pretrain(setting, d_params, stream(key, "pretraining"))
+    params = Pair(g_params, d_params)
+    moved_by_g = params if _trains_features(setting) else g_params
     opt_state = Pair(
-        optimizers.make(setting.generator.optimizer).init(params.g),
-        optimizers.make(setting.discriminator.optimizer).init(params.d),
+        optimizers.make(setting.generator.optimizer).init(moved_by_g),
+        optimizers.make(setting.discriminator.optimizer).init(d_params),
     )
-    return State(params, opt_state)
+    history = None
+    if setting.tricks.historical_averaging == "on":
+        history = History(params, jnp.ones(()))
+    return State(params, opt_state, history), pretraining
 
 
-def start(setting: Setting, key: Array) -> Run:
-    """A run before its first update."""
-    state = init(setting, key)
+def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
+    """A run before its first update, and how D was pretrained."""
+    state, pretraining = init(setting, key)
     diverged_at = jnp.where(_all_finite(state.params), -1, 0).astype(jnp.int32)
-    return Run(state, diverged_at, Losses(jnp.zeros(()), jnp.zeros(())))
+    return Run(state, diverged_at, Losses(jnp.zeros(()), jnp.zeros(()))), pretraining
 
 
-def pretrain(setting: Setting, d_params: Any, key: Array) -> Any:
+def pretrain(setting: Setting, d_params: Any, key: Array) -> tuple[Any, Pretraining]:
     """Fit D to the target's density by least squares on uniform points, with D's own optimizer.
 
-    Jang (2016); AYLIEN (2016) in the code that it was first published with.
+    Jang (2016), whose squared error is that of D before it is clipped; AYLIEN (2016) in the code
+    that it was first published with.
     """
     section = setting.pretraining
     optimizer = optimizers.make(setting.discriminator.optimizer)
-    probability = losses.LOSSES[setting.loss.kind].probability
-    shape = (setting.training.batch_size, targets.DIM)
+    shape = (setting.training.batch_size, 1)
 
     def loss(params, x):
         output, _ = networks.discriminate(setting, params, x)
         density = jnp.exp(targets.log_prob(setting.target, x[:, 0]))
-        return ((probability(output) - density) ** 2).mean()
+        return ((losses.estimate(setting.loss, output) - density) ** 2).mean()
 
     def step(carry, i):
         params, opt_state = carry
         u = uniforms(jax.random.fold_in(key, i), shape)
         x = section.low + (section.high - section.low) * u
-        updates, opt_state = optimizer.update(jax.grad(loss)(params, x), opt_state)
-        return (optax.apply_updates(params, updates), opt_state), None
+        value, grads = jax.value_and_grad(loss)(params, x)
+        updates, opt_state = optimizer.update(grads, opt_state)
+        return (optax.apply_updates(params, updates), opt_state), value
 
-    carry = (d_params, optimizer.init(d_params))
-    (d_params, _), _ = jax.lax.scan(step, carry, jnp.arange(section.steps))
-    return d_params
+    steps = np.arange(section.steps)
+    (trained, _), values = jax.lax.scan(step, (d_params, optimizer.init(d_params)), steps)
+    part = steps * PRETRAINING_PARTS // section.steps
+    sums = jax.ops.segment_sum(values, part, PRETRAINING_PARTS, indices_are_sorted=True)
+    counts = np.bincount(part, minlength=PRETRAINING_PARTS)
+    means = jnp.where(counts > 0, sums / np.maximum(counts, 1), jnp.nan)
+    return trained, Pretraining(d_params, means)
 
 
 def draw(setting: Setting, key: Array, step: Array) -> Batch:
@@ -152,6 +147,7 @@ def draw(setting: Setting, key: Array, step: Array) -> Batch:
     training = setting.training
     d_rows = (training.d_steps, training.batch_size)
     g_rows = (training.g_steps, training.batch_size)
+    dim = targets.dim(setting.target)
 
     def u(name: str, shape: tuple[int, ...]) -> Array:
         return uniforms(jax.random.fold_in(stream(key, name), step), shape)
@@ -161,7 +157,7 @@ def draw(setting: Setting, key: Array, step: Array) -> Batch:
         return setting.tricks.input_noise * jax.vmap(tricks.sorted_normals)(values)
 
     def instance_noise(name: str, rows: tuple[int, int]) -> Array:
-        return setting.tricks.instance_noise * ndtri(u(name, (*rows, targets.DIM)))
+        return setting.tricks.instance_noise * ndtri(u(name, (*rows, dim)))
 
     def latent(name: str, rows: tuple[int, int]) -> Array:
         values = u(name, (*rows, setting.latent.dim))
@@ -171,13 +167,25 @@ def draw(setting: Setting, key: Array, step: Array) -> Batch:
         # Only 1-D values have an order; those of more dimensions keep theirs.
         return jnp.sort(values, axis=1) if training.sort and values.shape[-1] == 1 else values
 
-    real = arrange(targets.sample(setting.target, u("data", (*d_rows, targets.DIM))))
-    latent_d, latent_g = arrange(latent("latent_d", d_rows)), arrange(latent("latent_g", g_rows))
-    dim = setting.latent.dim
+    def data(rows: tuple[int, int]) -> Array:
+        values = u("data", (*rows, targets.uniforms(setting.target)))
+        return arrange(targets.sample(setting.target, values))
+
+    if training.fresh_batches:
+        real = data(d_rows)
+        latent_d, latent_g = (
+            arrange(latent("latent_d", d_rows)),
+            arrange(latent("latent_g", g_rows)),
+        )
+    else:
+        one = (1, training.batch_size)
+        real = jnp.repeat(data(one), training.d_steps, axis=0)
+        shared = arrange(latent("latent_d", one))
+        latent_d, latent_g = (jnp.repeat(shared, rows[0], axis=0) for rows in (d_rows, g_rows))
     return Batch(
-        real=real + input_noise("data_noise", training.d_steps, targets.DIM),
-        latent_d=latent_d + input_noise("latent_d_noise", training.d_steps, dim),
-        latent_g=latent_g + input_noise("latent_g_noise", training.g_steps, dim),
+        real=real + input_noise("data_noise", training.d_steps, dim),
+        latent_d=latent_d + input_noise("latent_d_noise", training.d_steps, setting.latent.dim),
+        latent_g=latent_g + input_noise("latent_g_noise", training.g_steps, setting.latent.dim),
         instance_noise=InstanceNoise(
             real=instance_noise("real_noise", d_rows),
             fake_d=instance_noise("fake_d_noise", d_rows),
@@ -210,42 +218,73 @@ def g_loss(
     return match(real_features, features)
 
 
-def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
-    """One update: D's steps, then G's. Deterministic: everything random is in `batch`."""
-    g_optimizer = optimizers.make(setting.generator.optimizer)
-    d_optimizer = optimizers.make(setting.discriminator.optimizer)
+def d_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]:
+    """D's steps of an update; returns their mean loss as well."""
+    optimizer = optimizers.make(setting.discriminator.optimizer)
     noise = batch.instance_noise
+    mean = state.history.mean.d if state.history else None
 
-    def d_step(carry, inputs):
+    def step(carry, inputs):
         params, opt_state = carry
         real, latent, real_noise, fake_noise = inputs
         fake = networks.generate(setting, state.params.g, latent) + fake_noise
         loss, grads = jax.value_and_grad(d_loss)(params, setting, real + real_noise, fake)
-        updates, opt_state = d_optimizer.update(grads, opt_state)
+        updates, opt_state = optimizer.update(_pulled(setting, grads, params, mean), opt_state)
         return (optax.apply_updates(params, updates), opt_state), loss
 
-    (d_params, d_opt_state), d_losses = _repeat(
-        d_step,
+    (params, opt_state), losses_ = _repeat(
+        step,
         (state.params.d, state.opt_state.d),
         (batch.real, batch.latent_d, noise.real, noise.fake_d),
     )
+    state = state._replace(
+        params=state.params._replace(d=params), opt_state=state.opt_state._replace(d=opt_state)
+    )
+    return state, losses_.mean()
+
+
+def g_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]:
+    """G's steps of an update; returns their mean loss as well."""
+    optimizer = optimizers.make(setting.generator.optimizer)
+    noise = batch.instance_noise
+    mean = state.history.mean if state.history else Pair(None, None)
     # Feature matching compares with the rows that D saw last.
     last_real = batch.real[-1] + noise.real[-1]
 
-    def g_step(carry, inputs):
+    def step(carry, inputs):
         params, opt_state = carry
         latent, fake_noise = inputs
-        loss, grads = jax.value_and_grad(g_loss)(
-            params, setting, d_params, last_real, latent, fake_noise
-        )
-        updates, opt_state = g_optimizer.update(grads, opt_state)
-        return (optax.apply_updates(params, updates), opt_state), loss
 
-    (g_params, g_opt_state), g_losses = _repeat(
-        g_step, (state.params.g, state.opt_state.g), (batch.latent_g, noise.fake_g)
+        def loss(moved):
+            g_params, d_params = moved if _trains_features(setting) else (moved, params.d)
+            return g_loss(g_params, setting, d_params, last_real, latent, fake_noise)
+
+        if _trains_features(setting):
+            # D's output layer has no part in the features: its gradients, and steps, are zero.
+            value, grads = jax.value_and_grad(loss)(params)
+            grads = grads._replace(g=_pulled(setting, grads.g, params.g, mean.g))
+            updates, opt_state = optimizer.update(grads, opt_state)
+            return (optax.apply_updates(params, updates), opt_state), value
+        value, grads = jax.value_and_grad(loss)(params.g)
+        updates, opt_state = optimizer.update(_pulled(setting, grads, params.g, mean.g), opt_state)
+        return (params._replace(g=optax.apply_updates(params.g, updates)), opt_state), value
+
+    (params, opt_state), losses_ = _repeat(
+        step, (state.params, state.opt_state.g), (batch.latent_g, noise.fake_g)
     )
-    new = State(Pair(g_params, d_params), Pair(g_opt_state, d_opt_state))
-    return new, Losses(d_losses.mean(), g_losses.mean())
+    state = state._replace(params=params, opt_state=state.opt_state._replace(g=opt_state))
+    return state, losses_.mean()
+
+
+def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
+    """One update: D's steps, then G's. Deterministic: everything random is in `batch`."""
+    state, d_value = d_phase(setting, state, batch)
+    state, g_value = g_phase(setting, state, batch)
+    if state.history:
+        count = state.history.count + 1
+        mean = jax.tree.map(lambda m, p: m + (p - m) / count, state.history.mean, state.params)
+        state = state._replace(history=History(mean, count))
+    return state, Losses(d_value, g_value)
 
 
 def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
@@ -268,6 +307,27 @@ def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
             lambda total, loss: keep(total + loss, total), run.loss_sums, update_losses
         ),
     )
+
+
+def _trains_features(setting: Setting) -> bool:
+    """Whether G's optimizer moves D's hidden layers too.
+
+    As Neural Perspective's code (2016) does, whose optimizer of the matching loss was given no list
+    of variables.
+    """
+    matching = setting.tricks.feature_matching != "off"
+    return matching and setting.tricks.feature_matching_trains == "g_and_features"
+
+
+def _pulled(setting: Setting, grads: Any, params: Any, mean: Any) -> Any:
+    """Gradients plus those of historical averaging, weight * ||params - their past mean||^2.
+
+    Salimans et al. 2016 (arXiv 1606.03498), section 3.3. Without a mean they are left alone.
+    """
+    if mean is None:
+        return grads
+    factor = 2 * setting.tricks.historical_weight
+    return jax.tree.map(lambda g, p, m: g + factor * (p - m), grads, params, mean)
 
 
 def _repeat(

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import metrics, train
-from gan1d.experiment import Schedule
+from gan1d import keys, metrics, probe, train
+from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 
 RUNS = PartitionSpec("runs")
@@ -19,13 +19,17 @@ CHUNK_STEPS = 250  # at most, so that the host gets a word in every second or so
 
 
 class Programs(NamedTuple):
-    """A cohort's compiled programs, each over one block of runs `[R]`."""
+    """A cohort's compiled programs, each over one block of runs `[R]`.
+
+    Where they give results they name them as results do.
+    """
 
     place: Callable[[Any], Any]  # brings a block's host arrays to the devices
-    start: Callable[..., Any]  # (settings, seeds) -> runs, references
+    start: Callable[..., Any]  # (settings, seeds) -> runs, references, results
     chunk: Callable[..., Any]  # (settings, seeds, runs, first, count) -> runs
     evaluate: Callable[..., Any]  # (settings, runs, references) -> runs, fields of a Score
-    snapshot: Callable[..., Any]  # (settings, runs, references) -> snapshots
+    snapshot: Callable[..., Any]  # (settings, runs, references) -> results
+    probe: Callable[..., Any] | None  # (settings, seeds, runs, step) -> results
     steps: int  # the most updates that a chunk makes
 
 
@@ -34,7 +38,7 @@ def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
 
     The span between log points is cut into equal chunks, since a short one would draw as much.
     """
-    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(train.run_key, 0), 0)
+    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(keys.run_key, 0), 0)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
     limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
     span = min(schedule.judging.log_every, schedule.steps)
@@ -46,19 +50,25 @@ def compile_programs(
 ) -> Programs:
     """Compile the programs of all settings with this one's structure; its numbers don't matter."""
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
-    steps, points = chunk_steps(setting, block_size, schedule), schedule.judging.points
+    judging = schedule.judging
+    steps = chunk_steps(setting, block_size, schedule)
 
     def start(settings, seeds):
-        keys = jax.vmap(train.run_key)(seeds)
-        runs = jax.vmap(train.start)(settings, keys)
-        references = jax.vmap(lambda setting: metrics.reference(setting, points))(settings)
-        return runs, references
+        def one(setting, seed):
+            run, pretraining = train.start(setting, keys.run_key(seed))
+            reference = metrics.reference(setting, judging)
+            if pretraining is None:
+                return run, reference, {}
+            initial = metrics.discriminator(setting, pretraining.initial, reference)
+            return run, reference, {"pretraining_loss": pretraining.losses, "d_initial": initial}
+
+        return jax.vmap(one)(settings, seeds)
 
     def chunk(settings, seeds, runs, first, count):
-        keys = jax.vmap(train.run_key)(seeds)
+        run_keys = jax.vmap(keys.run_key)(seeds)
         draw = jax.vmap(train.draw, in_axes=(0, 0, None))  # over runs
         draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
-        batches = draw(settings, keys, first + jnp.arange(steps))
+        batches = draw(settings, run_keys, first + jnp.arange(steps))
 
         def advance(i, runs):
             batch = jax.tree.map(lambda array: array[i], batches)
@@ -76,6 +86,14 @@ def compile_programs(
     def snapshot(settings, runs, references):
         return jax.vmap(metrics.snapshot)(settings, runs.state.params, references)
 
+    def look(settings, seeds, runs, step):
+        def one(setting, seed, run):
+            batch = train.draw(setting, keys.run_key(seed), step)
+            looks = probe.features(setting, run.state, batch)
+            return {"features": looks, "centroid_distance": probe.centroid_distances(looks)}
+
+        return jax.vmap(one)(settings, seeds, runs)
+
     def compiled(function, shapes, specs, donate=()):
         # Runs never communicate, so there is no replication to be checked; the check would refuse
         # loops that start from constants, as D's pretraining does.
@@ -87,7 +105,7 @@ def compile_programs(
     settings = jax.tree.map(lambda _: jax.ShapeDtypeStruct((block_size,), np.float32), setting)
     seeds = jax.ShapeDtypeStruct((block_size,), np.uint32)
     number = jax.ShapeDtypeStruct((), np.int32)
-    runs, references = jax.eval_shape(start, settings, seeds)
+    runs, references, _ = jax.eval_shape(start, settings, seeds)
     return Programs(
         place=lambda tree: jax.device_put(tree, NamedSharding(mesh, RUNS)),
         start=compiled(start, (settings, seeds), (RUNS, RUNS)),
@@ -98,6 +116,9 @@ def compile_programs(
             donate=(2,),
         ),
         evaluate=compiled(evaluate, (settings, runs, references), (RUNS,) * 3, donate=(1,)),
+        probe=compiled(look, (settings, seeds, runs, number), (RUNS, RUNS, RUNS, PartitionSpec()))
+        if judging.features
+        else None,
         snapshot=compiled(snapshot, (settings, runs, references), (RUNS,) * 3),
         steps=steps,
     )

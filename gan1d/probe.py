@@ -1,0 +1,35 @@
+"""What one update does to D's features: where real and generated rows lie before and after it."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from gan1d import networks, train
+from gan1d.settings import Setting
+from gan1d.train import Batch, State
+
+
+def features(setting: Setting, state: State, batch: Batch) -> Array:
+    """D's last hidden features around one update of a copy of `state`.
+
+    Returns:
+      `[3, 2, B, F]`: before D's steps, after them, and after G's; of the real and of the generated
+      rows of the update's last batch, the same ones each time.
+    """
+    after_d, _ = train.d_phase(setting, state, batch)
+    after_g, _ = train.g_phase(setting, after_d, batch)
+    noise = batch.instance_noise
+    real = batch.real[-1] + noise.real[-1]
+
+    def look(moment: State) -> Array:
+        fake = networks.generate(setting, moment.params.g, batch.latent_g[-1]) + noise.fake_g[-1]
+        return jnp.stack(
+            [networks.discriminate(setting, moment.params.d, rows)[1] for rows in (real, fake)]
+        )
+
+    return jnp.stack([look(moment) for moment in (state, after_d, after_g)])
+
+
+def centroid_distances(looks: Array) -> Array:
+    """How far the mean features of real and generated rows are apart: `[3, 2, B, F]` to `[3]`."""
+    real, fake = jnp.moveaxis(looks.mean(-2), 1, 0)
+    return jnp.sqrt(((real - fake) ** 2).sum(-1))
