@@ -134,6 +134,18 @@ def test_median_interval_of_too_few_runs_is_unknown(values):
     assert np.isnan(stats.median_interval(np.array(values))).all()
 
 
+@pytest.mark.parametrize("count", [2, 30])
+def test_mean_interval_equals_scipy(count):
+    values = np.random.default_rng(2).normal(size=count)
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    np.testing.assert_allclose(stats.mean_interval(values), expected)
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_mean_interval_of_too_few_runs_is_unknown(values):
+    assert np.isnan(stats.mean_interval(np.array(values))).all()
+
+
 def test_null_floor_is_per_setting():
     ds = synthetic.dataset(["a", "b"])
     ds["w1_null"] = ds.w1_null * np.array([[1], [2]])
@@ -217,24 +229,24 @@ def test_table_columns_line_up():
 
 def test_table_tells_unfinished_from_failed():
     (_, _, row), legend = table_rows(synthetic.dataset(["a"], seeds=1, unfinished=1))
-    assert [cell.strip() for cell in row] == ["-"] * 6 + ["a"]
+    assert [cell.strip() for cell in row] == ["-"] * 7 + ["a"]
     assert "(1 unfinished, not counted)" in legend
 
 
 def test_table_of_a_single_run_claims_no_interval_of_w1():
     (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=1, unfinished=0, outcome=0))
-    assert row[0].strip() == "100 [21, 100]" and "[" not in row[4]
+    assert row[0].strip() == "100 [21, 100]" and "[" not in row[5]
 
 
 def test_table_of_diverged_runs():
     (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=4, unfinished=0, outcome=3))
-    assert row[3].strip() == "100" and row[4].strip() == "inf [inf, inf]"
-    assert row[5].strip() == "-"
+    assert row[4].strip() == "100" and row[5].strip() == "inf [inf, inf]"
+    assert row[6].strip() == "-"
 
 
 def test_rare_outcomes_are_not_rounded_away():
     (_, _, row), _ = table_rows(with_outcomes([999, 0, 0, 1]))
-    assert row[0].strip().startswith(">99 [") and row[3].strip() == "<1"
+    assert row[0].strip().startswith(">99 [") and row[4].strip() == "<1"
 
 
 def test_a_long_table_shows_the_best_and_says_so():

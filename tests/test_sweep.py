@@ -123,16 +123,20 @@ def test_the_engine_runs_the_functions_of_one_gan():
     (setting,) = made.settings()
     for column, seed in enumerate(made.seeds):
         key = jax.random.key(seed)
-        run = train.start(setting, key)
+        run, pretraining = train.start(setting, key)
         advance = jax.jit(train.advance)
         for step in range(4):
             run = advance(setting, run, train.draw(setting, key, step), step)
-        reference = metrics.reference(setting, made.schedule.judging.points)
+        reference = metrics.reference(setting, made.schedule.judging)
         scores = metrics.evaluate(setting, run.state.params, reference)
-        for name, value in scores._replace(quantiles=None)._asdict().items():
-            if value is not None:
-                ours = runs[name].values[0, column, -1]
-                np.testing.assert_allclose(ours, value, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            runs["quantiles"].values[0, column], scores.pop("quantiles"), rtol=1e-4
+        )
+        for name, value in scores.items():
+            ours = runs[name].values[0, column, -1]
+            np.testing.assert_allclose(ours, value, rtol=1e-4, err_msg=name)
+        ours = runs.pretraining_loss.values[0, column]
+        np.testing.assert_allclose(ours, pretraining.losses, rtol=1e-5)
         np.testing.assert_allclose(
             runs.loss_d.values[0, column, -1], run.loss_sums.d / 4, rtol=1e-5
         )
@@ -229,6 +233,70 @@ def test_a_sweep_stopped_before_its_first_block_gives_nothing():
     made = declared(seeds="0:5", sweep=(RATES,))
     with pytest.raises(KeyboardInterrupt):
         sweep.run(made, laid_out(made), StopAfter(0))
+
+
+CURVE = {
+    "target.kind": "quadratic",
+    "target.noise": 0.0,
+    "latent.kind": "uniform",
+    "latent.dim": 2,
+    "discriminator.hidden": (8, 2),
+    "discriminator.last_activation": "linear",
+    "judging.features": True,
+    "judging.snapshot_seeds": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def plane():
+    made = declared(seeds="0:5", sweep=("generator.optimizer.rate=1e-3,1e25",), **CURVE)
+    return sweep.run(made, laid_out(made))
+
+
+def test_a_plane_goes_the_same_way(plane):
+    runs = plane.runs
+    assert runs["mean"].dims == ("setting", "seed", "step", "dim")
+    assert runs["quantiles"].dims == ("setting", "seed", "level", "dim")
+    tame = runs.isel(setting=0)
+    for name in ("w1", "energy", "std", "residual", "mean", "d_flatness", "centroid_distance"):
+        assert np.isfinite(tame[name]).all(), name
+    lost = runs.isel(setting=1)
+    assert (lost.outcome == 3).all() and np.isnan(lost["mean"].values[:, -1]).all()
+    assert plane.snapshots.samples.sizes["dim"] == 2
+
+
+def test_probes_show_the_centroids_of_their_features(plane):
+    shown = plane.snapshots.features.isel(setting=0)
+    assert list(shown.moment.values) == ["before D", "after D", "after G"]
+    centroids = shown.mean("row")
+    difference = centroids.sel(source="real") - centroids.sel(source="generated")
+    distance = np.sqrt((difference**2).sum("feature"))
+    kept = plane.runs.centroid_distance.isel(setting=0, seed=slice(2))
+    np.testing.assert_allclose(distance, kept, rtol=1e-3)
+    # No G update moves what D makes of real rows.
+    real = shown.sel(source="real")
+    np.testing.assert_array_equal(real.sel(moment="after D"), real.sel(moment="after G"))
+
+
+def test_pretraining_leaves_its_losses_and_the_first_d():
+    fields = {"discriminator.activation": "tanh", "judging.snapshot_seeds": 2}
+    made = declared(seeds="0:5", steps=1, sweep=("pretraining.steps=0,300",), **fields)
+    result = sweep.run(made, laid_out(made))
+    losses, first = result.runs.pretraining_loss, result.snapshots.d_initial
+    assert np.isnan(losses[0]).all() and np.isfinite(losses[1]).all()
+    assert np.isnan(first[0]).all()
+    assert (losses[1, :, -20:].mean("part") < losses[1, :, :5].mean("part")).all()
+    # Weights come from the seed alone: the first D is the one that is not pretrained.
+    untrained = result.snapshots.d.isel(setting=0, step=0)
+    np.testing.assert_allclose(first[1], untrained, rtol=1e-5)
+    assert (np.abs(result.snapshots.d.isel(setting=1, step=0) - untrained).max("grid") > 1e-3).all()
+
+
+def test_stopping_steps_are_log_points_of_the_criterion(reference):
+    met = reference.w1 <= 0.25 * reference.target_std
+    assert ((reference.first_met >= 0) == met.any("step")).all()  # these runs are all wide enough
+    best = reference.w1.sel(step=reference.best_step)
+    np.testing.assert_array_equal(best, reference.w1.min("step"))
 
 
 def test_a_target_that_runs_cannot_be_judged_by_is_refused_before_training():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan1d import experiment, metrics, tally, train
+from gan1d import experiment, tally, train
 
 STEPS = 500
 
@@ -10,7 +10,8 @@ STEPS = 500
 def score(w1, diverged_at, losses=(0.0, 0.0)):
     """A log point's score of two runs."""
     w1 = np.float32(w1)
-    measured = metrics.Metrics(w1, w1, w1, w1, w1, np.zeros((2, 101), np.float32))
+    names = ("w1", "ks", "mean", "std", "d_flatness")
+    measured = dict.fromkeys(names, w1) | {"quantiles": np.zeros((2, 101), np.float32)}
     sums = train.Losses(*(np.full(2, loss, np.float32) for loss in losses))
     return tally.Score(measured, sums, np.int32(diverged_at))
 
@@ -18,7 +19,7 @@ def score(w1, diverged_at, losses=(0.0, 0.0)):
 def entered(*scores):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
     entries = tally.new(made)
-    tally.enter(entries, np.array([0, 0]), np.array([0, 1]), list(scores), [])
+    tally.enter(entries, np.array([0, 0]), np.array([0, 1]), {}, list(scores), [])
     return entries.runs
 
 
@@ -44,3 +45,31 @@ def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
     runs = entered(score([1, 1], [-1, -1]), score([2, np.inf], [-1, -1]), score([3, 3], [-1, 400]))
     assert runs["diverged_at"][0].tolist() == [-1, 250]
     np.testing.assert_array_equal(runs["w1"][0, 1], [1, np.nan, np.nan])
+
+
+def kept(**fields):
+    return tally.kept_variables(experiment.resolve(fields))
+
+
+PLANE = {"latent.kind": "uniform", "latent.dim": 2}
+
+
+def test_results_keep_what_makes_sense_for_their_settings():
+    plain = kept()
+    assert "ks" in plain.runs and "target_density" in plain.targets
+    assert not plain.runs.keys() & {"energy", "residual", "pretraining_loss", "centroid_distance"}
+    assert not plain.snapshots.keys() & {"d_initial", "features"}
+    pretrained = kept(sweep=["pretraining.steps=0,10"])
+    assert "pretraining_loss" in pretrained.runs and "d_initial" in pretrained.snapshots
+    curve, modes = (kept(**PLANE, **{"target.kind": kind}).runs for kind in ("sine", "ring"))
+    assert "residual" in curve and "modes" not in curve and "ks" not in curve
+    assert "modes" in modes and "high_quality" in modes and "residual" not in modes
+
+
+def test_features_are_kept_as_pictures_only_of_two_units():
+    two = {"judging.features": True, "discriminator.hidden": (4, 2)}
+    assert "features" in kept(**two).snapshots and "centroid_distance" in kept(**two).runs
+    many = kept(**{"judging.features": True})
+    assert "features" not in many.snapshots and "centroid_distance" in many.runs
+    # Minibatch features are features too: 2 units and 5 sums.
+    assert "features" not in kept(**two, **{"tricks.minibatch": "append"}).snapshots
