@@ -41,7 +41,7 @@ DECEMBER = (
         "pretraining.steps": 1000,
         "training.batch_size": 12,
         "steps": 1200,
-        "judging.log_every": 40,
+        "judging.log_every": 10,
     }
     | {
         f"{network}.optimizer.{field}": value
@@ -71,8 +71,8 @@ VARIANTS = {
     "widths": LATEST
     | {
         "sweep": (
-            "generator.hidden=(2,),(4,),(8,),(16,)",
-            "discriminator.hidden=(2,2,2),(4,4,4),(8,8,8),(16,16,16)",
+            "generator.hidden=(2,),(4,),(16,)",
+            "discriminator.hidden=(2,2,2),(8,8,8),(16,16,16)",
         ),
         "judging.log_every": 500,
     },

@@ -27,8 +27,7 @@ VARIANTS = {
     | {
         "sweep": (
             MINIBATCH,
-            "tricks.input_noise=0,0.001,0.01,0.1,0.5,0,0,0,0 "
-            "tricks.instance_noise=0,0,0,0,0,0.001,0.01,0.1,0.5",
+            "tricks.input_noise=0,0.001,0.1,0,0,0 tricks.instance_noise=0,0,0,0.001,0.1,0.5",
             MATCHING,
         )
     },

@@ -210,10 +210,11 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     its rate among finished runs and the rate's interval; `ever_*`, the same of the runs that met
     the criterion of success at some log point; `w1_*`, where diverged runs are +inf;
     `std_ratio_*`, the generator's std over the target's, of the `std_ratio_n` runs that did not
-    diverge; of the same `d_flatness_*`, the mean of |D - 1/2| over the target, and `loss_d_*` and
-    `loss_g_*`, the losses since the last log point but one; where features were followed,
-    `approach_*`, the mean of `approach` and its interval; the null floor `w1_null_median`,
-    `w1_null_95`. Intervals (`low`, `high`) are at 95%.
+    diverge. Of the same: on the line `mean_error_*`, the distance of the generator's mean from the
+    target's in the target's stds; `d_flatness_*`, the mean of |D - 1/2| over the target; `loss_d_*`
+    and `loss_g_*`, the losses since the last log point but one; where features were followed,
+    `approach_*`, the mean of `approach` and its interval. At the end the null floor
+    `w1_null_median`, `w1_null_95`. Intervals (`low`, `high`) are at 95%.
     """
     outcome = ds.outcome.values
     w1 = w1_with_divergence(ds)[:, :, -1]
@@ -235,6 +236,7 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
             | _spread("w1", w1[i, finished])
             | _spread("std_ratio", std_ratio[i, survived])
             | {"std_ratio_n": np.count_nonzero(survived)}
+            | _off_centre(ds.isel(setting=i, seed=survived))
             | _spread("d_flatness", flatness[i, survived])
             | _spread("loss_d", ds.loss_d.values[i, survived, -1])
             | _spread("loss_g", ds.loss_g.values[i, survived, -1])
@@ -255,6 +257,14 @@ def approach(ds: xr.Dataset) -> np.ndarray:
     distance = ds.centroid_distance
     before, after = distance.sel(moment="after D"), distance.sel(moment="after G")
     return (after < before).where(~np.isnan(after)).mean("step").values
+
+
+def _off_centre(ds: xr.Dataset) -> dict[str, float]:
+    """How far one setting's final generators are beside the target, as columns."""
+    if "dim" in ds["mean"].dims:
+        return {}
+    error = np.abs(ds["mean"].values[:, -1] - ds.target_mean.values) / ds.target_std.values
+    return _spread("mean_error", error)
 
 
 def _approach(ds: xr.Dataset) -> dict[str, float]:

@@ -7,7 +7,7 @@ import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan1d import stats
+from gan1d import compare, stats
 
 
 @pytest.mark.parametrize("count, total", [(0, 1), (1, 1), (0, 10), (3, 7), (64, 128), (128, 128)])
@@ -269,3 +269,45 @@ def test_a_comparison_counts_the_seeds_on_which_settings_differ():
     assert stats.compare(ds, "a", "a") == (0, 0, 1.0)
     with pytest.raises(KeyError):
         stats.compare(ds, "a", "c")
+
+
+def test_the_mean_error_is_in_the_targets_stds_and_has_no_sign():
+    ds = synthetic.dataset(["a"], seeds=9, outcome=stats.OFF_TARGET, unfinished=0)
+    error = (ds["mean"].values[0, :, -1] - synthetic.MEAN) / synthetic.STD
+    assert error.min() < 0 < error.max()  # else this test would be blind to signs
+    row = stats.summary(ds).iloc[0]
+    assert row.mean_error_median == pytest.approx(np.sort(np.abs(error))[4], rel=1e-5)
+
+
+def test_rates_of_early_stopping_count_every_run_that_ever_met_the_criterion():
+    ds = with_outcomes([2, 3, 0, 5])
+    ds["first_met"] = ds.first_met.copy(data=[[0, 250, -1, -1, 500, -1, -1, -1, -1, -1]])
+    row = stats.summary(ds).iloc[0]
+    assert (row.success, row.ever, row.ever_rate) == (2, 3, 0.3)
+
+
+def test_stopping_steps():
+    w1 = np.array([[[3, 1, 2, 0.5, 4], [9, 8, 7, 6, 5], [2, 1, np.nan, np.nan, np.nan]]])
+    std = np.array([[[1, 1, 1, 0.1, 1], [1] * 5, [1] * 5]])
+    met = stats.meets_criterion(w1=w1, std=std, target_std=1.0, collapsed_std=0.25, success_w1=2.0)
+    first, last, best = stats.stopping_steps(met, w1, np.array([0, 10, 20, 30, 40]))
+    assert first.tolist() == [[10, -1, 0]]
+    assert last.tolist() == [[20, -1, 10]]  # at 30 it has collapsed
+    assert best.tolist() == [[30, 40, 10]]
+    nothing = np.full((1, 1, 5), np.nan)
+    never = stats.stopping_steps(np.zeros((1, 1, 5), bool), nothing, np.arange(5))
+    assert [step.item() for step in never] == [-1, -1, -1]
+
+
+def test_holm_multiplies_the_smallest_by_all_and_never_reorders():
+    corrected = compare.holm(np.array([0.01, 0.04, 0.03, 0.6]))
+    np.testing.assert_allclose(corrected, [0.04, 0.09, 0.09, 0.6])
+    assert compare.holm(np.array([0.7, 0.9])).tolist() == [1, 1]
+
+
+def test_a_comparison_counts_both_directions():
+    ds = synthetic.dataset(["a", "b"], seeds=4, outcome=stats.OFF_TARGET, unfinished=0)
+    ds["outcome"] = ds.outcome.copy(data=[[0, 1, 1, 1], [1, 0, 0, 1]])
+    text = compare.table(ds, "a")
+    assert text.splitlines()[2].startswith("| 2 | 1 | 1 |")
+    assert text.splitlines()[2].endswith("| b |")

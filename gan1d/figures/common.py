@@ -171,7 +171,7 @@ def panels(
     for ax in axes[count:]:
         ax.set_visible(False)
     for ax in axes[:count]:
-        ax.tick_params(labelsize=7)
+        ax.tick_params(which="both", labelsize=7)
     # The lowest axes of each column: where the last row is short, some are in the row above it.
     for ax in axes[max(0, count - columns) : count]:
         ax.xaxis.set_tick_params(labelbottom=True)
@@ -191,7 +191,7 @@ def rows_of_panels(
     for ax in axes[rows:].flat:
         ax.set_visible(False)
     for ax in axes.flat:
-        ax.tick_params(labelsize=7)
+        ax.tick_params(which="both", labelsize=7)
     for row in axes[max(0, rows - beside) : rows]:
         for ax, xlabel in zip(row, xlabels, strict=True):
             ax.set_xlabel(xlabel, fontsize=8)
