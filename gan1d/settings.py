@@ -329,7 +329,9 @@ class Training:
     )
     d_steps: int = field(1, "steps of D in an update", low=1, high=100, label="D steps")
     g_steps: int = field(1, "steps of G in an update", low=1, high=100, label="G steps")
-    sort: bool = field(True, "sort 1-D data and latents of each batch", label="sort")
+    sort: bool = field(
+        True, "sort the 1-D data of each batch, and latents but stratified ones", label="sort"
+    )
     fresh_batches: bool = field(
         True, "each step of an update has a batch of its own; else all share one", label="fresh"
     )
