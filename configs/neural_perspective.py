@@ -9,8 +9,9 @@
 
 Variants: `gan`, the first post, with the latents' jitter as its code and as its text has it;
 `feature_matching`, the second post's, in four forms, beside none, all with its Adam for G;
-`minibatch`; `k`, one to five steps of D an update; `sort`, with and without, alone and with paired
-matching; `optimizer`, what the first post calls fragile. 200 seeds, batches of 200.
+`minibatch`; `k`, one or five steps of D an update; `sort`, paired matching of sorted and of unsorted
+rows (it changes nothing else); `optimizer`, which the first post calls fragile. 200 seeds, batches
+of 200.
 """
 
 from gan1d.experiment import variant as choose
@@ -52,6 +53,7 @@ GAN = {
 }
 # The second post's code minimises the matching loss with this.
 G_ADAM = {
+    "steps": 5000,
     "generator.optimizer.kind": "adam_tf1",
     "generator.optimizer.rate": 0.001,
     "generator.optimizer.decay": 1.0,
