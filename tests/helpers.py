@@ -1,5 +1,8 @@
 """Settings, targets and their reference distributions in float64, for several test modules."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -11,6 +14,12 @@ def setting(**fields):
     """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""
     (only,) = experiment.resolve(fields).settings()
     return only
+
+
+def config_of(name, variant):
+    """A variant of a config that is shipped, configs/NAME.py:VARIANT."""
+    path = Path(__file__).parents[1] / "configs" / f"{name}.py"
+    return runpy.run_path(str(path))["get_config"](variant)
 
 
 class Mixture:
@@ -65,12 +74,12 @@ LAWS = {
 
 
 def law(target):
-    """The target as scipy has it; a new family needs an entry in LAWS."""
+    """A target on the line as scipy has it; a new family needs an entry in LAWS."""
     return LAWS[target.kind](target)
 
 
-# Every registered family, and mixtures whose bookkeeping is less symmetric than the default's.
-TARGETS = {kind: setting(**{"target.kind": kind}).target for kind in targets.FAMILIES}
+# Every family on the line, and mixtures whose bookkeeping is less symmetric than the default's.
+TARGETS = {kind: setting(**{"target.kind": kind}).target for kind in targets.LINE}
 for _name, _weights, _means, _stds in (
     ("mixture of three", (3.0, 1.0, 0.5), (-1.0, 3.0, 0.5), (1.0, 0.25, 0.5)),
     ("mixture of one", (2.0,), (1.5,), (0.75,)),
@@ -86,5 +95,26 @@ for _name, _weights, _means, _stds in (
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 each_family = pytest.mark.parametrize(
-    "target", [TARGETS[kind] for kind in targets.FAMILIES], ids=targets.FAMILIES
+    "target", [TARGETS[kind] for kind in targets.LINE], ids=targets.LINE
 )
+
+
+# The families in the plane at their defaults, but each moved and stretched.
+PLANE = {
+    kind: setting(
+        **{
+            "target.kind": kind,
+            "target.loc": -3.0,
+            "target.scale": 0.5,
+            "latent.kind": "uniform",
+            "latent.dim": 2,
+        }
+    ).target
+    for kind in targets.PLANE
+}
+CLUSTERS = ("ring", "grid")
+CURVES = tuple(kind for kind in PLANE if kind not in CLUSTERS)
+
+
+def each_plane(kinds=tuple(PLANE)):
+    return pytest.mark.parametrize("target", [PLANE[kind] for kind in kinds], ids=kinds)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment
+from gan1d import experiment, fields
 from gan1d.experiment import ConfigError, resolve
 
 
@@ -49,33 +49,7 @@ def test_axes_multiply_and_zipped_fields_go_in_step():
     assert third.tricks.input_noise == 0.0
 
 
-def test_labels_name_what_is_on_and_give_values_where_there_are_several():
-    made = resolve(
-        {
-            "sweep": (
-                "tricks.minibatch=off,replace",
-                "tricks.instance_noise=0,0.1,0.2",
-                "discriminator.optimizer.rate=1e-3",
-            )
-        }
-    )
-    assert made.labels[0] == "D rate 0.001"
-    assert made.labels[-1] == "minibatch + instance noise 0.2 + D rate 0.001"
-    assert len(set(made.labels)) == len(made.labels)
-
-
-def test_the_command_lines_axis_replaces_the_configs_own():
-    axes = ("target.loc=1,2", "loss.log_floor=0,1e-5 target.scale=1,2")
-    assert experiment.add_axes(axes, ["target.loc=3", "training.batch_size=8,16"]) == (
-        "loss.log_floor=0,1e-5 target.scale=1,2",
-        "target.loc=3",
-        "training.batch_size=8,16",
-    )
-    with pytest.raises(ConfigError, match=r"also varies loss\.log_floor"):
-        experiment.add_axes(axes, ["target.scale=3"])
-
-
-def test_a_setting_is_plain_only_if_every_trick_is_off():
+def test_labels_take_the_whole_config_into_account():
     sweep = ("tricks.feature_matching=off,paired",)
     assert resolve({"sweep": sweep}).labels == ("plain", "feature matching")
     made = resolve({"sweep": sweep, "tricks.minibatch": "replace"})
@@ -97,21 +71,23 @@ def test_a_resolved_config_survives_json_and_tells_sweeps_apart():
     assert json.loads(json.dumps(config)) == config
     assert config["generator"]["optimizer"]["rate"] == 1e-3
     assert config != resolve({"sweep": ("generator.hidden=(4,),(8,9)",)}).config()
+    assert config["judging"]["view"] == [0.0, 0.0]
+    assert config["sweep"] == ["generator.hidden=(4,),(8,8)"]
+    assert set(dict(fields.flatten(config))) == set(fields.specs())
 
 
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [("0:3", (0, 1, 2)), ("7", (7,)), ("5:7,1:2", (5, 6, 1)), (" 2:4 , 9", (2, 3, 9))],
-)
-def test_seed_ranges(text, seeds):
-    assert experiment.parse_seeds(text) == seeds
+def test_the_last_log_point_is_the_last_update_and_occurs_once():
+    assert resolve({"steps": 10, "judging.log_every": 4}).log_steps() == [0, 4, 8, 10]
+    assert resolve({"steps": 8, "judging.log_every": 4}).log_steps() == [0, 4, 8]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0:0", "5:2", "0:4,3:6", "1,1", "-1:3", "a", "0:", ":3", "0:3:1", "4294967296"]
-)
-def test_bad_seeds_are_refused_by_name(text):
-    assert f"seeds={text}" in problems({"seeds": text})
+def test_a_variant_is_a_default_config_with_fields_changed():
+    variants = {"a": {"target.loc": 1.0, "generator.optimizer.kind": "sgd"}, "b": {"steps": 3}}
+    made = resolve(experiment.variant(variants, "a"))
+    expected = resolve({"target.loc": 1.0, "generator.optimizer.kind": "sgd"})
+    assert made.config() == expected.config()
+    with pytest.raises(ConfigError, match="'c'; there are a, b"):
+        experiment.variant(variants, "c")
 
 
 @pytest.mark.parametrize(
@@ -160,57 +136,31 @@ def test_bad_seeds_are_refused_by_name(text):
         ),
         ({"tricks.feature_matching": "mean", "discriminator.hidden": ()}, ["discriminator.hidden"]),
         ({"pretraining.steps": 5, "pretraining.low": 6.0}, ["pretraining.low=6"]),
+        ({"judging.view": (5.0, -5.0)}, ["judging.view=(5,-5)", "ascending"]),
+        ({"judging.view": (1.0, 2.0, 3.0)}, ["judging.view=(1,2,3)"]),
+        ({"sweep": ("target.kind=ring,gaussian",)}, ["target.kind", "run two sweeps"]),
+        ({"sweep": ("target.loc=1,1",)}, ["twice"]),
+        ({"sweep": ("target.loc=1", "target.loc=2")}, ["target.loc is swept twice"]),
+        (
+            {"sweep": ("training.batch_size=4,1 tricks.minibatch=off,append",)},
+            ["in the setting batch 1"],
+        ),
+        ({"sweep": ("tricks.minibatch_kernels=3,5",)}, ["no effect", "append or replace"]),
+        ({"seeds": "5:2"}, ["seeds=5:2"]),
+        (
+            {"target.kind": "quadratic", "pretraining.steps": 9},
+            ["pretraining.steps=9", "1-D densities"],
+        ),
+        (
+            {"tricks.minibatch": "append", "tricks.minibatch_rows": 9},
+            ["tricks.minibatch_rows=9", "8 rows"],
+        ),
     ],
 )
 def test_nonsense_is_refused_with_field_value_and_remedy(fields, words):
     message = problems(fields)
     for word in words:
         assert word in message
-
-
-@pytest.mark.parametrize(
-    ("axis", "words"),
-    [
-        ("tricks.minibach=off", ["tricks.minibach", "tricks.minibatch"]),
-        ("tricks.minibatch", ["FIELD=V1,V2"]),
-        ("tricks.minibatch=", ["no values"]),
-        ("tricks.minibatch=on", ["tricks.minibatch=on", "replace"]),
-        ("target.loc=1,x", ["target.loc='x'"]),
-        ("target.loc=1,1", ["twice"]),
-        ("steps=10,20", ["steps is the same for a whole sweep"]),
-        ("target.loc=1,2 target.scale=1", ["target.loc: 2", "target.scale: 1"]),
-        ("", ["empty"]),
-        ("generator.hidden=(4,8", ["generator.hidden"]),
-        ("training.batch_size=4,1 tricks.minibatch=off,append", ["in the setting batch 1"]),
-    ],
-)
-def test_a_bad_axis_is_refused_with_a_remedy(axis, words):
-    message = problems({"sweep": (axis,)})
-    for word in words:
-        assert word in message
-
-
-@pytest.mark.parametrize(
-    ("axes", "word"),
-    [
-        (("generator.optimizer.momentum=0.5,0.9",), "generator.optimizer.kind is momentum"),
-        (("tricks.minibatch_kernels=3,5",), "tricks.minibatch is append or replace"),
-        (("target.means=(0,1),(0,2)", "target.kind=gaussian,laplace"), "target.kind is mixture"),
-    ],
-)
-def test_an_axis_without_effect_is_refused(axes, word):
-    assert word in problems({"sweep": axes})
-
-
-def test_an_axis_with_an_effect_somewhere_is_allowed():
-    made = resolve({"sweep": ("tricks.minibatch_kernels=3,5", "tricks.minibatch=off,append")})
-    assert len(made.labels) == 4
-    kinds = resolve({"generator.optimizer.kind": "momentum"}).base
-    assert resolve(kinds | {"sweep": ("generator.optimizer.momentum=0.5,0.9",)})
-
-
-def test_a_field_swept_by_two_axes_is_refused():
-    assert "target.loc is swept twice" in problems({"sweep": ("target.loc=1", "target.loc=2")})
 
 
 def test_all_problems_are_reported_together():
@@ -224,7 +174,7 @@ def test_a_config_file_cannot_set_what_does_not_exist():
         config.training.batchsize = 3
 
 
-names = st.sampled_from(sorted(experiment.specs())) | st.text(max_size=8)
+names = st.sampled_from(sorted(fields.specs())) | st.text(max_size=8)
 values = st.one_of(
     st.none(),
     st.booleans(),

@@ -11,8 +11,9 @@ each_loss = pytest.mark.parametrize("kind", losses.LOSSES)
 CROSS_ENTROPIES = ("non_saturating", "saturating")
 
 
-def section(kind, floor=0.0):
-    return setting(**{"loss.kind": kind, "loss.log_floor": floor}).loss
+def section(kind, floor=0.0, **fields):
+    fields = {"kind": kind, "log_floor": floor, **fields}
+    return setting(**{f"loss.{name}": value for name, value in fields.items()}).loss
 
 
 def discriminator(loss, real, fake):
@@ -75,15 +76,26 @@ def test_values_where_d_cannot_tell_real_from_generated(kind, output, d, g):
 @each_loss
 def test_the_best_answer_to_indistinguishable_rows_is_one_half(kind):
     outputs = np.linspace(-2, 2, 257, dtype=np.float32)  # holds both 0 and 1/2
-    best = outputs[np.argmin(discriminator(section(kind), outputs, outputs))]
-    np.testing.assert_allclose(losses.LOSSES[kind].probability(jnp.float32(best)), 0.5, atol=1e-6)
+    loss = section(kind)
+    best = outputs[np.argmin(discriminator(loss, outputs, outputs))]
+    np.testing.assert_allclose(losses.probability(loss, jnp.float32(best)), 0.5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", CROSS_ENTROPIES)
-def test_probability_is_the_sigmoid(kind):
-    expected = 1 / (1 + np.exp(-OUTPUTS))
-    actual = losses.LOSSES[kind].probability(jnp.float32(OUTPUTS))
-    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+@pytest.mark.parametrize(
+    "kind, output, as_seen, before_clipping",
+    [
+        ("non_saturating", "logit", 1 / (1 + np.exp(-OUTPUTS)), 1 / (1 + np.exp(-OUTPUTS))),
+        ("saturating", "sigmoid", 1 / (1 + np.exp(-OUTPUTS)), 1 / (1 + np.exp(-OUTPUTS))),
+        ("non_saturating", "probability", np.clip(OUTPUTS, 0.1, 0.9), OUTPUTS),
+        ("least_squares", "probability", OUTPUTS, OUTPUTS),
+    ],
+)
+def test_what_is_one_half_at_the_optimum_and_what_pretraining_fits(
+    kind, output, as_seen, before_clipping
+):
+    loss, outputs = section(kind, output=output, clip=0.1), jnp.float32(OUTPUTS)
+    np.testing.assert_allclose(losses.probability(loss, outputs), as_seen, rtol=1e-6)
+    np.testing.assert_allclose(losses.estimate(loss, outputs), before_clipping, rtol=1e-6)
 
 
 @each_loss
@@ -152,3 +164,144 @@ def test_without_a_floor_losses_of_extreme_outputs_stay_finite(kind):
     function = losses.LOSSES[kind].discriminator
     slopes = jax.grad(lambda real, fake: function(loss, real, fake), argnums=(0, 1))
     np.testing.assert_allclose(slopes(-200.0, 200.0), (-1, 1), rtol=1e-6)
+
+
+def d_slopes(loss, real, fake):
+    """Derivatives of D's loss of one row in its real and in its generated output."""
+    function = losses.LOSSES[loss.kind].discriminator
+    slopes = jax.grad(lambda real, fake: function(loss, real, fake), argnums=(0, 1))
+    return slopes(jnp.float32(real), jnp.float32(fake))
+
+
+def rows_slopes(loss, real, fake):
+    return jax.vmap(lambda real, fake: jnp.stack(d_slopes(loss, real, fake)))(
+        jnp.float32(real), jnp.float32(fake)
+    )
+
+
+@pytest.mark.parametrize("kind", CROSS_ENTROPIES)
+@pytest.mark.parametrize("floor", [0.0, 1e-5, 0.25])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_log_of_a_sigmoid_is_that_of_its_logit_where_float32_has_both(kind, floor, smoothing):
+    """A floor at log p instead of p, or on one of the two logs only, would show here."""
+    real, fake = (array.ravel() for array in np.meshgrid(OUTPUTS, OUTPUTS))
+    logit, sigmoid = (
+        section(kind, floor, output=output, label_smoothing=smoothing)
+        for output in ("logit", "sigmoid")
+    )
+    # 1 - sigmoid(6) is a difference: it has lost 9 of its 24 bits.
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    np.testing.assert_allclose(
+        discriminator(sigmoid, real, fake), discriminator(logit, real, fake), **close
+    )
+    np.testing.assert_allclose(generator(sigmoid, fake), generator(logit, fake), **close)
+    np.testing.assert_allclose(
+        rows_slopes(sigmoid, real, fake), rows_slopes(logit, real, fake), **close
+    )
+
+
+def test_the_log_of_a_saturated_sigmoid_diverges_as_in_the_posts_code():
+    naive, floored = (section("non_saturating", floor, output="sigmoid") for floor in (0.0, 1e-5))
+    exact = section("non_saturating", 0.0, output="logit")
+    # sigmoid(17) is 1 in float32: log(1 - 1).
+    assert np.isposinf(discriminator(naive, 0.0, 17.0))
+    assert not np.isfinite(d_slopes(naive, 0.0, 17.0)[1])
+    assert np.isfinite(discriminator(naive, 0.0, 16.0))
+    assert np.isposinf(generator(naive, -200.0))
+    np.testing.assert_allclose(discriminator(exact, 0.0, 17.0), np.log(2) + 17, rtol=1e-6)
+    # The floor of 2017 is what keeps it finite, with no gradient.
+    np.testing.assert_allclose(
+        discriminator(floored, 0.0, 17.0), np.log(2) - np.log(1e-5), rtol=1e-6
+    )
+    np.testing.assert_array_equal(d_slopes(floored, 0.0, 17.0)[1], 0)
+    np.testing.assert_array_equal(d_slopes(floored, -200.0, 0.0)[0], 0)
+
+
+# Jang's tanh outputs on both sides of the clip, none at its corners.
+PROBABILITIES = np.array([-0.95, -0.3, 0.0, 0.005, 0.02, 0.3, 0.5, 0.9, 0.985, 0.995, 0.999])
+
+
+@pytest.mark.parametrize("kind", CROSS_ENTROPIES)
+def test_an_output_that_is_a_probability_is_clipped(kind):
+    loss = section(kind, output="probability", clip=0.01)
+    real, fake = (array.ravel() for array in np.meshgrid(PROBABILITIES, PROBABILITIES))
+    p_real, p_fake = np.clip(real, 0.01, 0.99), np.clip(fake, 0.01, 0.99)
+    expected = -np.log(p_real) - np.log(1 - p_fake)
+    np.testing.assert_allclose(discriminator(loss, real, fake), expected, rtol=1e-5, atol=1e-6)
+    log = {"non_saturating": -np.log(p_fake), "saturating": np.log(1 - p_fake)}[kind]
+    np.testing.assert_allclose(generator(loss, fake), log, rtol=1e-5, atol=1e-6)
+
+    def inside(p):
+        return np.where((p > 0.01) & (p < 0.99), 1.0, 0.0)
+
+    slopes = np.stack([-inside(real) / p_real, inside(fake) / (1 - p_fake)], axis=1)
+    np.testing.assert_allclose(rows_slopes(loss, real, fake), slopes, rtol=1e-4)
+    # Not merely small outside of the clip.
+    assert (np.asarray(rows_slopes(loss, real, fake))[slopes == 0] == 0).all()
+
+
+# One-sided: in float64, by the label of real rows and log D, log(1 - D). A new loss needs an entry.
+SMOOTHED = {
+    "non_saturating": lambda label, d, real, fake: (
+        -label * np.log(d(real)) - (1 - label) * np.log(1 - d(real)) - np.log(1 - d(fake))
+    ),
+    "saturating": lambda label, d, real, fake: (
+        -label * np.log(d(real)) - (1 - label) * np.log(1 - d(real)) - np.log(1 - d(fake))
+    ),
+    "least_squares": lambda label, d, real, fake: 0.5 * (real - label) ** 2 + 0.5 * fake**2,
+}
+READINGS = {
+    "logit": lambda o: 1 / (1 + np.exp(-o)),
+    "sigmoid": lambda o: 1 / (1 + np.exp(-o)),
+    "probability": lambda o: np.clip(o, 0.01, 0.99),
+}
+
+
+@each_loss
+@pytest.mark.parametrize("output", losses.OUTPUTS)
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_smoothed_labels_are_those_of_real_rows_only(kind, output, smoothing):
+    loss = section(kind, output=output, label_smoothing=smoothing)
+    real, fake = (array.ravel() for array in np.meshgrid(OUTPUTS, OUTPUTS))
+    expected = SMOOTHED[kind](1 - smoothing, READINGS[output], real, fake)
+    np.testing.assert_allclose(discriminator(loss, real, fake), expected, rtol=1e-4, atol=1e-5)
+    plain = section(kind, output=output)
+    np.testing.assert_array_equal(generator(loss, fake), generator(plain, fake))
+
+
+@pytest.mark.parametrize(
+    "kind, best", [("non_saturating", 0.9), ("saturating", 0.9), ("least_squares", 0.9)]
+)
+def test_the_best_answer_to_real_rows_is_their_smoothed_label(kind, best):
+    loss = section(kind, label_smoothing=0.1)
+    outputs = np.linspace(-4, 4, 2001, dtype=np.float32)
+    values = discriminator(loss, outputs, np.zeros_like(outputs))
+    answer = losses.probability(loss, jnp.float32(outputs[np.argmin(values)]))
+    np.testing.assert_allclose(answer, best, atol=3e-3)
+
+
+SATURATED = np.array([-30.0, -17.0, -1.0, 0.5, 17.0, 30.0, 200.0])
+
+
+@each_loss
+@pytest.mark.parametrize("output", losses.OUTPUTS)
+@pytest.mark.parametrize("floor", [0.0, 1e-5])
+def test_labels_smoothed_by_nothing_change_nothing(kind, output, floor):
+    """Where D is sure of a real row, log(1 - D) is -inf: 0 times that must not enter the loss."""
+    loss = section(kind, floor, output=output, label_smoothing=0.0)
+    o = losses.OUTPUTS[output]
+
+    def unsmoothed(real, fake):
+        if kind == "least_squares":
+            return 0.5 * ((real - 1) ** 2 + fake**2)
+        return -o.log_probability(loss, real) - o.log_complement(loss, fake)
+
+    def with_smoothing(real, fake):
+        return losses.LOSSES[kind].discriminator(loss, real, fake)
+
+    real, fake = jnp.float32(SATURATED), jnp.zeros(len(SATURATED))
+    values, slopes = jax.vmap(jax.value_and_grad(with_smoothing, argnums=(0, 1)))(real, fake)
+    expected = jax.vmap(jax.value_and_grad(unsmoothed, argnums=(0, 1)))(real, fake)
+    assert np.isfinite(values).all() and np.isfinite(slopes).all()
+    for actual, plain in zip((values, *slopes), (expected[0], *expected[1]), strict=True):
+        np.testing.assert_array_equal(actual, plain)

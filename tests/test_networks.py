@@ -3,9 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
-from helpers import setting
+import scipy.stats
+from helpers import config_of, setting
 
-from gan1d import networks, train
+from gan1d import experiment, networks, train
 
 # In float64. A new activation needs an entry.
 ACTIVATIONS = {
@@ -19,35 +20,41 @@ ACTIVATIONS = {
     "silu": lambda x: x * scipy.special.expit(x),
     "linear": lambda x: x,
 }
-# Variance of a 16 x 8 kernel's entries. A new initializer needs an entry.
-VARIANCES = {
-    "normal": 1.0,
-    "glorot_uniform": 2 / (16 + 8),
-    "glorot_normal": 2 / (16 + 8),
-    "he_normal": 2 / 16,
-    "lecun_normal": 1 / 16,
+
+
+def truncated(variance):
+    """A normal cut at two standard deviations, with this variance after that."""
+    unit = scipy.stats.truncnorm(-2, 2)
+    return scipy.stats.truncnorm(-2, 2, scale=variance**0.5 / unit.std())
+
+
+# Of a 16 x 8 kernel's entries. A new initializer needs an entry.
+GLOROT = (6 / (16 + 8)) ** 0.5  # Glorot & Bengio 2010, equation 16
+DISTRIBUTIONS = {
+    "normal": scipy.stats.norm(),
+    "glorot_uniform": scipy.stats.uniform(-GLOROT, 2 * GLOROT),
+    "glorot_normal": truncated(2 / (16 + 8)),
+    "he_normal": truncated(2 / 16),
+    "lecun_normal": truncated(1 / 16),
 }
 
-generate, discriminate = jax.jit(networks.generate), jax.jit(networks.discriminate)
+generate, discriminate = networks.generate, networks.discriminate
 each_activation = pytest.mark.parametrize("activation", networks.ACTIVATIONS)
-
-# E1, Jang: both networks 1-6-5-1, tanh throughout, G's output times 5.
-JANG = {
-    "generator.hidden": (6, 5),
-    "generator.activation": "tanh",
-    "generator.output_activation": "tanh",
-    "generator.output_scale": 5.0,
-    "discriminator.hidden": (6, 5),
-    "discriminator.activation": "tanh",
-}
-# E3's minibatch discrimination: D is tanh 20, tanh 20, 5 kernels of dimension 3, one unit.
-NEURAL_PERSPECTIVE = {"discriminator.hidden": (20, 20), "tricks.minibatch": "append"}
 
 
 def parameters(setting, seed=0):
-    """The parameters of G and of D."""
+    """The initial parameters of G and of D."""
     key = jax.random.key(seed)
     return networks.init_generator(setting, key), networks.init_discriminator(setting, key)
+
+
+def counts(setting):
+    """How many numbers G and D train."""
+    g_params, d_params = jax.eval_shape(lambda: parameters(setting))
+    return tuple(
+        sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+        for variables in (g_params, d_params)
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,17 +64,46 @@ def parameters(setting, seed=0):
         ({"tricks.minibatch": "replace"}, 13, 237),
         ({"tricks.minibatch": "append"}, 13, 169 + 8 * 15 + 15 + 5),
         ({"tricks.feature_matching": "paired"}, 13, 169),
-        (JANG, 53, 53),
-        (NEURAL_PERSPECTIVE, 13, 40 + 420 + 315 + 26),
         ({"generator.hidden": (), "discriminator.hidden": ()}, 2, 2),
         ({"latent.kind": "normal", "latent.dim": 3}, 13 + 2 * 4, 169),
+        # A scale and a shift a unit; the reference batch is not trained.
+        ({"tricks.virtual_batch_norm": "on"}, 13 + 2 * 4, 169),
+        ({"tricks.virtual_batch_norm": "on", "generator.hidden": (4, 3)}, 8 + 15 + 4 + 14, 169),
+        ({"target.kind": "moons", "latent.kind": "normal", "latent.dim": 2}, 12 + 10, 177),
     ],
-    ids=["AYLIEN", "replace", "append", "matching", "Jang", "E3", "no hidden layer", "3-D latent"],
 )
-def test_parameter_counts_are_the_papers(fields, g, d):
-    g_params, d_params = jax.eval_shape(lambda: parameters(setting(**fields)))
-    assert sum(leaf.size for leaf in jax.tree.leaves(g_params)) == g
-    assert sum(leaf.size for leaf in jax.tree.leaves(d_params)) == d
+def test_parameter_counts(fields, g, d):
+    assert counts(setting(**fields)) == (g, d)
+
+
+@pytest.mark.parametrize(
+    "name, variant, expected",
+    [
+        ("jang", "post", {(53, 53)}),
+        ("neural_perspective", "gan", {(141, 141)}),
+        ("neural_perspective", "feature_matching", {(141, 141)}),
+        # D is tanh 20, tanh 20, 5 kernels of dimension 3, one unit.
+        ("neural_perspective", "minibatch", {(31, 40 + 420 + 315 + 26)}),
+        ("aylien", "2016", {(13, 169), (13, 237)}),
+        ("aylien", "2016-12", {(13, 169), (13, 237)}),
+        ("aylien", "2017", {(13, 169), (13, 237)}),
+        ("high_dimensional", "panels", {(13, 169), (13, 237)}),
+        ("quadratic", "post", {(354, 357)}),
+        ("quadratic", "code", {(354, 357)}),
+    ],
+)
+def test_parameter_counts_of_the_configs_are_the_posts(name, variant, expected):
+    made = experiment.resolve(config_of(name, variant))
+    assert {counts(setting) for setting in made.settings()} == expected
+
+
+def drawn(setting, seed=0):
+    """Parameters of G and of D like those that training starts from, without compiling that."""
+    random = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(random.normal(size=leaf.shape), jnp.float32),
+        jax.eval_shape(lambda: parameters(setting)),
+    )
 
 
 def dense(x, layer):
@@ -78,7 +114,7 @@ def dense(x, layer):
 def test_generator_is_its_formula(activation):
     fields = {"activation": activation, "output_activation": activation, "output_scale": 5.0}
     s = setting(**{f"generator.{name}": value for name, value in fields.items()})
-    params, _ = parameters(s)
+    params, _ = drawn(s)
     latent = np.linspace(-3, 3, 7, dtype=np.float32)[:, None]
     layers = params["params"]
     hidden = ACTIVATIONS[activation](dense(latent, layers["hidden_0"]))
@@ -96,7 +132,7 @@ def test_hidden_and_output_activations_of_g_are_not_confused():
             "generator.output_activation": "tanh",
         }
     )
-    params, _ = parameters(s)
+    params, _ = drawn(s)
     latent = np.linspace(-3, 3, 7, dtype=np.float32)[:, None]
     layers = params["params"]
     hidden = np.logaddexp(0, dense(latent, layers["hidden_0"]))
@@ -130,7 +166,7 @@ def test_discriminator_is_its_formula(activation, minibatch, width):
             "tricks.minibatch_self_distance": 1.0,
         }
     )
-    _, params = parameters(s)
+    _, params = drawn(s)
     x = np.linspace(-1, 2, 6, dtype=np.float32)[:, None]
     layers = params["params"]
     expected = x.astype(float)
@@ -148,10 +184,132 @@ def test_discriminator_is_its_formula(activation, minibatch, width):
     np.testing.assert_allclose(outputs, output, atol=1e-5 * scale * width)
 
 
+@pytest.mark.parametrize("output_activation", ["tanh", "sigmoid", "relu"])
+@pytest.mark.parametrize("last", ["same", "linear", "softplus"])
+def test_ds_last_hidden_layer_and_output_may_have_activations_of_their_own(last, output_activation):
+    s = setting(
+        **{
+            "discriminator.hidden": (6, 5),
+            "discriminator.activation": "tanh",
+            "discriminator.last_activation": last,
+            "discriminator.output_activation": output_activation,
+        }
+    )
+    _, params = drawn(s)
+    x = np.linspace(-1, 2, 6, dtype=np.float32)[:, None]
+    layers = params["params"]
+    hidden = np.tanh(dense(x, layers["hidden_0"]))
+    last = {"same": "tanh"}.get(last, last)
+    expected = ACTIVATIONS[last](dense(hidden, layers["hidden_1"]))
+    outputs, features = discriminate(s, params, jnp.asarray(x))
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+    output = ACTIVATIONS[output_activation](dense(expected, layers["output"])[:, 0])
+    np.testing.assert_allclose(outputs, output, atol=1e-5)
+
+
+def test_a_replaced_last_layer_takes_its_activation_with_it():
+    """The features beside the similarities are those of the layer before."""
+    fields = {"tricks.minibatch": "replace", "discriminator.hidden": (8, 8)}
+    same = setting(**fields)
+    linear = setting(**fields, **{"discriminator.last_activation": "linear"})
+    _, params = drawn(same)
+    x = jnp.linspace(-1, 2, 6)[:, None]
+    for one, other in zip(
+        discriminate(same, params, x), discriminate(linear, params, x), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_as_many_rows_are_compared_as_the_setting_says():
+    fields = {"tricks.minibatch": "append", "tricks.minibatch_init_scale": 0.0}
+    for rows, near in ((0, 6), (4, 4), (1, 1)):
+        s = setting(**fields, **{"tricks.minibatch_rows": rows})
+        _, params = drawn(s)
+        _, features = discriminate(s, params, jnp.zeros((6, 1)))
+        np.testing.assert_allclose(features[:, 8:], near, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({}, 8),
+        ({"tricks.minibatch": "replace"}, 13),
+        ({"tricks.minibatch": "append", "tricks.minibatch_kernels": 2}, 10),
+        ({"discriminator.hidden": (16, 16, 2)}, 2),
+        ({"discriminator.hidden": ()}, 1),
+    ],
+)
+def test_feature_count_is_the_width_of_what_d_returns(fields, expected):
+    s = setting(**fields)
+    _, params = drawn(s)
+    _, features = discriminate(s, params, jnp.zeros((8, 1)))
+    assert networks.feature_count(s) == features.shape[1] == expected
+
+
+VIRTUAL = {
+    "tricks.virtual_batch_norm": "on",
+    "generator.hidden": (6, 5),
+    "generator.activation": "tanh",
+}
+
+
+def normalised(rows, reference):
+    """Salimans et al. 2016, section 3.5: by the reference batch with the row, one at a time."""
+    result = np.empty_like(rows)
+    for i, row in enumerate(rows):
+        batch = np.concatenate([reference, row[None]])
+        result[i] = (row - batch.mean(0)) / np.sqrt(batch.var(0) + 1e-5)
+    return result
+
+
+def test_virtual_batch_norm_normalises_each_hidden_layer_before_its_activation():
+    s = setting(**VIRTUAL)
+    params, _ = drawn(s, seed=4)
+    reference = np.asarray(params["reference"]["latent"], float)
+    assert reference.shape == (8, 1)
+    layers = params["params"]
+    latent = np.linspace(-8, 8, 7, dtype=np.float32)[:, None]
+    hidden = latent.astype(float)
+    for i in range(2):
+        hidden, reference = (dense(rows, layers[f"hidden_{i}"]) for rows in (hidden, reference))
+        scale, shift = (np.asarray(layers[f"{name}_{i}"], float) for name in ("scale", "shift"))
+        spread = np.sqrt(reference.var(0) + 1e-5)
+        hidden = np.tanh(scale * normalised(hidden, reference) + shift)
+        reference = np.tanh(scale * (reference - reference.mean(0)) / spread + shift)
+    actual = generate(s, params, jnp.asarray(latent))
+    np.testing.assert_allclose(actual, dense(hidden, layers["output"]), atol=1e-4)
+
+
+def test_under_virtual_batch_norm_a_generated_row_does_not_depend_on_its_company():
+    s = setting(**VIRTUAL)
+    params, _ = drawn(s, seed=4)
+    latent = jnp.linspace(-8, 8, 7)[:, None]
+    together = generate(s, params, latent)
+    shuffled = generate(s, params, latent[::-1])[::-1]
+    alone = jnp.concatenate([generate(s, params, latent[i : i + 1]) for i in range(7)])
+    np.testing.assert_allclose(shuffled, together, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5)
+
+
+def test_virtual_batch_norm_starts_without_scale_and_shift():
+    params, _ = parameters(setting(**VIRTUAL))
+    for i, units in enumerate((6, 5)):
+        np.testing.assert_array_equal(params["params"][f"scale_{i}"], np.ones(units))
+        np.testing.assert_array_equal(params["params"][f"shift_{i}"], np.zeros(units))
+
+
+def test_the_reference_batch_follows_the_latents_and_differs_between_seeds():
+    s = setting(**VIRTUAL, **{"latent.kind": "uniform", "latent.low": 2.0, "latent.high": 3.0})
+    one, other = (np.asarray(parameters(s, seed)[0]["reference"]["latent"]) for seed in (0, 1))
+    for reference in (one, other):
+        assert ((reference > 2) & (reference < 3)).all()
+    assert np.abs(one - other).max() > 0.05
+
+
 @pytest.mark.parametrize("minibatch", ["append", "replace"])
 def test_with_minibatch_discrimination_a_rows_output_depends_on_its_company(minibatch):
     s = setting(**{"tricks.minibatch": minibatch, "tricks.minibatch_init_scale": 1.0})
-    _, params = parameters(s)
+    _, params = drawn(s)
     near, far = jnp.array([[1.0], [1.1]]), jnp.array([[1.0], [5.0]])
     (one, _), (other, _) = (discriminate(s, params, rows) for rows in (near, far))
     assert abs(one[0] - other[0]) > 1e-2
@@ -163,9 +321,10 @@ def pooled(s):
     return jax.vmap(lambda seed: parameters(s, seed)[1])(jnp.arange(500))["params"]
 
 
-@pytest.mark.parametrize("kernel_scale", [1.0, 0.25])
-@pytest.mark.parametrize("init", networks.INITIALIZERS)
-def test_initial_kernels_have_their_variance_and_biases_are_zero(init, kernel_scale):
+@pytest.mark.parametrize(
+    "init, kernel_scale", [*((init, 1.0) for init in networks.INITIALIZERS), ("normal", 0.25)]
+)
+def test_initial_kernels_have_their_distribution_and_biases_are_zero(init, kernel_scale):
     s = setting(
         **{
             "discriminator.kernel_init": init,
@@ -176,12 +335,12 @@ def test_initial_kernels_have_their_variance_and_biases_are_zero(init, kernel_sc
     layers = pooled(s)
     kernels = np.asarray(layers["hidden_1"]["kernel"], float)
     assert kernels.shape == (500, 16, 8)
-    # 64000 draws: standard errors of 0.3% of the std, and of the std / 250 on the mean.
-    std = kernel_scale * VARIANCES[init] ** 0.5
-    np.testing.assert_allclose(kernels.std(), std, rtol=0.02)
-    np.testing.assert_allclose(kernels.mean(), 0, atol=0.02 * std)
-    if init == "glorot_uniform":
-        np.testing.assert_allclose(np.abs(kernels).max(), 3**0.5 * std, rtol=1e-3)
+    # 64000 draws, which tell apart distributions whose CDFs are 0.008 apart: a normal that is cut
+    # at two standard deviations and one that is not, or a variance that is 3% off.
+    test = scipy.stats.kstest(kernels.ravel() / kernel_scale, DISTRIBUTIONS[init].cdf)
+    assert test.pvalue > 1e-3
+    # No two entries of a kernel, nor two seeds, share their draws.
+    assert len(np.unique(kernels)) > 0.99 * kernels.size
     for layer in layers.values():
         np.testing.assert_array_equal(layer["bias"], 0)
 
@@ -203,7 +362,7 @@ def test_seeds_layers_and_networks_start_differently():
     s = setting(**{"generator.hidden": (8, 8)})
     kernels = []
     for seed in (0, 1):
-        g, d = train.init(s, jax.random.key(seed)).params
+        g, d = train.init(s, jax.random.key(seed))[0].params
         layers = g["params"]["hidden_1"], d["params"]["hidden_1"], d["params"]["hidden_2"]
         kernels += [np.ravel(layer["kernel"]) for layer in layers]
     # Independent entries correlate by about 1/8 over 64 of them.
@@ -219,23 +378,25 @@ def test_seeds_layers_and_networks_start_differently():
         {"tricks.feature_matching": "mean"},
         {"tricks.input_noise": 0.1, "tricks.instance_noise": 0.1},
         {"pretraining.steps": 0, "loss.kind": "least_squares"},
+        {"tricks.virtual_batch_norm": "on"},
+        {"tricks.historical_averaging": "on", "loss.label_smoothing": 0.1},
     ],
 )
 def test_tricks_leave_the_initial_weights_of_equally_shaped_layers_alone(fields):
     plain, tricked = (
-        train.init(setting(**changed), jax.random.key(3)).params for changed in ({}, fields)
+        train.init(setting(**changed), jax.random.key(3))[0].params for changed in ({}, fields)
     )
     shared = 0
     for before, after in zip(plain, tricked, strict=True):
         before, after = before["params"], after["params"]
-        for name in before.keys() & after.keys():
+        for name in before.keys() & after.keys():  # layers, and no scales or shifts
             if before[name]["kernel"].shape == after[name]["kernel"].shape:
                 np.testing.assert_array_equal(before[name]["kernel"], after[name]["kernel"])
                 shared += 1
     assert shared >= 4  # G's two layers, and at least D's first two
 
 
-@each_activation
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "softplus"])
 def test_every_trainable_number_learns(activation):
     s = setting(
         **{
@@ -247,10 +408,10 @@ def test_every_trainable_number_learns(activation):
     )
     random = np.random.default_rng(0)
 
-    def drawn(leaf):
+    def several(leaf):
         return random.normal(size=(40, *leaf.shape)).astype(np.float32)
 
-    params = jax.tree.map(drawn, jax.eval_shape(lambda: parameters(s)))
+    params = jax.tree.map(several, jax.eval_shape(lambda: parameters(s)))
     real, latent, noise = random.normal(size=(3, 40, 8, 1)).astype(np.float32)
 
     def gradients(params, real, latent, noise):

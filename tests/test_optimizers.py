@@ -56,6 +56,16 @@ def adam(hyper, gradients):
     return directions
 
 
+def adam_tf1(hyper, gradients):
+    first, second, directions = 0.0, 0.0, []
+    for t, gradient in enumerate(gradients, 1):
+        first = hyper.b1 * first + (1 - hyper.b1) * gradient
+        second = hyper.b2 * second + (1 - hyper.b2) * gradient**2
+        correction = np.sqrt(1 - hyper.b2**t) / (1 - hyper.b1**t)
+        directions.append(correction * first / (np.sqrt(second) + hyper.epsilon))
+    return directions
+
+
 def rmsprop(hyper, gradients):
     square, directions = hyper.rms_initial, []
     for gradient in gradients:
@@ -64,7 +74,14 @@ def rmsprop(hyper, gradients):
     return directions
 
 
-TEXTBOOK = {"sgd": sgd, "momentum": momentum, "adam": adam, "rmsprop": rmsprop}
+# A new optimizer needs an entry.
+TEXTBOOK = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "adam": adam,
+    "adam_tf1": adam_tf1,
+    "rmsprop": rmsprop,
+}
 
 
 def expected(hyper, gradients):
@@ -118,6 +135,39 @@ def test_stairs_begin_at_exact_multiples_of_their_length(decay_steps):
 def test_without_decay_the_rate_never_changes():
     rates = np.asarray(updates(optimizer("sgd", rate=0.3), jnp.ones((6000, 1))))
     np.testing.assert_array_equal(rates, np.float32(-0.3))
+
+
+@pytest.mark.parametrize(
+    ("decay_steps", "rate", "at"),
+    [
+        # E1: 0.001 * 0.95^floor(step / 2500), over 10000 steps.
+        (2500.0, 0.001, {0: 0, 2499: 0, 2500: 1, 4999: 1, 5000: 2, 7500: 3, 9999: 3}),
+        # E4 in 2016: every 150 of 1200 steps.
+        (150.0, 0.005, {0: 0, 149: 0, 150: 1, 299: 1, 300: 2, 1049: 6, 1050: 7, 1199: 7}),
+    ],
+)
+def test_the_posts_schedules_have_their_values(decay_steps, rate, at):
+    hyper = optimizer("sgd", rate=rate, decay=0.95, decay_steps=decay_steps)
+    rates = -np.asarray(updates(hyper, jnp.ones((10_000, 1))))[:, 0]
+    expected = [rate * 0.95**periods for periods in at.values()]
+    np.testing.assert_allclose(rates[list(at)], expected, rtol=1e-6)
+
+
+def test_where_adam_adds_epsilon_matters_to_small_gradients_only():
+    """On step 1 sqrt(1 - b2) is .03: there TensorFlow 1's epsilon weighs 32 times as much."""
+    numbers = {"rate": 1.0, "epsilon": 1e-8}
+    kinds = [optimizer(kind, **numbers) for kind in ("adam", "adam_tf1")]
+    large, small = jnp.full((40, 1), 1.0), jnp.full((40, 1), 1e-8)
+    one, other = (np.asarray(updates(kind, large)) for kind in kinds)
+    np.testing.assert_allclose(one, other, rtol=1e-4)
+    one, other = (float(updates(kind, small)[0, 0]) for kind in kinds)
+    np.testing.assert_allclose(one, -1 / 2, rtol=1e-4)  # g / (g + epsilon)
+    np.testing.assert_allclose(other, -1 / (1 + 1 / 0.001**0.5), rtol=1e-3)
+
+
+@each_optimizer
+def test_no_gradient_is_no_step(kind):
+    np.testing.assert_array_equal(updates(optimizer(kind), jnp.zeros((5, 3))), 0)
 
 
 def test_rmsprops_first_step_depends_on_where_its_mean_square_starts():

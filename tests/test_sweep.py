@@ -49,7 +49,7 @@ def test_settings_of_one_structure_form_one_cohort():
     made = declared(
         sweep=(
             "tricks.minibatch=off,replace",
-            "tricks.instance_noise=0,0.1,0.2",
+            "tricks.instance_noise=0,0.1,0.2 tricks.input_noise=0.1,0,0",
             "target.loc=1,2",
         )
     )
@@ -61,6 +61,19 @@ def test_settings_of_one_structure_form_one_cohort():
             leaves, structure = jax.tree.flatten(everything[index])
             assert structure == cohort.structure
             np.testing.assert_array_equal(np.float32(leaves), cohort.numbers[row])
+
+
+def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing():
+    axis = "tricks.instance_noise=0,0.1 tricks.input_noise=0,0.1"
+    noisy, silent = declared(seeds="0:4", sweep=(axis,)), declared(seeds="0:4")
+    (with_noise,), (without,) = sweep.group(noisy), sweep.group(silent)
+    assert with_noise.example().tricks.input_noise == 0
+    assert without.example().tricks.input_noise is None
+    assert without.example().tricks.instance_noise is None
+    batch = jax.eval_shape(train.draw, without.example(), jax.random.key(0), 0)
+    assert batch.instance_noise is None
+    runs = trained(noisy).isel(setting=[0])
+    assert_same(trained(silent), runs, rtol=1e-5, atol=1e-5)
 
 
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(1, 30))

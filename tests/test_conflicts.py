@@ -1,0 +1,86 @@
+"""Settings whose fields are each allowed but make no sense together."""
+
+import pytest
+
+from gan1d import conflicts, fields, spec
+from gan1d.settings import Setting
+
+
+def built(**changes):
+    """A setting, whether it makes sense or not."""
+    defaults = {name: default for name, _, default in spec.specs(Setting)}
+    return spec.build(Setting, defaults | changes)
+
+
+MIXTURE = {"target.kind": "mixture"}
+MINIBATCH = {"tricks.minibatch": "append"}
+
+
+@pytest.mark.parametrize(
+    "changes, field",
+    [
+        (MIXTURE | {"target.weights": (1.0,)}, "target.weights"),
+        (
+            MIXTURE | {"target.weights": (), "target.means": (), "target.stds": ()},
+            "target.weights",
+        ),
+        ({"latent.dim": 2}, "latent.dim"),
+        ({"latent.low": 8.0}, "latent.low"),
+        ({"latent.kind": "uniform", "latent.low": 9.0}, "latent.low"),
+        (MINIBATCH | {"discriminator.hidden": ()}, "tricks.minibatch"),
+        ({"tricks.minibatch": "replace", "discriminator.hidden": (8,)}, "tricks.minibatch"),
+        ({"training.batch_size": 1}, "training.batch_size"),
+        (
+            MINIBATCH | {"training.batch_size": 1, "latent.kind": "uniform"},
+            "training.batch_size",
+        ),
+        ({"target.loc": 1e6}, "target.loc"),
+        (
+            {"latent.kind": "normal", "latent.dim": 2, "tricks.input_noise": 0.1},
+            "tricks.input_noise",
+        ),
+        (
+            {"tricks.feature_matching": "mean", "discriminator.hidden": ()},
+            "tricks.feature_matching",
+        ),
+        ({"pretraining.steps": 1, "pretraining.low": 5.0}, "pretraining.low"),
+        (
+            {"target.kind": "quadratic", "tricks.input_noise": 0.1},
+            "tricks.input_noise",
+        ),
+        ({"target.kind": "moons", "pretraining.steps": 1}, "pretraining.steps"),
+        ({"target.kind": "ring", "target.noise": 0.0}, "target.noise"),
+        ({"target.kind": "grid", "target.noise": 0.0}, "target.noise"),
+        (MINIBATCH | {"tricks.minibatch_rows": 9}, "tricks.minibatch_rows"),
+        ({"tricks.minibatch": "replace", "tricks.minibatch_rows": 100}, "tricks.minibatch_rows"),
+    ],
+)
+def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
+    ((name, value, remedy),) = conflicts.find(built(**changes))
+    assert name == field
+    assert value == changes.get(field, fields.specs()[field][1])
+    assert remedy
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"target.weights": (1.0,)},  # unused by a Gaussian
+        {"latent.kind": "uniform", "latent.dim": 2},
+        {"latent.kind": "normal", "latent.low": 9.0},
+        MINIBATCH | {"discriminator.hidden": (8,)},
+        {"tricks.minibatch": "replace", "discriminator.hidden": (8, 8)},
+        {"discriminator.hidden": (), "generator.hidden": ()},
+        {"training.batch_size": 1, "latent.kind": "uniform"},
+        {"pretraining.low": 9.0},  # unused without pretraining
+        {"target.kind": "quadratic", "target.noise": 0.0},  # a curve, whose points need no width
+        {"target.kind": "ring", "tricks.instance_noise": 0.1},
+        {"target.kind": "grid", "latent.kind": "normal", "latent.dim": 2},
+        MINIBATCH | {"tricks.minibatch_rows": 8},  # a batch has 8 rows
+        {"tricks.minibatch_rows": 9},  # unused without minibatch discrimination
+        {"training.fresh_batches": False, "training.d_steps": 10},
+    ],
+)
+def test_what_can_be_run_is_not_reported(changes):
+    assert not list(conflicts.find(built(**changes)))
