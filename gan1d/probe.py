@@ -17,11 +17,12 @@ def features(setting: Setting, state: State, batch: Batch) -> Array:
     """
     after_d, _ = train.d_phase(setting, state, batch)
     after_g, _ = train.g_phase(setting, after_d, batch)
-    noise = batch.instance_noise
-    real = batch.real[-1] + noise.real[-1]
+    real, noise = train.last_real(batch), batch.instance_noise
 
     def look(moment: State) -> Array:
-        fake = networks.generate(setting, moment.params.g, batch.latent_g[-1]) + noise.fake_g[-1]
+        fake = networks.generate(setting, moment.params.g, batch.latent_g[-1])
+        if noise is not None:
+            fake = fake + noise.fake_g[-1]
         return jnp.stack(
             [networks.discriminate(setting, moment.params.d, rows)[1] for rows in (real, fake)]
         )

@@ -270,7 +270,7 @@ class Tricks:
         "g",
         "feature matching: what G's optimizer moves, G or G and D's hidden layers",
         ("g", "g_and_features"),
-        label="matching trains",
+        label="D's features trained",
         neutral="g",
         only=("feature_matching", *tricks.FEATURE_MATCHING),
     )

@@ -28,6 +28,7 @@ from gan1d.xla import Programs
 RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
 SMALLEST_BLOCK = 128
+NOISES = (".tricks.input_noise", ".tricks.instance_noise")  # that take time even when they are 0
 
 
 class Cohort(NamedTuple):
@@ -77,9 +78,22 @@ def group(experiment: Experiment) -> list[Cohort]:
         indices.append(index)
         numbers.append(np.asarray(leaves, np.float32))
     return [
-        Cohort(structure, np.asarray(indices), np.stack(numbers))
+        _without_unused_noise(Cohort(structure, np.asarray(indices), np.stack(numbers)))
         for structure, (indices, numbers) in groups.items()
     ]
+
+
+def _without_unused_noise(cohort: Cohort) -> Cohort:
+    """The cohort with None for scales of noise that are 0 in all its settings: nothing is drawn."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(cohort.example())
+    unused = [
+        i
+        for i, (path, _) in enumerate(leaves)
+        if jax.tree_util.keystr(path) in NOISES and not cohort.numbers[:, i].any()
+    ]
+    kept = [None if i in unused else value for i, (_, value) in enumerate(leaves)]
+    structure = jax.tree.structure(jax.tree.unflatten(structure, kept))
+    return Cohort(structure, cohort.indices, np.delete(cohort.numbers, unused, axis=1))
 
 
 def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:

@@ -48,9 +48,12 @@ class State(NamedTuple):
 class InstanceNoise(NamedTuple):
     """Noise on D's inputs, already scaled."""
 
-    real: Array  # [d_steps, B, X]
-    fake_d: Array  # [d_steps, B, X], generated rows in D's steps
-    fake_g: Array  # [g_steps, B, X], generated rows in G's steps
+    real: Array | None  # [d_steps, B, X]
+    fake_d: Array | None  # [d_steps, B, X], generated rows in D's steps
+    fake_g: Array | None  # [g_steps, B, X], generated rows in G's steps
+
+
+NO_NOISE = InstanceNoise(None, None, None)
 
 
 class Batch(NamedTuple):
@@ -59,7 +62,7 @@ class Batch(NamedTuple):
     real: Array  # [d_steps, B, X]
     latent_d: Array  # [d_steps, B, L]
     latent_g: Array  # [g_steps, B, L]
-    instance_noise: InstanceNoise
+    instance_noise: InstanceNoise | None  # None where the setting has none
 
 
 class Losses(NamedTuple):
@@ -143,7 +146,10 @@ def pretrain(setting: Setting, d_params: Any, key: Array) -> tuple[Any, Pretrain
 
 
 def draw(setting: Setting, key: Array, step: Array) -> Batch:
-    """All randomness of update number `step` (from 0) of the run with this key."""
+    """All randomness of update number `step` (from 0) of the run with this key.
+
+    A noise whose scale is None is not drawn, which changes nothing against a scale of 0 but time.
+    """
     training = setting.training
     d_rows = (training.d_steps, training.batch_size)
     g_rows = (training.g_steps, training.batch_size)
@@ -152,9 +158,13 @@ def draw(setting: Setting, key: Array, step: Array) -> Batch:
     def u(name: str, shape: tuple[int, ...]) -> Array:
         return uniforms(jax.random.fold_in(stream(key, name), step), shape)
 
-    def input_noise(name: str, steps: int, dim: int) -> Array:
-        values = u(name, (steps, training.batch_size + 1, dim))
-        return setting.tricks.input_noise * jax.vmap(tricks.sorted_normals)(values)
+    def with_noise(values: Array, name: str) -> Array:
+        scale = setting.tricks.input_noise
+        if scale is None:
+            return values
+        steps, rows, columns = values.shape
+        noise = u(name, (steps, rows + 1, columns))
+        return values + scale * jax.vmap(tricks.sorted_normals)(noise)
 
     def instance_noise(name: str, rows: tuple[int, int]) -> Array:
         return setting.tricks.instance_noise * ndtri(u(name, (*rows, dim)))
@@ -182,15 +192,18 @@ def draw(setting: Setting, key: Array, step: Array) -> Batch:
         real = jnp.repeat(data(one), training.d_steps, axis=0)
         shared = latent("latent_d", one)
         latent_d, latent_g = (jnp.repeat(shared, rows[0], axis=0) for rows in (d_rows, g_rows))
-    return Batch(
-        real=real + input_noise("data_noise", training.d_steps, dim),
-        latent_d=latent_d + input_noise("latent_d_noise", training.d_steps, setting.latent.dim),
-        latent_g=latent_g + input_noise("latent_g_noise", training.g_steps, setting.latent.dim),
-        instance_noise=InstanceNoise(
+    noise = None
+    if setting.tricks.instance_noise is not None:
+        noise = InstanceNoise(
             real=instance_noise("real_noise", d_rows),
             fake_d=instance_noise("fake_d_noise", d_rows),
             fake_g=instance_noise("fake_g_noise", g_rows),
-        ),
+        )
+    return Batch(
+        real=with_noise(real, "data_noise"),
+        latent_d=with_noise(latent_d, "latent_d_noise"),
+        latent_g=with_noise(latent_g, "latent_g_noise"),
+        instance_noise=noise,
     )
 
 
@@ -206,10 +219,10 @@ def d_loss(d_params: Any, setting: Setting, real: Array, fake: Array) -> Array:
 
 
 def g_loss(
-    g_params: Any, setting: Setting, d_params: Any, real: Array, latent: Array, noise: Array
+    g_params: Any, setting: Setting, d_params: Any, real: Array, latent: Array, noise: Array | None
 ) -> Array:
     """G's mean loss on latents `[B, L]`; under feature matching against the real rows `[B, X]`."""
-    fake = networks.generate(setting, g_params, latent) + noise
+    fake = _added(networks.generate(setting, g_params, latent), noise)
     output, features = networks.discriminate(setting, d_params, fake)
     if setting.tricks.feature_matching == "off":
         return losses.LOSSES[setting.loss.kind].generator(setting.loss, output).mean()
@@ -221,14 +234,15 @@ def g_loss(
 def d_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]:
     """D's steps of an update; returns their mean loss as well."""
     optimizer = optimizers.make(setting.discriminator.optimizer)
-    noise = batch.instance_noise
+    noise = batch.instance_noise or NO_NOISE
     mean = state.history.mean.d if state.history else None
 
     def step(carry, inputs):
         params, opt_state = carry
         real, latent, real_noise, fake_noise = inputs
-        fake = networks.generate(setting, state.params.g, latent) + fake_noise
-        loss, grads = jax.value_and_grad(d_loss)(params, setting, real + real_noise, fake)
+        fake = _added(networks.generate(setting, state.params.g, latent), fake_noise)
+        real = _added(real, real_noise)
+        loss, grads = jax.value_and_grad(d_loss)(params, setting, real, fake)
         updates, opt_state = optimizer.update(_pulled(setting, grads, params, mean), opt_state)
         return (optax.apply_updates(params, updates), opt_state), loss
 
@@ -246,10 +260,8 @@ def d_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]
 def g_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]:
     """G's steps of an update; returns their mean loss as well."""
     optimizer = optimizers.make(setting.generator.optimizer)
-    noise = batch.instance_noise
     mean = state.history.mean if state.history else Pair(None, None)
-    # Feature matching compares with the rows that D saw last.
-    last_real = batch.real[-1] + noise.real[-1]
+    real, noise = last_real(batch), batch.instance_noise or NO_NOISE
 
     def step(carry, inputs):
         params, opt_state = carry
@@ -257,7 +269,7 @@ def g_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]
 
         def loss(moved):
             g_params, d_params = moved if _trains_features(setting) else (moved, params.d)
-            return g_loss(g_params, setting, d_params, last_real, latent, fake_noise)
+            return g_loss(g_params, setting, d_params, real, latent, fake_noise)
 
         if _trains_features(setting):
             # D's output layer has no part in the features: its gradients, and steps, are zero.
@@ -274,6 +286,12 @@ def g_phase(setting: Setting, state: State, batch: Batch) -> tuple[State, Array]
     )
     state = state._replace(params=params, opt_state=state.opt_state._replace(g=opt_state))
     return state, losses_.mean()
+
+
+def last_real(batch: Batch) -> Array:
+    """The real rows `[B, X]` that D saw last, which feature matching compares with."""
+    noise = batch.instance_noise
+    return batch.real[-1] if noise is None else batch.real[-1] + noise.real[-1]
 
 
 def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
@@ -307,6 +325,10 @@ def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
             lambda total, loss: keep(total + loss, total), run.loss_sums, update_losses
         ),
     )
+
+
+def _added(rows: Array, noise: Array | None) -> Array:
+    return rows if noise is None else rows + noise
 
 
 def _trains_features(setting: Setting) -> bool:
