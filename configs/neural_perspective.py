@@ -2,16 +2,19 @@
 
     python -m gan1d.main --config=configs/neural_perspective.py:gan
     python -m gan1d.main --config=configs/neural_perspective.py:feature_matching
+    python -m gan1d.main --config=configs/neural_perspective.py:matching_momentum
     python -m gan1d.main --config=configs/neural_perspective.py:minibatch
     python -m gan1d.main --config=configs/neural_perspective.py:k
     python -m gan1d.main --config=configs/neural_perspective.py:sort
     python -m gan1d.main --config=configs/neural_perspective.py:optimizer
 
 Variants: `gan`, the first post, with the latents' jitter as its code and as its text has it;
-`feature_matching`, the second post's, in four forms, beside none, all with its Adam for G;
-`minibatch`; `k`, one or five steps of D an update; `sort`, paired matching of sorted and of unsorted
-rows (it changes nothing else); `optimizer`, which the first post calls fragile. 200 seeds, batches
-of 200.
+`feature_matching`, the second post's, in four forms and beside none, all with its code's Adam for
+G; `matching_momentum`, with the first post's momentum instead; `minibatch`, with the projection
+drawn as AYLIEN's and as all other weights; `k`, one or five steps of D an update; `sort`, paired
+matching of sorted and of unsorted rows (it changes nothing else); `optimizer`, which the first post
+calls fragile. 200 seeds, batches of 200. The posts train for 10000 updates: so do `gan` and `k`;
+the matching variants stop at 5000, `minibatch` at 1500 and `optimizer` at 2500, to save time.
 """
 
 from gan1d.experiment import variant as choose
@@ -75,12 +78,23 @@ VARIANTS = {
             "tricks.feature_matching_trains=g,g,g_and_features,g,g",
         )
     },
-    "minibatch": GAN | MINIBATCH | {"steps": 2500, "judging.log_every": 125},
+    "matching_momentum": GAN | {"steps": 5000, "tricks.feature_matching": "paired"},
+    "minibatch": GAN
+    | MINIBATCH
+    | {
+        "steps": 1500,
+        "judging.log_every": 125,
+        "sweep": ("tricks.minibatch_init_scale=0.02,1",),
+    },
     "k": GAN | {"sweep": ("training.d_steps=1,5",)},
     "sort": GAN
     | G_ADAM
     | {"tricks.feature_matching": "paired", "sweep": ("training.sort=True,False",)},
-    "optimizer": {name: value for name, value in GAN.items() if "optimizer" not in name}
+    "optimizer": {
+        name: value
+        for name, value in GAN.items()
+        if not name.endswith(("optimizer.kind", "optimizer.rate"))
+    }
     | {
         "steps": 2500,
         "judging.log_every": 125,

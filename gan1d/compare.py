@@ -31,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     except results.ResultsError as error:
         return _refuse(str(error))
     labels = runs.setting.values.tolist()
+    if len(labels) == 1:
+        return _refuse(f"{argv[1]}: it has one setting; there is nothing to compare")
     against = labels[0] if _AGAINST.value is None else _AGAINST.value
     if against not in labels:
         return _refuse(f"against={against}: there are {', '.join(map(repr, labels))}")
@@ -43,12 +45,14 @@ def table(runs: xr.Dataset, against: str) -> str:
     others = [label for label in runs.setting.values.tolist() if label != against]
     compared = [stats.compare(runs, label, against) for label in others]
     corrected = holm(np.array([comparison.p_value for comparison in compared]))
-    header = f"| succeeds where {against} does not | the reverse | p | p, corrected | setting |"
+    header = (
+        f"| seeds | succeeds where {against} does not | the reverse | p | corrected | setting |"
+    )
     rows = [
-        f"| {c.only_first} | {c.only_second} | {c.p_value:.2g} | {p:.2g} | {label} |"
+        f"| {c.seeds} | {c.only_first} | {c.only_second} | {c.p_value:.2g} | {p:.2g} | {label} |"
         for label, c, p in zip(others, compared, corrected, strict=True)
     ]
-    return "\n".join([header, "| ---: | ---: | ---: | ---: | --- |", *rows])
+    return "\n".join([header, "| ---: | ---: | ---: | ---: | ---: | --- |", *rows])
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -65,5 +69,13 @@ def _refuse(problem: str) -> int:
     return 2
 
 
+def _parse(argv: list[str]) -> list[str]:
+    """Parse flags as absl does, with a problem as one line."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(_refuse(str(error).splitlines()[0]))
+
+
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=_parse)

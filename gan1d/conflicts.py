@@ -45,6 +45,10 @@ def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
         if setting.tricks.minibatch_rows > setting.training.batch_size:
             size = setting.training.batch_size
             yield "tricks.minibatch_rows", setting.tricks.minibatch_rows, f"a batch has {size} rows"
+    last = setting.discriminator.last_activation
+    if last != "same" and (not layers or setting.tricks.minibatch == "replace"):
+        where = "minibatch=replace leaves none" if layers else hidden
+        yield "discriminator.last_activation", last, f"it needs a last hidden layer, but {where}"
     if setting.tricks.feature_matching != "off" and not layers:
         yield (
             "tricks.feature_matching",

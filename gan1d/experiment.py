@@ -146,7 +146,10 @@ def _check_settings(experiment: Experiment) -> None:
         if point in seen:
             problems.setdefault("sweep: a setting occurs twice; name each value once", where)
         seen.add(point)
+    view = experiment.schedule.judging.view
     dims = sorted({targets.dim(setting.target) for setting in experiment.settings()})
+    if dims == [2] and view != (0.0, 0.0):
+        problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
     if len(dims) > 1:
         problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""
     if problems:

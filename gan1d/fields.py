@@ -18,9 +18,10 @@ from gan1d.spec import Spec
 class ConfigError(ValueError):
     """A config that can't be run; each problem names the field, the value and what to do."""
 
-    def __init__(self, problems: list[str]):
+    def __init__(self, problems: list[str] | str):
         """Keep the problems, one line each."""
-        super().__init__("\n".join(problems))
+        # One text: config files' errors are raised anew, from their message, by what loads them.
+        super().__init__(problems if isinstance(problems, str) else "\n".join(problems))
 
 
 @functools.cache

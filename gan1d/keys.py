@@ -18,7 +18,6 @@ STREAMS = (
     "real_noise",
     "fake_d_noise",
     "fake_g_noise",
-    "reference",
 )
 
 

@@ -100,7 +100,10 @@ LOSSES = {
 
 
 def probability(loss: Any, output: Array) -> Array:
-    """The number that is 1/2 at the optimum, as the loss sees it, of D's raw outputs."""
+    """The number that is 1/2 at the optimum, as the loss sees it, of D's raw outputs.
+
+    With label smoothing the optimum is (1 - label_smoothing) / 2.
+    """
     if LOSSES[loss.kind].cross_entropy:
         return OUTPUTS[loss.output].probability(loss, output)
     return output

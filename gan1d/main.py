@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
     if previous is not None:
         print(stats.table(stats.summary(previous)))
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
+        print(f"Figures: python -m gan1d.figures {folder} --kind={'|'.join(figures.KINDS)}")
         return 0
     result = api.train_and_publish(
         declared, where, folder, kinds=_kinds(), report=progress.reporter
@@ -145,11 +146,11 @@ def _parse(argv: list[str]) -> list[str]:
             _fail(fields.unknown_field(override[1], known))
     try:
         return flags.FLAGS(argv)
-    except flags.Error as error:
-        _fail(str(error))
     except Exception as error:  # a config file is a program: it can raise anything
         lines = [line for line in str(error).splitlines() if line.strip()]
-        _fail(f"config: {lines[-1].strip() if lines else type(error).__name__}")
+        # Of a traceback, which some errors bring along as text, the last line says what is wrong.
+        problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
+        _fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
 
 
 def _fail(message: str) -> None:

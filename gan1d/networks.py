@@ -147,7 +147,8 @@ def discriminate(setting: Any, params: Any, x: Array) -> tuple[Array, Array]:
 
 def feature_count(setting: Any) -> int:
     """How many features D's last hidden layer gives."""
-    rows = jnp.zeros((setting.training.batch_size, targets.dim(setting.target)))
-    variables = jax.eval_shape(lambda: init_discriminator(setting, jax.random.key(0)))
-    _, features = jax.eval_shape(lambda v: discriminate(setting, v, rows), variables)
-    return features.shape[1]
+    widths = (targets.dim(setting.target), *setting.discriminator.hidden)
+    if setting.tricks.minibatch == "off":
+        return widths[-1]
+    own = widths[-2] if setting.tricks.minibatch == "replace" else widths[-1]
+    return own + setting.tricks.minibatch_kernels

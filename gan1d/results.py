@@ -95,13 +95,15 @@ def target_variables(dim: int) -> dict[str, Variable]:
     }
 
 
+# The state that training ended in, where a run has diverged: its last finite one.
 # Not `seed`: a group's dimensions have to agree with its parent's.
 _SNAPSHOT = ("setting", "snapshot_seed", "step")
 SNAPSHOT_VARIABLES = {
     "latent": Variable(("setting", "point", "latent_dim"), "latents of the samples"),
     "samples": Variable((*_SNAPSHOT, "point", "dim"), "G of each latent"),
     "d": Variable((*_SNAPSHOT, "grid"), "D at each x of the setting"),
-    "d_initial": Variable(("setting", "snapshot_seed", "grid"), "D before its pretraining"),
+    "d_initial": Variable(("setting", "snapshot_seed", "grid"), "unclipped D before pretraining"),
+    "d_pretrained": Variable(("setting", "snapshot_seed", "grid"), "unclipped D after it"),
     "features": Variable(
         (*_SNAPSHOT, "moment", "source", "row", "feature"), "D's last hidden features"
     ),

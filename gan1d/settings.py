@@ -333,7 +333,9 @@ class Training:
         True, "sort the 1-D data of each batch, and latents but stratified ones", label="sort"
     )
     fresh_batches: bool = field(
-        True, "each step of an update has a batch of its own; else all share one", label="fresh"
+        True,
+        "each step has data and latents of its own; else all of an update share one batch",
+        label="fresh",
     )
 
 

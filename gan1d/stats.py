@@ -283,6 +283,7 @@ class Comparison(NamedTuple):
     only_first: int  # seeds on which only the first setting succeeds
     only_second: int
     p_value: float  # two-sided
+    seeds: int  # that both have finished
 
 
 def compare(ds: xr.Dataset, first: str, second: str) -> Comparison:
@@ -302,7 +303,8 @@ def compare(ds: xr.Dataset, first: str, second: str) -> Comparison:
     only_second = int((success[1] & ~success[0]).sum())
     differing = only_first + only_second
     test = scipy.stats.binomtest(only_first, differing) if differing else None
-    return Comparison(only_first, only_second, float(test.pvalue) if test else 1.0)
+    p_value = float(test.pvalue) if test else 1.0
+    return Comparison(only_first, only_second, p_value, int(finished.sum()))
 
 
 def _percent(rate: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d import keys, machine, results, tally, train, xla
+from gan1d import keys, machine, metrics, results, tally, train, xla
 from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError
 from gan1d.progress import Silent, Status
@@ -233,6 +233,8 @@ def _train_block(
         if programs.probe:
             looks = programs.probe(settings, seeds, runs, np.int32(log_step))
             measured["centroid_distance"] = looks.pop("centroid_distance")
+            if "features" not in entries.snapshots:
+                looks = {}
         scores.append(Score(*jax.device_get((measured, *rest))))
         if with_snapshots.any():
             taken = jax.device_get(programs.snapshot(settings, runs, references) | looks)
@@ -278,8 +280,13 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
         state = jax.eval_shape(train.start, setting, key)[0]
         noise = jax.eval_shape(train.draw, setting, key, 0)
         steps = xla.chunk_steps(setting, where.block_size, experiment.schedule)
+        judged = jax.eval_shape(
+            lambda s: metrics.reference(s, experiment.schedule.judging), setting
+        )
         # Four times: a working copy, gradients, and what an update holds between layers.
-        block_bytes.append(where.block_size * (4 * _bytes(state) + steps * _bytes(noise)))
+        block_bytes.append(
+            where.block_size * (4 * _bytes(state) + steps * _bytes(noise) + _bytes(judged))
+        )
     sizes = tally.sizes(experiment)
     kept = tally.kept_variables(experiment)
     return Estimate(

@@ -74,7 +74,7 @@ def kept_variables(experiment: Experiment) -> Kept:
     features = experiment.schedule.judging.features
     useless = set()
     if not any(setting.pretraining.steps for setting in made):
-        useless |= {"pretraining_loss", "d_initial"}
+        useless |= {"pretraining_loss", "d_initial", "d_pretrained"}
     if not features:
         useless |= {"centroid_distance"}
     # Features are pictures: of two units, that is.
@@ -164,8 +164,8 @@ def enter(
         tally.runs["pretraining_loss"][setting, seed] = beginning["pretraining_loss"][:count]
     kept = seed < tally.snapshot_seeds
     row, column = setting[kept], seed[kept]
-    if tally.snapshots and "d_initial" in beginning:
-        tally.snapshots["d_initial"][row, column] = beginning["d_initial"][:count][kept]
+    for name in tally.snapshots.keys() & beginning.keys():
+        tally.snapshots[name][row, column] = beginning[name][:count][kept]
     for i, snapshot in enumerate(snapshots):
         tally.snapshots["latent"][row, :, : snapshot["latent"].shape[-1]] = snapshot["latent"]
         for name in ("samples", "d"):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import keys, metrics, probe, train
+from gan1d import keys, losses, metrics, probe, train
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 
@@ -59,8 +59,13 @@ def compile_programs(
             reference = metrics.reference(setting, judging)
             if pretraining is None:
                 return run, reference, {}
-            initial = metrics.discriminator(setting, pretraining.initial, reference)
-            return run, reference, {"pretraining_loss": pretraining.losses, "d_initial": initial}
+            stage = {"d_initial": pretraining.initial, "d_pretrained": run.state.params.d}
+            # Unclipped, as D is fitted to the density.
+            drawn = {
+                name: metrics.discriminator(setting, d_params, reference, losses.estimate)
+                for name, d_params in stage.items()
+            }
+            return run, reference, drawn | {"pretraining_loss": pretraining.losses}
 
         return jax.vmap(one)(settings, seeds)
 

@@ -157,7 +157,11 @@ def dataset(
         kept = finished & np.isin(labels, pretrained)[:, None]
         values = np.where(kept[..., None], loss_curve + 0.01, np.nan)
         variables["pretraining_loss"] = ((*DIMS, "part"), np.float32(values))
-    config = {"judging": JUDGING, "loss": {"kind": loss}, "tricks": {"feature_matching": "off"}}
+    config = {
+        "judging": JUDGING,
+        "loss": {"kind": loss, "label_smoothing": 0.0},
+        "tricks": {"feature_matching": "off"},
+    }
     coords = {
         "setting": labels,
         "seed": np.arange(seeds),
@@ -271,6 +275,7 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
     if "pretraining_loss" in ds:
         initial = 0.5 + 0.4 * np.tanh(rng.standard_normal((*shape[:2], 1)) * waves[:, :, 0])
         variables["d_initial"] = ((*dims[:2], "grid"), np.float32(initial))
+        variables["d_pretrained"] = ((*dims[:2], "grid"), np.float32(2 * initial - 1))
     coords = {
         "setting": ds.setting.values,
         "snapshot_seed": ds.seed.values,

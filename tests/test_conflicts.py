@@ -36,6 +36,14 @@ MINIBATCH = {"tricks.minibatch": "append"}
         ),
         ({"target.loc": 1e6}, "target.loc"),
         (
+            {"discriminator.hidden": (), "discriminator.last_activation": "tanh"},
+            "discriminator.last_activation",
+        ),
+        (
+            {"tricks.minibatch": "replace", "discriminator.last_activation": "linear"},
+            "discriminator.last_activation",
+        ),
+        (
             {"latent.kind": "normal", "latent.dim": 2, "tricks.input_noise": 0.1},
             "tricks.input_noise",
         ),

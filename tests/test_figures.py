@@ -1,4 +1,5 @@
 import itertools
+import json
 import subprocess
 import sys
 
@@ -168,6 +169,15 @@ def test_equilibrium_is_marked_for_the_losses_that_have_it(loss, values):
     np.testing.assert_allclose([mark.get_ydata()[0] for mark in marks], values)
 
 
+def test_no_equilibrium_of_one_half_under_label_smoothing():
+    ds = synthetic.dataset(["a"], seeds=2)
+    config = json.loads(ds.attrs["config"])
+    config["loss"]["label_smoothing"] = 0.1
+    ds.attrs["config"] = json.dumps(config)
+    (ax,) = panels(draw("losses", ds))
+    assert not [line for line in ax.lines if line.get_label().startswith("equilibrium")]
+
+
 def test_no_equilibrium_where_the_loss_is_swept():
     ds = synthetic.dataset(["a", "b"], swept={"loss.kind": ["non_saturating", "wasserstein"]})
     assert all(len(ax.lines) == 2 for ax in panels(draw("losses", ds)))
@@ -327,7 +337,7 @@ def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
     plain = snapshots.sel(setting="plain")
     curves = [each.get_ydata() for each in ax.lines]
     np.testing.assert_array_equal(curves[:2], plain.d_initial)
-    np.testing.assert_array_equal(curves[2:4], plain.d.isel(step=0))
+    np.testing.assert_array_equal(curves[2:4], plain.d_pretrained)
     np.testing.assert_array_equal(curves[4], ds.target_density.sel(setting="plain"))
     loss_ax = next(ax for ax in drawn if ax.get_title() == "plain\nn = 16")
     loss = line(loss_ax, "loss, median over seeds").get_ydata()

@@ -164,3 +164,26 @@ def test_a_signal_keeps_finished_blocks(place, number, code):
     assert finished % 4 == 0
     assert f"{finished} finished runs" in errors
     assert f"python -m gan1d.main --devices=2 --config=tiny.py --workdir={folder}" in errors
+
+
+def test_an_unknown_variant_is_one_line_that_lists_the_variants(place):
+    (place / "variants.py").write_text(
+        "from gan1d.experiment import variant\n"
+        "VARIANTS = {'short': {'steps': 5}, 'long': {'steps': 50}}\n"
+        "def get_config(name='short'):\n"
+        "    return variant(VARIANTS, name)\n"
+    )
+    done = call(place, "--config=variants.py:medium")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == "gan1d: config: no variant 'medium'; there are short, long"
+    assert "x 50 updates" in call(place, "--config=variants.py:long", "--dry_run").stdout
+
+
+def test_one_flag_adds_animations(place):
+    done = call(place, "--config=tiny.py", "--animation", "--nofigures", "--workdir=moving")
+    assert done.returncode == 0, done.stderr
+    drawn = {path.suffix for path in (place / "moving" / "figures").iterdir()}
+    assert ".gif" in drawn and ".png" not in drawn
+    again = call(place, "--config=tiny.py", "--workdir=moving")
+    assert "python -m gan1d.figures moving" in again.stdout

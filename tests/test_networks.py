@@ -430,3 +430,12 @@ def test_every_trainable_number_learns(activation):
     assert constant.max() < 1e-5 * sizes["d"]["minibatch"]["kernel"].max()
     for path, leaf in jax.tree.leaves_with_path(sizes):
         assert leaf.min() > 1e-4, jax.tree_util.keystr(path)
+
+
+@pytest.mark.parametrize("minibatch", ["off", "append", "replace"])
+@pytest.mark.parametrize("hidden", [(5, 3), (7, 6, 2)])
+def test_the_number_of_features_is_what_d_gives(minibatch, hidden):
+    s = setting(**{"discriminator.hidden": hidden, "tricks.minibatch": minibatch})
+    variables = networks.init_discriminator(s, jax.random.key(0))
+    _, features = networks.discriminate(s, variables, jnp.zeros((8, 1)))
+    assert networks.feature_count(s) == features.shape[1]

@@ -58,7 +58,7 @@ def test_results_keep_what_makes_sense_for_their_settings():
     plain = kept()
     assert "ks" in plain.runs and "target_density" in plain.targets
     assert not plain.runs.keys() & {"energy", "residual", "pretraining_loss", "centroid_distance"}
-    assert not plain.snapshots.keys() & {"d_initial", "features"}
+    assert not plain.snapshots.keys() & {"d_initial", "d_pretrained", "features"}
     pretrained = kept(sweep=["pretraining.steps=0,10"])
     assert "pretraining_loss" in pretrained.runs and "d_initial" in pretrained.snapshots
     curve, modes = (kept(**PLANE, **{"target.kind": kind}).runs for kind in ("sine", "ring"))

@@ -16,6 +16,13 @@ LOG2 = np.log(2)
 EQUILIBRIUM = {"non_saturating": (2 * LOG2, LOG2), "saturating": (2 * LOG2, -LOG2)}
 
 
+def _equilibrium(ds: xr.Dataset) -> tuple[float, float] | None:
+    """The losses of D and G at the equilibrium; None where that is not D(x) = 1/2 throughout."""
+    loss = common.config_of(ds)["loss"]
+    smoothed = loss["label_smoothing"] or "loss.label_smoothing" in common.swept_fields(ds)
+    return None if smoothed else EQUILIBRIUM.get(loss["kind"])
+
+
 def w1(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
     """W1 during training: median over seeds, 5-95% band, and the null floor."""
     ds, frame, note = common.ranked(runs)
@@ -74,7 +81,7 @@ def losses(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> 
     """
     ds, frame, note = common.ranked(runs)
     one_loss = "loss.kind" not in common.swept_fields(ds)
-    equilibrium = EQUILIBRIUM.get(common.config_of(ds)["loss"]["kind"]) if one_loss else None
+    equilibrium = _equilibrium(ds) if one_loss else None
     matching = _matching(ds)
     step = ds.step.values
     d_bands, g_bands = (
@@ -251,7 +258,7 @@ def pretraining(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None
 def _draw_d(ax: Axes, runs: xr.Dataset, snapshots: xr.Dataset) -> None:
     """D of every kept seed of one setting over x, before its pretraining and after."""
     kept = snapshots.sizes["snapshot_seed"]
-    curves = {"before": (snapshots.d_initial, GREY), "after": (snapshots.d.isel(step=0), BLUE)}
+    curves = {"before": (snapshots.d_initial, GREY), "after": (snapshots.d_pretrained, BLUE)}
     for when, (d, color) in curves.items():
         label = f"D {when} pretraining, {kept} seeds"
         ax.plot(runs.x, d.transpose("grid", "snapshot_seed"), color=color, lw=0.8)

@@ -4,6 +4,7 @@
 fixed sample. The scores are named as the results' variables. X below is the target's dimension.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -92,8 +93,13 @@ def snapshot(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]
     }
 
 
-def discriminator(setting: Setting, d_params: Any, ref: Reference) -> Array:
-    """D `[G]` at each row of the reference's x.
+def discriminator(
+    setting: Setting,
+    d_params: Any,
+    ref: Reference,
+    read: Callable[[Any, Array], Array] = losses.probability,
+) -> Array:
+    """D `[G]` at each row of the reference's x, its raw output read by a function of `losses`.
 
     Where D looks at whole batches, each x is shown to it in the company of a stratified real
     sample.
@@ -108,7 +114,7 @@ def discriminator(setting: Setting, d_params: Any, ref: Reference) -> Array:
         outputs, _ = networks.discriminate(setting, d_params, ref.x)
     else:
         outputs = jax.lax.map(output, ref.x)  # one by one: a batch each would take much memory
-    return losses.probability(setting.loss, outputs)
+    return read(setting.loss, outputs)
 
 
 def describe(setting: Setting, judging: Judging, key: Array, replicates: int) -> dict[str, Array]:
