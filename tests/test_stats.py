@@ -266,7 +266,7 @@ def test_a_comparison_counts_the_seeds_on_which_settings_differ():
     # Of five differing seeds four favour a: 2 (C(5, 0) + C(5, 1)) / 2^5.
     assert first == (4, 1, pytest.approx(12 / 32), 9)
     assert stats.compare(ds, "b", "a") == (1, 4, pytest.approx(12 / 32), 9)
-    assert stats.compare(ds, "a", "a") == (0, 0, 1.0, 9)
+    assert stats.compare(ds, "a", "a") == (0, 0, 1.0, 10)
     with pytest.raises(KeyError):
         stats.compare(ds, "a", "c")
 
