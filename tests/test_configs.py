@@ -32,8 +32,12 @@ def a_few_steps(setting, schedule, key):
     """A run's first two updates, then its scores: what the engine compiles, of one GAN."""
     run, _ = train.start(setting, key)
     reference = metrics.reference(setting, schedule.judging)
-    for step in range(2):
-        run = train.advance(setting, run, train.draw(setting, key, step), step)
+    run = jax.lax.fori_loop(
+        0,
+        2,
+        lambda step, run: train.advance(setting, run, train.draw(setting, key, step), step),
+        run,
+    )
     return run, metrics.evaluate(setting, run.state.params, reference)
 
 

@@ -68,7 +68,7 @@ def test_a_latent_of_two_dimensions_is_counted_not_interpolated():
     assert np.unique(masses).tolist() == [0, 0.5]
     snapshots["latent"][..., 1] = np.nan  # one dimension, beside settings that have two
     masses = line.generated_masses(common.one_run(ds, snapshots, "a", 0))
-    assert 0 < masses[0, 25] < 0.1 and masses[0].sum() == pytest.approx(1)
+    assert 0 < masses[0, 50] < 0.1 and masses[0].sum() == pytest.approx(1)
 
 
 def test_boundary_shows_d_and_all_mass_before_and_after_training():
@@ -93,7 +93,7 @@ def test_a_collapsed_generator_is_one_tall_bin():
     _, after = panels(draw("boundary", ds, snapshots))
     density, edges, _ = stairs(after)
     assert np.count_nonzero(density) == 1
-    assert density.max() == pytest.approx(1 / (edges[1] - edges[0]))
+    assert density.max() == pytest.approx(1 / (edges[1] - edges[0]), rel=1e-4)
     assert f"peak of {density.max():.2g} cut off" in after.get_title()
 
 

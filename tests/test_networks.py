@@ -207,19 +207,6 @@ def test_ds_last_hidden_layer_and_output_may_have_activations_of_their_own(last,
     np.testing.assert_allclose(outputs, output, atol=1e-5)
 
 
-def test_a_replaced_last_layer_takes_its_activation_with_it():
-    """The features beside the similarities are those of the layer before."""
-    fields = {"tricks.minibatch": "replace", "discriminator.hidden": (8, 8)}
-    same = setting(**fields)
-    linear = setting(**fields, **{"discriminator.last_activation": "linear"})
-    _, params = drawn(same)
-    x = jnp.linspace(-1, 2, 6)[:, None]
-    for one, other in zip(
-        discriminate(same, params, x), discriminate(linear, params, x), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_as_many_rows_are_compared_as_the_setting_says():
     fields = {"tricks.minibatch": "append", "tricks.minibatch_init_scale": 0.0}
     for rows, near in ((0, 6), (4, 4), (1, 1)):
