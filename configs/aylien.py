@@ -10,6 +10,9 @@
 Variants: the post with its code of August 2016, the code of December 2016, the code of June 2017;
 on the last one what the post only suggests: `batch_size`, does minibatch discrimination need small
 batches; `widths`, must D be stronger than G; `rows`, only some rows in each distance. 200 seeds.
+
+CPU time on 2 cores, in minutes: about 1 each for the three versions, 4.5 for `batch_size`, 2.5 for
+`widths` and `rows`. Expect success in at most 6% of the runs, but for `rows`: 28% with 2 of 16 rows.
 """
 
 from gan1d.experiment import variant as choose

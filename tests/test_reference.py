@@ -260,7 +260,7 @@ PRETRAINED = {
 }
 
 
-@pytest.mark.parametrize("steps", [40, 230])
+@pytest.mark.parametrize("steps", [230])
 @pytest.mark.parametrize("case", PRETRAINED)
 def test_pretraining_equals_the_reference(case, steps):
     name, variant, index, options = PRETRAINED[case]
@@ -346,7 +346,7 @@ OPTIONS = {
 
 
 # No kink is within h with these seeds.
-@pytest.mark.parametrize("seed", (1, 3))
+@pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("case", OPTIONS)
 def test_gradients_of_the_reference_equal_finite_differences(case, seed):
     options = OPTIONS[case]

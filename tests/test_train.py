@@ -454,12 +454,11 @@ def test_data_of_two_dimensions_keep_their_order():
 
 
 @pytest.mark.parametrize("kind", optimizers.OPTIMIZERS)
-@pytest.mark.parametrize("averaging", ["off", "on"])
-def test_no_optimizer_moves_the_reference_batch_of_virtual_batch_norm(kind, averaging):
+def test_no_optimizer_moves_the_reference_batch_of_virtual_batch_norm(kind):
     made = setting(
         **{
             "tricks.virtual_batch_norm": "on",
-            "tricks.historical_averaging": averaging,
+            "tricks.historical_averaging": "on",
             "generator.optimizer.kind": kind,
             "generator.optimizer.rate": 0.1,
         }
@@ -536,7 +535,7 @@ def test_without_pretraining_nothing_is_kept_of_it():
     assert train.start(setting(), KEY)[1] is None
 
 
-@pytest.mark.parametrize("steps", [1, 60, 100, 250])
+@pytest.mark.parametrize("steps", [60, 250])
 def test_pretraining_keeps_where_it_started_and_its_losses_by_hundredths(steps):
     made = setting(**{"pretraining.steps": steps})
     plain, _ = init(setting(), KEY)
