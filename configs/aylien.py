@@ -12,7 +12,7 @@ on the last one what the post only suggests: `batch_size`, does minibatch discri
 batches; `widths`, must D be stronger than G; `rows`, only some rows in each distance. 200 seeds.
 
 CPU time on 2 cores, in minutes: about 1 each for the three versions, 4.5 for `batch_size`, 2.5 for
-`widths` and `rows`. Expect success in at most 6% of the runs, but for `rows`: 28% with 2 of 16 rows.
+`widths` and `rows`. Expect success in at most 6% of the runs, but for 28% with 2 of 16 rows.
 """
 
 from gan1d.experiment import variant as choose
