@@ -7,7 +7,6 @@ Prints, for every setting, on how many seeds it alone succeeds and on how many t
 and the p-value of McNemar's exact test, corrected for the number of settings (Holm 1979).
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import xarray as xr
 from absl import app, flags
 
-from gan1d import results, stats
+from gan1d import cli, results, stats
 
 _AGAINST = flags.DEFINE_string(
     "against", None, "Label of the setting to compare with; default: the first one declared."
@@ -25,17 +24,17 @@ _AGAINST = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> int:
     """Print the table; returns the exit code."""
     if len(argv) != 2:
-        return _refuse("usage: python -m gan1d.compare results/NAME [--against=LABEL]")
+        return cli.refuse("usage: python -m gan1d.compare results/NAME [--against=LABEL]")
     try:
         runs = results.load(Path(argv[1]))
     except results.ResultsError as error:
-        return _refuse(str(error))
+        return cli.refuse(str(error))
     labels = runs.setting.values.tolist()
     if len(labels) == 1:
-        return _refuse(f"{argv[1]}: it has one setting; there is nothing to compare")
+        return cli.refuse(f"{argv[1]}: it has one setting; there is nothing to compare")
     against = labels[0] if _AGAINST.value is None else _AGAINST.value
     if against not in labels:
-        return _refuse(f"against={against}: there are {', '.join(map(repr, labels))}")
+        return cli.refuse(f"against={against}: there are {', '.join(map(repr, labels))}")
     print(table(runs, against))
     return 0
 
@@ -64,18 +63,5 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def _refuse(problem: str) -> int:
-    print(problem, file=sys.stderr)
-    return 2
-
-
-def _parse(argv: list[str]) -> list[str]:
-    """Parse flags as absl does, with a problem as one line."""
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(_refuse(str(error).splitlines()[0]))
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=cli.parse)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from gan1d import figures, results
+from gan1d import cli, figures, results
 
 _KIND = flags.DEFINE_multi_string(
     "kind", [], "Kind of figure to draw; repeatable. Default: all that apply, but animations."
@@ -23,36 +23,25 @@ _SEED = flags.DEFINE_integer(
 def main(argv: Sequence[str]) -> int:
     """Draws the figures of one results folder and prints their paths."""
     if len(argv) != 2:
-        return _refuse("usage: python -m gan1d.figures results/NAME [--kind=KIND ...]; see --help")
+        return cli.refuse(
+            "usage: python -m gan1d.figures results/NAME [--kind=KIND ...]; see --help"
+        )
     folder, wanted = Path(argv[1]), list(dict.fromkeys(_KIND.value))
     unknown = [kind for kind in wanted if kind not in figures.KINDS]
     if unknown:
-        return _refuse(f"kind={unknown[0]}: there are {', '.join(figures.KINDS)}")
+        return cli.refuse(f"kind={unknown[0]}: there are {', '.join(figures.KINDS)}")
     try:
         runs, snapshots = results.load(folder), results.load_snapshots(folder)
         selection = {"setting": _SETTING.value, "seed": _SEED.value}
         drawn = figures.draw_all(folder, runs, snapshots, wanted or None, **selection)
     except (results.ResultsError, figures.SelectionError) as error:
-        return _refuse(str(error))
+        return cli.refuse(str(error))
     for path in drawn:
         print(path)
     for kind in wanted:
         if kind not in {path.stem for path in drawn}:
             print(f"{kind}: does not apply to this sweep", file=sys.stderr)
     return 0
-
-
-def _refuse(problem: str) -> int:
-    print(problem, file=sys.stderr)
-    return 2
-
-
-def _parse(argv: list[str]) -> list[str]:
-    """Parse flags as absl does, with a problem as one line."""
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(_refuse(str(error).splitlines()[0]))
 
 
 def _kinds_help() -> str:
@@ -66,4 +55,4 @@ def _kinds_help() -> str:
 
 if __name__ == "__main__":
     __doc__ = f"{__doc__}\n{_kinds_help()}\n"
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=cli.parse)
