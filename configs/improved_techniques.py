@@ -4,7 +4,7 @@
 
 Beyond the tutorials: feature matching as the paper has it, minibatch discrimination, virtual batch
 normalization, historical averaging, one-sided label smoothing and instance noise, each alone
-against none. 200 seeds of 5000 updates of AYLIEN's code of June 2017.
+against none. 200 seeds of 5000 updates of AYLIEN's code of June 2017; not run in full yet.
 """
 
 from gan1d.experiment import default_config

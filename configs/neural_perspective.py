@@ -17,8 +17,8 @@ calls fragile. 200 seeds, batches of 200. The posts train for 10000 updates: so 
 the matching variants stop at 5000, `minibatch` at 1500 and `optimizer` at 2500, to save time.
 
 CPU time on 2 cores, in minutes: 11 for `gan`, 13 for `feature_matching`. Expect success in 3 of 4
-runs of `gan`, and in nearly all with feature matching. `k` and `optimizer` have not been run in
-full yet.
+runs of `gan`, and in nearly all with feature matching. `matching_momentum`, `minibatch`, `k`,
+`sort` and `optimizer` have not been run in full yet.
 """
 
 from gan1d.experiment import variant as choose
