@@ -9,7 +9,7 @@ import synthetic
 from absl.testing import flagsaver
 from matplotlib.collections import FillBetweenPolyCollection
 
-from gan1d import figures, results, stats
+from gan1d import cli, figures, results, stats
 from gan1d.figures import __main__ as command_line
 from gan1d.figures import common
 
@@ -434,7 +434,7 @@ def test_an_unknown_choice_is_one_line_and_exit_code_2(tmp_path, capsys, flag, w
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}})
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
-        sys.exit(command_line.main(command_line._parse(["figures", str(tmp_path), flag])))
+        sys.exit(command_line.main(cli.parse(["figures", str(tmp_path), flag])))
     assert stop.value.code == 2
     printed = capsys.readouterr()
     (problem,) = printed.err.splitlines()
