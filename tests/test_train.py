@@ -535,7 +535,7 @@ def test_without_pretraining_nothing_is_kept_of_it():
     assert train.start(setting(), KEY)[1] is None
 
 
-@pytest.mark.parametrize("steps", [60, 250])
+@pytest.mark.parametrize("steps", [1, 60, 100, 250])
 def test_pretraining_keeps_where_it_started_and_its_losses_by_hundredths(steps):
     made = setting(**{"pretraining.steps": steps})
     plain, _ = init(setting(), KEY)
