@@ -23,6 +23,7 @@ def run(
     workdir: str | Path | None = None,
     devices: int | None = None,
     block_size: int | None = None,
+    engine: str = "auto",
     overwrite: bool = False,
 ) -> xr.Dataset:
     """Train and judge every GAN of a config; for notebooks.
@@ -36,6 +37,8 @@ def run(
       workdir: where to leave results and figures; None keeps them in memory only.
       devices: how many devices to use; None means all.
       block_size: runs trained at a time; None chooses.
+      engine: "lanes", native code for CPUs; "xla", which runs anywhere; or "auto", lanes where it
+        can and pays.
       overwrite: replace what `workdir` holds.
 
     Returns:
@@ -47,7 +50,7 @@ def run(
       KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
     """
     declared = experiment.resolve(config, name)
-    where = sweep.layout(declared, devices, block_size)
+    where = sweep.layout(declared, devices, block_size, engine)
     if workdir is None:
         with _signals_noted() as noted:
             return _train(declared, where, progress.reporter, noted).runs
@@ -114,14 +117,17 @@ def train_and_publish(
         "config": declared.config(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.executable).name, *sys.orig_argv[1:]],
-        "engine": "xla",
         "block_size": where.block_size,
         "devices": [str(device) for device in where.devices],
         **machine.provenance(),
     }
     with _signals_noted() as noted:
         result = _train(declared, where, report, noted)
-        record |= {"complete": result.stopped_by is None, "seconds": result.seconds}
+        record |= {
+            "complete": result.stopped_by is None,
+            "engines": result.engines,  # of each cohort
+            "seconds": result.seconds,
+        }
         figures.clear(folder)  # of an earlier sweep; not all may be drawn again
         results.write(folder, result.runs, result.snapshots, record)
         summary = stats.summary(result.runs)

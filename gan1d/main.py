@@ -20,7 +20,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from gan1d import api, axes, experiment, fields, figures, progress, results, stats, sweep
+from gan1d import api, axes, engines, experiment, fields, figures, progress, results, stats, sweep
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -45,12 +45,19 @@ _DEVICES = flags.DEFINE_integer(
 _BLOCK_SIZE = flags.DEFINE_integer(
     "block_size", None, "Runs trained at a time; default 64 a core, at most 4096 a GPU."
 )
+_ENGINE = flags.DEFINE_enum(
+    "engine",
+    "auto",
+    engines.ENGINES,
+    "What trains: lanes, native code for CPUs; xla, which runs anywhere; or auto, lanes where it "
+    "can and pays.",
+)
 
 
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
     declared, folder = _declared(argv)
-    where = sweep.layout(declared, _DEVICES.value, _BLOCK_SIZE.value)
+    where = sweep.layout(declared, _DEVICES.value, _BLOCK_SIZE.value, _ENGINE.value)
     if _DRY_RUN.value:
         print(_dry_run(declared, where, folder))
         return 0

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d import keys, machine, metrics, results, tally, train, xla
+from gan1d import engines, keys, machine, metrics, results, tally, train, xla
 from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError
 from gan1d.progress import Silent, Status
@@ -58,6 +58,7 @@ class Layout(NamedTuple):
 
     devices: list[Any]
     block_size: int
+    engine: str = "auto"
 
 
 class Result(NamedTuple):
@@ -66,6 +67,7 @@ class Result(NamedTuple):
     runs: xr.Dataset
     snapshots: xr.Dataset | None
     seconds: dict[str, float]
+    engines: list[str]  # that trained each cohort
     stopped_by: BaseException | None  # what ended it early
 
 
@@ -113,7 +115,10 @@ def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:
 
 
 def layout(
-    experiment: Experiment, devices: int | None = None, block_size: int | None = None
+    experiment: Experiment,
+    devices: int | None = None,
+    block_size: int | None = None,
+    engine: str = "auto",
 ) -> Layout:
     """Choose devices and block size; None means all devices and a size that suits them.
 
@@ -139,7 +144,7 @@ def layout(
         raise ConfigError(
             [f"block_size={size}: give a multiple of {len(chosen)} (devices), 2 runs or more each"]
         )
-    return Layout(chosen, size)
+    return Layout(chosen, size, engine)
 
 
 def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> Result:
@@ -175,7 +180,7 @@ def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> 
         report.close()
     entries.seconds["total"] = time.monotonic() - began
     runs, snapshots = tally.datasets(entries)
-    return Result(runs, snapshots, dict(entries.seconds), stopped_by)
+    return Result(runs, snapshots, dict(entries.seconds), entries.engines, stopped_by)
 
 
 def _compile_ahead(
@@ -188,17 +193,18 @@ def _compile_ahead(
 ) -> Iterator[tuple[Cohort, Programs]]:
     """Each cohort with its programs; the next ones compile while one trains."""
     ahead = machine.cores() + 1  # bounds what compiled programs take in memory
-    waiting: collections.deque[Future[Programs]] = collections.deque()
+    waiting: collections.deque[Future[tuple[str, Programs]]] = collections.deque()
     upcoming = iter(cohorts)
     for cohort in cohorts:
         while len(waiting) < ahead and (following := next(upcoming, None)) is not None:
             job = (following.example(), experiment.schedule, where.block_size, where.devices)
-            waiting.append(pool.submit(xla.compile_programs, *job))
+            waiting.append(pool.submit(engines.compile_programs, where.engine, *job))
         began = time.monotonic()
         first = waiting.popleft()
         while not wait([first], timeout=0.2).done:
             report(_status(entries, "compiling"))
-        programs = first.result()
+        engine, programs = first.result()
+        entries.engines.append(engine)
         entries.seconds["waiting for compilation"] += time.monotonic() - began
         yield cohort, programs
 

@@ -36,6 +36,7 @@ class Tally:
     runs_done: int = 0
     updates_done: int = 0
     diverged: int = 0
+    engines: list[str] = dataclasses.field(default_factory=list)  # of each cohort, in order
 
 
 def new(experiment: Experiment) -> Tally:

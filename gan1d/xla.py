@@ -46,12 +46,19 @@ def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
 
 
 def compile_programs(
-    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
+    setting: Setting,
+    schedule: Schedule,
+    block_size: int,
+    devices: list[Any],
+    chunk_by: tuple[Callable[..., Any], int] | None = None,
 ) -> Programs:
-    """Compile the programs of all settings with this one's structure; its numbers don't matter."""
+    """Compile the programs of all settings with this one's structure; its numbers don't matter.
+
+    Another engine may give `chunk` and its `steps`.
+    """
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
-    steps = chunk_steps(setting, block_size, schedule)
+    steps = chunk_by[1] if chunk_by else chunk_steps(setting, block_size, schedule)
 
     def start(settings, seeds):
         def one(setting, seed):
@@ -114,7 +121,9 @@ def compile_programs(
     return Programs(
         place=lambda tree: jax.device_put(tree, NamedSharding(mesh, RUNS)),
         start=compiled(start, (settings, seeds), (RUNS, RUNS)),
-        chunk=compiled(
+        chunk=chunk_by[0]
+        if chunk_by
+        else compiled(
             chunk,
             (settings, seeds, runs, number, number),
             (RUNS, RUNS, RUNS, PartitionSpec(), PartitionSpec()),

@@ -253,6 +253,8 @@ class Graph:
         """An array put together of views, each with where its entries go."""
         dtype = pieces[0][0].dtype
         whole = Node("assemble", tuple(n for n in shape if n > 1), dtype)
+        # All pieces or none: what is put in before the first step may be overwritten in it.
+        whole.varies = any(view.node.varies for view, _ in pieces)
         parts = []
         for view, place in pieces:
             if not view.index.size:
@@ -264,12 +266,11 @@ class Graph:
                 dtype,
                 (operand,),
                 {"whole": whole, "place": _squeezed(place)},
-                view.node.varies,
+                whole.varies,
             )
             self.nodes.append(part)
             parts.append(_whole(part, part.shape))
         whole.operands = tuple(parts)
-        whole.varies = any(part.node.varies for part in parts)
         self.nodes.append(whole)
         return _whole(whole, shape)
 
