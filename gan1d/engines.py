@@ -1,17 +1,19 @@
 """Which engine trains a cohort: lanes where it can and pays, else XLA."""
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 
-from gan1d import keys, train, xla
-from gan1d.lanes import Program, Unsupported
+from gan1d import keys, metrics, train, xla
+from gan1d.lanes import Prepared, Program, Unsupported
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
+from gan1d.xla import Programs
 
 ENGINES = ("auto", "lanes", "xla")
 CHUNK_UPDATES = 2e5  # of all runs together, so that the host gets a word in every second or so
@@ -19,39 +21,78 @@ CHUNK_UPDATES = 2e5  # of all runs together, so that the host gets a word in eve
 
 def compile_programs(
     engine: str, setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
-) -> tuple[str, xla.Programs]:
+) -> tuple[str, Programs]:
     """Compile a cohort's programs; also returns the name of the engine that trains it.
 
     Raises:
       Unsupported: `engine` is "lanes" and there is something that it can't compile.
     """
-    chunk = None
     if engine == "lanes" or (engine == "auto" and devices[0].platform == "cpu"):
         try:
-            chunk = _lanes_chunk(setting, schedule, block_size, len(devices))
+            return "lanes", _lanes(setting, schedule, block_size, devices)
         except Unsupported as problem:
             if engine == "lanes":
                 raise
-            logging.info("The xla engine trains this cohort; lanes has no %s.", problem)
-    programs = xla.compile_programs(setting, schedule, block_size, devices, chunk)
-    return ("lanes" if chunk else "xla"), programs
+            logging.info("The xla engine trains this cohort: lanes has no %s.", problem)
+    return "xla", xla.compile_programs(setting, schedule, block_size, devices)
 
 
-def _lanes_chunk(setting: Setting, schedule: Schedule, block_size: int, threads: int) -> Any:
-    def step(given, run, number):
-        own, seed = given
-        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number)
+class _References(NamedTuple):
+    """What runs are judged by, for either engine."""
 
+    plain: Any
+    prepared: Prepared
+
+
+def _lanes(
+    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
+) -> Programs:
+    """Programs that train, and judge where that can be compiled too, by lanes; else by XLA."""
     scalars = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
     seed = jax.ShapeDtypeStruct((), np.uint32)
     run = jax.eval_shape(lambda s, n: train.start(s, keys.run_key(n))[0], scalars, seed)
-    program = Program(step, (scalars, seed), run)
+    reference = jax.eval_shape(lambda s: metrics.reference(s, schedule.judging), scalars)
+
+    def step(given, run, number):
+        own, seed = given
+        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number), ()
+
+    def judge(given, params, number):
+        own, reference = given
+        return params, metrics.evaluate(own, params, reference)
+
+    training = Program(step, (scalars, seed), run)
+    try:
+        judging = Program(judge, (scalars, reference), run.state.params)
+    except Unsupported as problem:
+        logging.info("The xla engine judges this cohort: lanes has no %s.", problem)
+        judging = None
+    pool = _threads(len(devices))
 
     def chunk(settings, seeds, runs, first, count):
-        return program((settings, seeds), runs, int(first), int(count), _threads(threads))
+        return training((settings, seeds), runs, int(first), int(count), pool)[0]
 
     steps = max(1, min(int(CHUNK_UPDATES / block_size), schedule.judging.log_every))
-    return chunk, steps
+    rest = xla.compile_programs(
+        setting, schedule, block_size, devices, xla.Given(chunk, steps, judging is not None)
+    )
+    if judging is None:
+        return rest
+
+    def start(settings, seeds):
+        runs, references, beginning = rest.start(settings, seeds)
+        return runs, _References(references, judging.prepare((settings, references))), beginning
+
+    def evaluate(settings, runs, references):
+        _, scores = judging(references.prepared, runs.state.params, 0, 1, pool)
+        sums = runs.loss_sums
+        runs = runs._replace(loss_sums=jax.tree.map(np.zeros_like, sums))
+        return runs, (scores, sums, runs.diverged_at)
+
+    def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda settings, runs, references: function(settings, runs, references.plain)
+
+    return rest._replace(start=start, evaluate=evaluate, snapshot=plainly(rest.snapshot))
 
 
 @functools.cache

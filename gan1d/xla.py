@@ -27,10 +27,18 @@ class Programs(NamedTuple):
     place: Callable[[Any], Any]  # brings a block's host arrays to the devices
     start: Callable[..., Any]  # (settings, seeds) -> runs, references, results
     chunk: Callable[..., Any]  # (settings, seeds, runs, first, count) -> runs
-    evaluate: Callable[..., Any]  # (settings, runs, references) -> runs, fields of a Score
+    evaluate: Callable[..., Any] | None  # (settings, runs, references) -> runs, fields of a Score
     snapshot: Callable[..., Any]  # (settings, runs, references) -> results
     probe: Callable[..., Any] | None  # (settings, seeds, runs, step) -> results
     steps: int  # the most updates that a chunk makes
+
+
+class Given(NamedTuple):
+    """What another engine brings."""
+
+    chunk: Callable[..., Any]
+    steps: int  # the most updates that a chunk makes
+    evaluates: bool  # whether it also brings `evaluate`
 
 
 def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
@@ -50,15 +58,15 @@ def compile_programs(
     schedule: Schedule,
     block_size: int,
     devices: list[Any],
-    chunk_by: tuple[Callable[..., Any], int] | None = None,
+    given: Given | None = None,
 ) -> Programs:
     """Compile the programs of all settings with this one's structure; its numbers don't matter.
 
-    Another engine may give `chunk` and its `steps`.
+    What another engine does is given, and not compiled.
     """
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
-    steps = chunk_by[1] if chunk_by else chunk_steps(setting, block_size, schedule)
+    steps = given.steps if given else chunk_steps(setting, block_size, schedule)
 
     def start(settings, seeds):
         def one(setting, seed):
@@ -121,15 +129,17 @@ def compile_programs(
     return Programs(
         place=lambda tree: jax.device_put(tree, NamedSharding(mesh, RUNS)),
         start=compiled(start, (settings, seeds), (RUNS, RUNS)),
-        chunk=chunk_by[0]
-        if chunk_by
+        chunk=given.chunk
+        if given
         else compiled(
             chunk,
             (settings, seeds, runs, number, number),
             (RUNS, RUNS, RUNS, PartitionSpec(), PartitionSpec()),
             donate=(2,),
         ),
-        evaluate=compiled(evaluate, (settings, runs, references), (RUNS,) * 3, donate=(1,)),
+        evaluate=None
+        if given and given.evaluates
+        else compiled(evaluate, (settings, runs, references), (RUNS,) * 3, donate=(1,)),
         probe=compiled(look, (settings, seeds, runs, number), (RUNS, RUNS, RUNS, PartitionSpec()))
         if judging.features
         else None,

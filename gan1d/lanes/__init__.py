@@ -10,6 +10,6 @@ that; `Program` ties these together and is what to use.
 """
 
 from gan1d.lanes.graph import Unsupported
-from gan1d.lanes.program import Program
+from gan1d.lanes.program import Prepared, Program
 
-__all__ = ["Program", "Unsupported"]
+__all__ = ["Prepared", "Program", "Unsupported"]

@@ -43,13 +43,20 @@ class Access(NamedTuple):
         return max((a + 1 for a, stride in enumerate(self.where.strides) if stride), default=0)
 
 
-def module(plan: Plan, arrays: Sequence[Node | int], lanes: int) -> ir.Module:
+class Array(NamedTuple):
+    """One of the function's arrays."""
+
+    input: Node | None  # that is read there
+    output: int | None  # whose number this is, that is written there
+    size: int
+
+
+def module(plan: Plan, arrays: Sequence[Array], lanes: int) -> ir.Module:
     """LLVM code for a plan.
 
     Args:
       plan: what to compute.
-      arrays: what the function's arrays are: input nodes, then numbers of outputs; an output that
-        lies where an input does is that input's place.
+      arrays: what the function's arrays are, in order.
       lanes: runs in a block.
     """
     result = ir.Module(NAME)
@@ -77,7 +84,7 @@ class _Emitter:
     def b(self) -> ir.IRBuilder:
         return self.m.builder
 
-    def function(self, plan: Plan, arrays: Sequence[Node | int]) -> None:
+    def function(self, plan: Plan, arrays: Sequence[Array]) -> None:
         pointers, first, count, begin, end, scratch = self.llvm.args
         start = self.b.block
         bases = [
@@ -88,12 +95,11 @@ class _Emitter:
         self._scratch(plan, scratch)
         with self._loop(begin, end) as block:
             for base, array in zip(bases, arrays, strict=True):
-                node, number = array
-                place = self._at(base, self.b.mul(block, _known(node.size)), self.m.float)
-                if node.op == "input":
-                    self.place[node] = place
-                if number is not None:
-                    outputs[number] = place
+                place = self._at(base, self.b.mul(block, _known(array.size)), self.m.float)
+                if array.input is not None:
+                    self.place[array.input] = place
+                if array.output is not None:
+                    outputs[array.output] = place
             for node, number in plan.direct.items():
                 self.place[node] = outputs[number]
             self._kernels(plan, plan.once)

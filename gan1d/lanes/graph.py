@@ -18,6 +18,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 F32, I32, U32, BOOL = (np.dtype(kind) for kind in (np.float32, np.int32, np.uint32, np.bool_))
 UNROLLED = 96  # equations that a loop may unroll to
+SELECTED = 64  # rows at most of a table that each run looks up for itself
 SHORT_DOT = 8  # up to this length a product is a chain of multiplications and additions
 
 
@@ -568,7 +569,46 @@ def _sort(graph: Graph, params: Any, out: Any, operand: View, *others: View) -> 
     return graph.ordered("sort", operand, params["dimension"])
 
 
+def _gather(graph: Graph, params: Any, out: Any, table: View, indices: View) -> View:
+    """Rows of a table, in the form that indexing its first axis has."""
+    dims, sizes = params["dimension_numbers"], params["slice_sizes"]
+    rows = indices.moved(lambda index: index[..., 0])
+    trailing = tuple(range(len(rows.shape), len(out.shape)))
+    if (
+        dims.collapsed_slice_dims != (0,)
+        or dims.start_index_map != (0,)
+        or dims.operand_batching_dims
+        or tuple(sizes[1:]) != table.shape[1:]
+        or dims.offset_dims != trailing
+    ):
+        raise Unsupported("primitive gather of other than whole rows")
+    last = table.shape[0] - 1
+    if indices.node.op == "const":
+        chosen = rows.values
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() <= last:
+            raise Unsupported("primitive gather outside of its table")
+        return table.moved(lambda index: index[chosen])
+    if last >= SELECTED:
+        raise Unsupported(f"primitive gather from more than {SELECTED} rows")
+    # Each lane has an index of its own: go through all rows.
+    spread = rows.moved(lambda index: index.reshape(*index.shape, *(1,) * len(trailing)))
+    result = table.moved(lambda index: np.broadcast_to(index[0], out.shape))
+    for row in range(1, last + 1):
+        number = graph.constant(np.asarray(row, rows.dtype))
+        reached = graph.elementwise("ge", BOOL, spread.shape, spread, number)
+        result = graph.elementwise(
+            "select",
+            out.dtype,
+            out.shape,
+            reached,
+            table.moved(lambda index, row=row: index[row]),
+            result,
+        )
+    return result
+
+
 OTHERS: dict[str, Callable[..., View]] = {
+    "gather": _gather,
     "integer_pow": _integer_pow,
     "square": lambda graph, params, out, x: graph.elementwise("mul", out.dtype, out.shape, x, x),
     "select_n": _select,

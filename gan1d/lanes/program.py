@@ -2,93 +2,127 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from gan1d.lanes import emit, graph, native, plan
-from gan1d.lanes.graph import BOOL, Graph
+from gan1d.lanes import emit, native, plan
+from gan1d.lanes import graph as graphs
+from gan1d.lanes.graph import BOOL
 
 
 class Program:
-    """A step of one run, compiled: `(given, carried, number) -> carried`."""
+    """A step of one run, compiled: `(given, carried, number) -> (carried, results)`.
+
+    What is `given` stays the same from step to step and is only read; the results are those of the
+    last step.
+    """
 
     def __init__(
         self,
-        step: Callable[[Any, Any, Any], Any],
+        step: Callable[[Any, Any, Any], tuple[Any, Any]],
         given: Any,
         carried: Any,
         lanes: int | None = None,
     ) -> None:
         """Compile a step for arrays of these shapes (those of one run) and any numbers.
 
+        Args:
+          step: a function of arrays of one run, without Python side effects; `number` is an int32.
+          given: a tree of arrays, or of their shapes.
+          carried: the same.
+          lanes: runs in a vector; None for what this processor's registers hold.
+
         Raises:
           Unsupported: it does something that there is no code for.
         """
         self.lanes = lanes or native.lanes()
-        jaxpr, shape = jax.make_jaxpr(step, return_shape=True)(
-            given, carried, jax.ShapeDtypeStruct((), np.int32)
-        )
+        number = jax.ShapeDtypeStruct((), np.int32)
+        jaxpr, shape = jax.make_jaxpr(step, return_shape=True)(given, carried, number)
         self._structure = jax.tree.structure(shape)
-        built = Graph()
-        given_leaves, carried_leaves = jax.tree.leaves(given), jax.tree.leaves(carried)
-        inputs = [built.input(x.shape, x.dtype, False, number=i) for i, x in enumerate(given_leaves)]
-        state = [built.input(x.shape, x.dtype, True, number=i) for i, x in enumerate(carried_leaves)]
-        number = built.input((), graph.I32, True, step=True)
-        results = graph.read(built, jaxpr.jaxpr, jaxpr.consts, [*inputs, *state, number])
-        built.outputs = graph.own_nodes(built, results)
-        graph.prune(built)
+        self._given = [_Form(x) for x in jax.tree.leaves(given)]
+        self._carried = [_Form(x) for x in jax.tree.leaves(carried)]
+        self._results = [_Form(x) for x in jax.tree.leaves(shape[1])]
+        graph = graphs.Graph()
+        inputs = [graph.input(form.shape, form.dtype, varies=False) for form in self._given]
+        state = [graph.input(form.shape, form.dtype, varies=True) for form in self._carried]
+        step_number = graph.input((), graphs.I32, varies=True, step=True)
+        arguments = [*inputs, *state, step_number]
+        outputs = graphs.read(graph, jaxpr.jaxpr, jaxpr.consts, arguments)
+        graph.outputs = graphs.own_nodes(graph, outputs)
+        graphs.prune(graph)
         aliases = {i: view.node for i, view in enumerate(state)}
-        planned = plan.make(built, aliases)
-        arrays = [(view.node, None) for view in inputs]
-        arrays += [(view.node, i) for i, view in enumerate(state)]
-        self.text = str(emit.module(planned, arrays, self.lanes))
-        self.scratch_vectors = planned.size
-        self.plan = planned
-        self._call = native.compile(self.text, emit.NAME)
-        self._given = [_Form(x) for x in given_leaves]
-        self._carried = [_Form(x) for x in carried_leaves]
+        self.plan = plan.make(graph, aliases)
+        arrays = [emit.Array(view.node, None, view.node.size) for view in inputs]
+        arrays += [emit.Array(view.node, i, view.node.size) for i, view in enumerate(state)]
+        arrays += [
+            emit.Array(None, len(state) + i, form.size) for i, form in enumerate(self._results)
+        ]
+        self.code = str(emit.module(self.plan, arrays, self.lanes))
+        self._call = native.compile(self.code, emit.NAME)
+
+    def prepare(self, given: Any) -> "Prepared":
+        """What is given, arrays `[R, ...]`, brought into the form that calls need."""
+        leaves = jax.tree.leaves(given)
+        blocked = [f.blocked(x, self.lanes) for f, x in zip(self._given, leaves, strict=True)]
+        return Prepared(blocked, np.shape(leaves[0])[0])
 
     def __call__(
-        self, given: Any, carried: Any, first: int, count: int, pool: ThreadPoolExecutor | None
-    ) -> Any:
+        self,
+        given: Any,
+        carried: Any,
+        first: int,
+        count: int,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> tuple[Any, Any]:
         """Make `count` steps, the first of which has number `first`.
 
         Args:
-          given: arrays `[R, ...]`.
+          given: arrays `[R, ...]`, or what `prepare` made of them.
           carried: arrays `[R, ...]`; they are left as they are.
           first: the first step's number.
-          count: how many steps.
-          pool: threads to spread the runs over, None for this one alone.
+          count: how many steps; 0 leaves the results undefined.
+          pool: threads to spread the runs over; None for this one alone.
 
         Returns:
-          What is carried after the last step, numpy arrays `[R, ...]`.
+          What is carried after the last step, and its results: numpy arrays `[R, ...]`.
         """
-        pairs = list(zip(self._given, jax.tree.leaves(given), strict=True))
-        arrays = [form.blocked(x, self.lanes) for form, x in pairs]
+        prepared = given if isinstance(given, Prepared) else self.prepare(given)
         state = [
             form.blocked(x, self.lanes)
             for form, x in zip(self._carried, jax.tree.leaves(carried), strict=True)
         ]
-        blocks = state[0].shape[0]
-        pointers = np.asarray([a.ctypes.data for a in (*arrays, *state)], np.uintp)
+        blocks = -(-prepared.runs // self.lanes)
+        results = [native.aligned((blocks, form.size, self.lanes)) for form in self._results]
+        arrays = [*prepared.arrays, *state, *results]
+        pointers = np.asarray([array.ctypes.data for array in arrays], np.uintp)
 
         def advance(begin: int, end: int) -> None:
-            scratch = native.aligned((self.scratch_vectors, self.lanes))
+            scratch = native.aligned((self.plan.size, self.lanes))
             self._call(
                 pointers.ctypes.data, int(first), int(count), begin, end, scratch.ctypes.data
             )
 
         workers = min(pool._max_workers if pool else 1, blocks)
-        if workers <= 1:
+        if workers == 1:
             advance(0, blocks)
         else:
             edges = [blocks * i // workers for i in range(workers + 1)]
             list(pool.map(advance, edges[:-1], edges[1:]))
-        runs = np.shape(jax.tree.leaves(carried)[0])[0]
-        leaves = [form.plain(a, runs) for form, a in zip(self._carried, state, strict=True)]
+        forms = [*self._carried, *self._results]
+        leaves = [
+            form.plain(array, prepared.runs)
+            for form, array in zip(forms, [*state, *results], strict=True)
+        ]
         return jax.tree.unflatten(self._structure, leaves)
+
+
+class Prepared(NamedTuple):
+    """Arrays in blocks of lanes."""
+
+    arrays: list[np.ndarray]  # [blocks, elements, lanes] each
+    runs: int
 
 
 class _Form:

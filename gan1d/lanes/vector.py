@@ -189,6 +189,31 @@ TANH_BELOW = [
 ]
 
 
+# erf(x) / x as a polynomial of x^2, for |x| <= 1.
+ERF = [
+    1.1283791065216064,
+    -0.3761262595653534,
+    0.1128358542919159,
+    -0.026853814721107483,
+    0.005188331473618746,
+    -0.0008010224555619061,
+    7.85395604907535e-05,
+]
+# erfc(x) (1 + x) exp(x^2) as a polynomial of (x - 2) / (x + 2), for x in [0.8, 11].
+ERFC = [
+    0.7661870121955872,
+    -0.25997480750083923,
+    0.03781388700008392,
+    0.04253460839390755,
+    -0.0252425167709589,
+    -0.0004969070432707667,
+    0.003920136019587517,
+    4.9960988690145314e-05,
+    -0.0006166158127598464,
+]
+ERF_SMALL = 0.9  # below it erf is a polynomial, above it 1 - erfc
+
+
 def _power_of_two(m: Machine, exponent: Any) -> Any:
     return m.from_bits(m.builder.shl(m.builder.add(exponent, m.i(127)), m.i(23)))
 
@@ -288,6 +313,36 @@ def _logistic(m: Machine, x: Any) -> Any:
     return m.div(m.f(1), m.builder.fadd(m.f(1), _exp(m, m.builder.fneg(x))))
 
 
+def _erf_small(m: Machine, x: Any) -> Any:
+    return m.builder.fmul(x, m.polynomial(m.builder.fmul(x, x), ERF))
+
+
+def _erfc_large(m: Machine, x: Any) -> Any:
+    """Of x >= 0.8."""
+    x = m.where(m.compare(">", x, m.f(11)), m.f(11), x)
+    u = m.div(m.builder.fsub(x, m.f(2)), m.builder.fadd(x, m.f(2)))
+    ratio = m.div(m.polynomial(u, ERFC), m.builder.fadd(x, m.f(1)))
+    square = m.builder.fmul(x, x)
+    lost = m.fma(x, x, m.builder.fneg(square))  # by rounding the square
+    falling = _exp(m, m.builder.fneg(square))
+    return m.mul(m.fma(falling, m.builder.fneg(lost), falling), ratio)
+
+
+def _erf(m: Machine, x: Any) -> Any:
+    size = m.intrinsic("llvm.fabs", [m.float], x)
+    large = m.builder.fsub(m.f(1), _erfc_large(m, size))
+    large = m.where(m.compare("<", x, m.f(0)), m.builder.fneg(large), large)
+    return m.where(m.compare(">", size, m.f(ERF_SMALL)), large, _erf_small(m, x))
+
+
+def _erfc(m: Machine, x: Any) -> Any:
+    size = m.intrinsic("llvm.fabs", [m.float], x)
+    large = _erfc_large(m, size)
+    large = m.where(m.compare("<", x, m.f(0)), m.builder.fsub(m.f(2), large), large)
+    small = m.builder.fsub(m.f(1), _erf_small(m, x))
+    return m.where(m.compare(">", size, m.f(ERF_SMALL)), large, small)
+
+
 def _pow(m: Machine, x: Any, y: Any) -> Any:
     """x^y as 2^(y log2 |x|) in double precision."""
     b = m.builder
@@ -362,6 +417,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "log1p": (_log1p, ["float"], "float"),
     "tanh": (_tanh, ["float"], "float"),
     "logistic": (_logistic, ["float"], "float"),
+    "erf": (_erf, ["float"], "float"),
+    "erfc": (_erfc, ["float"], "float"),
     "pow": (_pow, ["float"] * 2, "float"),
     "threefry_0": (lambda m, *a: _threefry(m, 0, *a), ["int"] * 3, "int"),
     "threefry_1": (lambda m, *a: _threefry(m, 1, *a), ["int"] * 3, "int"),
@@ -373,7 +430,7 @@ INTRINSICS = {
     "ceil": "llvm.ceil",
     "sqrt": "llvm.sqrt",
 }
-LIBRARY = {"sin": "sinf", "cos": "cosf", "atan2": "atan2f", "erf": "erff", "erfc": "erfcf"}
+LIBRARY = {"sin": "sinf", "cos": "cosf", "atan2": "atan2f"}
 
 
 def emit(m: Machine, op: str, dtype: np.dtype, kinds: list[np.dtype], args: list[Any]) -> Any:
@@ -484,7 +541,7 @@ FLOATS |= {
 }
 FLOATS |= {
     name: lambda m, *a, name=name: m.call(name, *a)
-    for name in ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "pow")
+    for name in ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "pow")
 }
 FLOATS |= {
     name: lambda m, *a, symbol=symbol: m.per_lane(symbol, *a) for name, symbol in LIBRARY.items()
