@@ -245,10 +245,10 @@ class _Emitter:
             return layout(index) or np.ascontiguousarray(index)
 
         inner = _Part(self, kernel, kernel.body, kernel.totals, ordered)
-        inner.stores = [
-            Access(*_target(node, ordered)) for node in kernel.body if self._is_kept(node)
+        stored = [
+            node for node in kernel.body if self._is_kept(node) and node not in kernel.again
         ]
-        stored = [node for node in kernel.body if self._is_kept(node)]
+        inner.stores = [Access(*_target(node, ordered)) for node in stored]
         lengths = [kernel.shape[a] for a in order]
         if not axes:
             inner.collapse(lengths)

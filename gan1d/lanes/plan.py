@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from gan1d.lanes.graph import REDUCTIONS, Graph, Node, View
 
+RECOMPUTED = 2**14  # entries from which on it is faster to compute something again than to read it
 GIVEN = frozenset({"input", "const"})
 ALONE = frozenset({"dot", "cumsum", "sort", "loop"})
+PLACES = frozenset({"assemble", "piece", "result"})
 
 
 @dataclass(eq=False, slots=True)
@@ -23,6 +25,7 @@ class Kernel:
     body: list[Node] = field(default_factory=list)  # computed for every entry
     totals: list[Node] = field(default_factory=list)  # reductions of those
     after: list[Node] = field(default_factory=list)  # computed for every entry that is left
+    again: set[Node] = field(default_factory=set)  # of the body, what an earlier kernel computed
     alone: Node | None = None  # the node of a kernel of another kind
 
     def nodes(self) -> list[Node]:
@@ -116,7 +119,7 @@ class _Schedule:
     def _place(self, node: Node) -> None:
         if node.op in GIVEN:
             return
-        if node.op in ("assemble", "result"):
+        if node.op in PLACES - {"piece"}:
             positions = [self.position.get(view.node, -1) for view in node.operands]
             self.position[node] = max(positions)
             return
@@ -133,11 +136,9 @@ class _Schedule:
             if kernel.alone:
                 continue
             if kernel.shape == shape and (not reduces or kernel.axes in (None, axes)):
-                if all(self._ready(view, number, kernel.body) for view in node.operands):
-                    if reduces:
-                        kernel.axes = axes
-                    (kernel.totals if reduces else kernel.body).append(node)
-                    self.position[node] = number
+                again = self._again(node.operands, number, kernel.body)
+                if again is not None:
+                    self._enter(node, number, again)
                     return
             if not reduces and kernel.axes is not None and kernel.outer() == shape:
                 left = [*kernel.totals, *kernel.after]
@@ -145,15 +146,46 @@ class _Schedule:
                     kernel.after.append(node)
                     self.position[node] = number
                     return
-        kernel = Kernel(shape, axes)
-        (kernel.totals if reduces else kernel.body).append(node)
-        self.position[node] = len(self.kernels)
-        self.kernels.append(kernel)
+        self.kernels.append(Kernel(shape))
+        number = len(self.kernels) - 1
+        self._enter(node, number, self._again(node.operands, number, []) or [])
+
+    def _enter(self, node: Node, number: int, again: list[Node]) -> None:
+        """Put a node into a kernel, after what that has to compute again for it."""
+        kernel = self.kernels[number]
+        kernel.body += again
+        kernel.again.update(again)
+        self.position[node] = number
+        if node.op in REDUCTIONS:
+            kernel.axes = node.params["axes"]
+            kernel.totals.append(node)
+        else:
+            kernel.body.append(node)
 
     def _ready(self, view: View, number: int, inside: list[Node]) -> bool:
         """Whether a kernel may read the view: from memory, or from what it computes itself."""
         position = self.position.get(view.node, -1)
         return position < number or (view.node in inside and view.straight())
+
+    def _again(
+        self, views: Iterable[View], number: int, inside: list[Node]
+    ) -> list[Node] | None:
+        """What a kernel has to compute again to have these views; None if it can't have them."""
+        again: list[Node] = []
+        for view in views:
+            if view.node in (*inside, *again) and view.straight():
+                continue
+            if self.position.get(view.node, -1) >= number:
+                return None
+            node = view.node
+            if node.size >= RECOMPUTED and _is_elementwise(node) and view.straight():
+                again += self._again(node.operands, number, [*inside, *again]) or []
+                again.append(node)
+        return again
+
+
+def _is_elementwise(node: Node) -> bool:
+    return node.op not in GIVEN | ALONE | PLACES | REDUCTIONS
 
 
 def reads_memory(kernel: Kernel, reader: Node, view: View) -> bool:
@@ -176,6 +208,8 @@ def _reads(kernel: Kernel) -> Iterable[tuple[Node, View]]:
 def _writes(kernel: Kernel) -> Iterable[Node]:
     """The nodes that have their memory from this kernel on."""
     for node in kernel.nodes():
+        if node in kernel.again:
+            continue
         if node.op == "piece":
             yield node.params["whole"]
         elif node.op == "loop":
@@ -215,7 +249,7 @@ def _last_reads(schedule: _Schedule, outputs: list[Node]) -> dict[Node, int]:
 
 def _may_overwrite(schedule: _Schedule, node: Node, old: Node | None) -> bool:
     """Whether a node may be written straight where `old` lies: nothing reads that afterwards."""
-    if node.op in (*GIVEN, "piece", "assemble", "result") or node.op in ALONE:
+    if node.op in GIVEN | PLACES | ALONE:
         return False
     if old is None:
         return True
