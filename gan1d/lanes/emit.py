@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from gan1d.lanes import plan as planning
 from gan1d.lanes import vector
-from gan1d.lanes.graph import BOOL, F32, I32, Affine, Node, View, layout
+from gan1d.lanes.graph import BOOL, F32, Affine, Node, View, layout
 from gan1d.lanes.plan import Kernel, Plan
 from gan1d.lanes.vector import INDEX, POINTER
 
@@ -281,7 +281,7 @@ class _Emitter:
                     value = values[node.operands[0].node] if not planning.reads_memory(
                         kernel, node, node.operands[0]
                     ) else inner.read(node.operands[0], at, known)
-                    self.b.store(self._combined(node.op, total, value), parts[copy])
+                    self.b.store(self._combined(node.op, node.dtype, total, value), parts[copy])
 
             def last(at: list[Any], known: dict[Any, Any]) -> None:
                 length = lengths[-1]
@@ -299,7 +299,7 @@ class _Emitter:
                 loaded = [self.b.load(part, typ=kind) for part in parts]
                 while len(loaded) > 1:
                     loaded = [
-                        self._combined(node.op, x, y)
+                        self._combined(node.op, node.dtype, x, y)
                         for x, y in zip(loaded[::2], loaded[1::2], strict=True)
                     ]
                 values[node] = loaded[0]
@@ -325,8 +325,7 @@ class _Emitter:
         with self._loop(_known(0), _known(lengths[depth])) as i:
             self._loops(part, lengths, depth + 1, [*at, i], known, innermost, stop)
 
-    def _combined(self, op: str, a: Any, b: Any) -> Any:
-        kind = {self.m.float: F32, self.m.int: I32, self.m.bool: BOOL}[a.type]
+    def _combined(self, op: str, kind: np.dtype, a: Any, b: Any) -> Any:
         name = {
             "reduce_sum": "add",
             "reduce_prod": "mul",
@@ -389,7 +388,8 @@ class _Emitter:
             with self._loop(_known(0), _known(length)) as i:
                 place = self.b.sub(_known(length - 1), i) if node.params["reverse"] else i
                 value = self._load(source, [row, place])
-                value = self._combined("reduce_sum", self.b.load(total, typ=kind), value)
+                before = self.b.load(total, typ=kind)
+                value = self._combined("reduce_sum", node.dtype, before, value)
                 self.b.store(value, total)
                 self._store(value, target, [row, place])
 
@@ -444,6 +444,7 @@ class _Emitter:
             self.place[n] = self.place[source]
         for n, result in zip(inputs[stays : stays + carried], results[:carried], strict=True):
             self.place[n] = self.place[result]
+        self._kernels(body, body.once)
         with self._loop(_known(0), _known(node.params["length"])) as i:
             for n, source in zip(inputs[stays + carried :], given[stays + carried :], strict=True):
                 at = self.b.mul(i, _known(n.size))
@@ -577,7 +578,7 @@ def _neutral(node: Node) -> tuple[Any, np.dtype]:
         "reduce_prod": 1,
         "reduce_max": -np.inf if node.dtype == F32 else np.iinfo(np.int32).min,
         "reduce_min": np.inf if node.dtype == F32 else np.iinfo(np.int32).max,
-        "reduce_and": 1,
+        "reduce_and": 1 if node.dtype == BOOL else -1,
         "reduce_or": 0,
     }[node.op]
     return value, node.dtype

@@ -303,7 +303,8 @@ class Graph:
     def settled(self, view: View) -> View:
         """The view as a node of its own, in order, so that it can be read by position."""
         flat = View(view.node, _squeezed(view.index))
-        if flat.straight() and view.node.op != "const":
+        # What is known, and the number of the step, are not in memory.
+        if flat.straight() and view.node.op != "const" and "step" not in view.node.params:
             return flat
         return _whole(self._node("copy", flat.shape, view.dtype, (flat,)), flat.shape)
 
@@ -459,15 +460,15 @@ def _random_seed(graph: Graph, params: Any, seed: View) -> Key:
 
 
 def _random_bits(graph: Graph, params: Any, key: Key) -> View:
-    if params["bit_width"] != 32 or not jax.config.jax_threefry_partitionable:
-        raise Unsupported(f"random bits of width {params['bit_width']}, or not partitionable")
-    shape = tuple(params["shape"])
-    counter = graph.constant(_range(math.prod(shape)).reshape(shape).astype(U32))
-    words = _threefry(graph, _spread(key, shape), counter, (*key.first.shape, *shape))
+    if params["bit_width"] != 32:
+        raise Unsupported(f"random bits of width {params['bit_width']}")
+    words = _random_split(graph, params, key)
     return graph.elementwise("xor", U32, words.first.shape, *words)
 
 
 def _random_split(graph: Graph, params: Any, key: Key) -> Key:
+    if not jax.config.jax_threefry_partitionable:
+        raise Unsupported("random bits that are not partitionable")
     shape = tuple(params["shape"])
     counter = graph.constant(_range(math.prod(shape)).reshape(shape).astype(U32))
     return _threefry(graph, _spread(key, shape), counter, (*key.first.shape, *shape))
@@ -475,7 +476,9 @@ def _random_split(graph: Graph, params: Any, key: Key) -> Key:
 
 RANDOM: dict[str, Callable[..., Any]] = {
     "random_seed": _random_seed,
-    "random_fold_in": lambda graph, params, key, data: _threefry(graph, key, data, data.shape),
+    "random_fold_in": lambda graph, params, key, data: _threefry(
+        graph, key, data, np.broadcast_shapes(key.first.shape, data.shape)
+    ),
     "random_bits": _random_bits,
     "random_split": _random_split,
     "random_wrap": lambda graph, params, words: Key(
@@ -512,9 +515,17 @@ def _convert(graph: Graph, params: Any, out: Any, operand: View) -> View:
     dtype = _dtype(out)
     if dtype == operand.dtype:
         return operand
-    if operand.node.op == "const":
+    if operand.node.op == "const" and not _saturates(operand.values, dtype):
         return graph.constant(operand.values.astype(dtype))
     return graph.elementwise("convert", dtype, out.shape, operand)
+
+
+def _saturates(values: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether a conversion clips values, which numpy leaves undefined."""
+    if values.dtype != F32 or dtype not in (I32, U32):
+        return False
+    bounds = np.iinfo(dtype)
+    return not ((values > bounds.min - 1) & (values < bounds.max)).all()
 
 
 def _concatenate(graph: Graph, params: Any, out: Any, *parts: View) -> View:
@@ -588,6 +599,8 @@ def _gather(graph: Graph, params: Any, out: Any, table: View, indices: View) -> 
         if chosen.size and not 0 <= chosen.min() <= chosen.max() <= last:
             raise Unsupported("primitive gather outside of its table")
         return table.moved(lambda index: index[chosen])
+    if params["mode"] is jax.lax.GatherScatterMode.FILL_OR_DROP:
+        raise Unsupported("primitive gather that fills in what is outside of its table")
     if last >= SELECTED:
         raise Unsupported(f"primitive gather from more than {SELECTED} rows")
     # Each lane has an index of its own: go through all rows.
@@ -607,6 +620,12 @@ def _gather(graph: Graph, params: Any, out: Any, table: View, indices: View) -> 
     return result
 
 
+def _dot_general(graph: Graph, params: Any, out: Any, left: View, right: View) -> View:
+    if not left.dtype == right.dtype == out.dtype == F32:
+        raise Unsupported("primitive dot_general of other than floats")
+    return graph.dot(left, right, params["dimension_numbers"])
+
+
 OTHERS: dict[str, Callable[..., View]] = {
     "gather": _gather,
     "integer_pow": _integer_pow,
@@ -621,7 +640,7 @@ OTHERS: dict[str, Callable[..., View]] = {
     "pad": _pad,
     "iota": _iota,
     "clamp": _clamp,
-    "dot_general": lambda graph, params, out, a, b: graph.dot(a, b, params["dimension_numbers"]),
+    "dot_general": _dot_general,
     "cumsum": lambda graph, params, out, x: graph.ordered(
         "cumsum", x, params["axis"], reverse=params["reverse"]
     ),

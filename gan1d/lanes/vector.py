@@ -384,6 +384,9 @@ def _pow(m: Machine, x: Any, y: Any) -> Any:
     result = m.where(negative, m.where(allowed, flipped, m.f(math.nan)), result)
     result = m.where(b.or_(m.is_nan(x), m.is_nan(y)), m.f(math.nan), result)
     one = b.or_(m.compare("==", y, m.f(0)), m.compare("==", x, m.f(1)))
+    # 0 times infinity above; infinity counts as even.
+    endless = m.compare("==", m.intrinsic("llvm.fabs", [m.float], y), m.f(math.inf))
+    one = b.or_(one, b.and_(m.compare("==", x, m.f(-1)), endless))
     return m.where(one, m.f(1), result)
 
 
@@ -490,14 +493,18 @@ def _convert(m: Machine, old: np.dtype, new: np.dtype, x: Any) -> Any:
 def _extreme(how: str) -> Callable[..., Any]:
     def emit_extreme(m: Machine, a: Any, b: Any) -> Any:
         # The machine's own maximum of (known, x) is x where x is NaN, as it should be.
-        if isinstance(a, ir.Constant):
+        if _is_known_number(a):
             a, b = b, a
-        if isinstance(b, ir.Constant):
+        if _is_known_number(b):
             return m.where(m.compare(how, b, a), b, a)
         larger = m.where(m.compare(how, a, b), a, b)
         return m.where(m.is_nan(a), a, larger)
 
     return emit_extreme
+
+
+def _is_known_number(x: Any) -> bool:
+    return isinstance(x, ir.Constant) and not math.isnan(x.constant[0].constant)
 
 
 def _sign(m: Machine, x: Any) -> Any:
