@@ -48,6 +48,7 @@ class View:
 
     node: Node
     index: np.ndarray
+    _straight: bool | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,9 +68,11 @@ class View:
 
     def straight(self) -> bool:
         """Whether it is the node itself, in its own order."""
-        return self.shape == self.node.shape and layout(self.index) == layout(
-            _range(self.node.size).reshape(self.node.shape)
-        )
+        if self._straight is None:
+            self._straight = self.shape == self.node.shape and np.array_equal(
+                self.index.ravel(), _range(self.node.size)
+            )
+        return self._straight
 
 
 class Key(NamedTuple):

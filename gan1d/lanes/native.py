@@ -3,9 +3,13 @@
 import ctypes
 import functools
 import hashlib
-import threading
+import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import jax
+import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 
@@ -18,7 +22,6 @@ CALL = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_void_p,
 )
-_COMPILING = threading.Lock()
 
 
 @functools.cache
@@ -47,28 +50,53 @@ def lanes() -> int:
     return 8 if features.get("avx2") else 4
 
 
-def compile(text: str, name: str) -> Any:
-    """The function of this name in LLVM code, as something to call, which drops the GIL."""
+def compile(code: str, name: str) -> Any:
+    """The function of this name in LLVM code, as something to call, which drops the GIL.
+
+    What was compiled before is taken from JAX's compilation cache, where that is enabled.
+    """
+    image = _cached(code) or _compiled(code)
+    jit = llvm.create_lljit_compiler(_machine())
+    library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+    tracker = library.export_symbol(name).link(jit, name)
+    function = CALL(tracker[name])
+    function.keep = (jit, tracker)  # for as long as it may be called
+    return function
+
+
+def _compiled(code: str) -> bytes:
     machine = _machine()
-    context = llvm.create_context()
-    module = llvm.parse_assembly(text, context)
+    module = llvm.parse_assembly(code, llvm.create_context())
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_vectorization = options.slp_vectorization = False  # all is vectors already
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     image = machine.emit_object(module)
-    jit = llvm.create_lljit_compiler(machine, use_jit_link=False, suppress_errors=False)
-    library = hashlib.sha256(image).hexdigest()
-    tracker = (
-        llvm.JITLibraryBuilder()
-        .add_object_img(image)
-        .add_current_process()
-        .export_symbol(name)
-        .link(jit, library)
-    )
-    function = CALL(tracker[name])
-    function.keep = (jit, tracker)
-    return function
+    if (path := _cache_path(code)) is not None:
+        # Renamed once whole: other processes may be reading, or writing the same.
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(image).digest() + image)
+        os.replace(file.name, path)
+    return image
+
+
+def _cached(code: str) -> bytes | None:
+    path = _cache_path(code)
+    if path is None or not path.exists():
+        return None
+    content = path.read_bytes()
+    digest, image = content[:32], content[32:]
+    return image if hashlib.sha256(image).digest() == digest else None
+
+
+def _cache_path(code: str) -> Path | None:
+    folder = jax.config.jax_compilation_cache_dir
+    if not folder or not Path(folder).is_dir():
+        return None
+    told_apart = [code, llvmlite.__version__, llvm.get_host_cpu_name()]
+    told_apart.append(llvm.get_host_cpu_features().flatten())
+    digest = hashlib.sha256("\0".join(told_apart).encode()).hexdigest()
+    return Path(folder) / f"lanes-{digest[:32]}"
 
 
 def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
