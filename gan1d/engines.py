@@ -16,8 +16,8 @@ from gan1d.settings import Setting
 from gan1d.xla import Programs
 
 ENGINES = ("auto", "lanes", "xla")
-# Entries of a weight matrix up to which lanes is faster: on one core 1.7 times at 32 x 32 (batches of
-# 64), level at 64 x 64, 0.85 times at 128 x 128, where XLA's matrix products come into their own.
+# Entries of a weight matrix up to which lanes is faster: on one core, with batches of 64, 1.7 times
+# at 32 x 32, as fast at 64 x 64, 0.85 times at 128 x 128, where XLA's products of matrices pay.
 LARGEST_MATRIX = 64 * 64
 CHUNK_UPDATES = 2e5  # of all runs together, so that the host gets a word in every second or so
 
@@ -55,9 +55,7 @@ class _References(NamedTuple):
     prepared: Prepared
 
 
-def _lanes(
-    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
-) -> Programs:
+def _lanes(setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]) -> Programs:
     """Programs that train, and judge where that can be compiled too, by lanes; else by XLA."""
     scalars = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
     seed = jax.ShapeDtypeStruct((), np.uint32)

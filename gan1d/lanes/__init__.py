@@ -4,9 +4,11 @@ XLA on a CPU runs batches of tiny networks at a few percent of what the processo
 scalar of one GAN's update becomes one vector register that holds it for as many runs as there are
 lanes, so that a whole GAN stays in the processor's first caches and no operation is too small.
 
-`graph` reads a jaxpr and folds away all movement of data; `plan` cuts what is left into kernels and
-gives them memory; `emit` writes them as LLVM code with the operations of `vector`; `native` compiles
-that; `Program` ties these together and is what to use.
+Someone new reads the modules in this order: `graph`, what is computed, with all movement of data
+folded away; `read`, which makes it of a jaxpr; `plan`, which cuts it into kernels and gives them
+memory; `emit`, which writes the function, with `nest` and `alone` for its kernels, `writer` for
+memory and loops and `vector` for operations; `native`, which compiles it; and `Program`, which ties
+these together and is what to use.
 """
 
 from gan1d.lanes.graph import Unsupported

@@ -1,4 +1,4 @@
-"""A jaxpr of one run as a graph of scalars' worth of work, with all movement of data folded away.
+"""What is computed for one run, as a graph with all movement of data folded away.
 
 Whatever only moves elements (broadcast, reshape, transpose, slice, ...) leaves no node: it becomes
 part of the `View` through which a node is read, an array that says which element is read where.
@@ -12,13 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 F32, I32, U32, BOOL = (np.dtype(kind) for kind in (np.float32, np.int32, np.uint32, np.bool_))
-UNROLLED = 96  # equations that a loop may unroll to
-SELECTED = 64  # rows at most of a table that each run looks up for itself
 SHORT_DOT = 8  # up to this length a product is a chain of multiplications and additions
 
 
@@ -39,6 +35,7 @@ class Node:
 
     @property
     def size(self) -> int:
+        """How many elements it has."""
         return math.prod(self.shape)
 
 
@@ -52,10 +49,12 @@ class View:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The view's own shape, axes of length 1 included."""
         return self.index.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """The node's."""
         return self.node.dtype
 
     @property
@@ -64,22 +63,16 @@ class View:
         return self.node.params["value"][self.index]
 
     def moved(self, move: Callable[[np.ndarray], np.ndarray]) -> "View":
+        """The view with its entries moved about as `move` moves those of an array."""
         return View(self.node, move(self.index))
 
     def straight(self) -> bool:
         """Whether it is the node itself, in its own order."""
         if self._straight is None:
             self._straight = self.shape == self.node.shape and np.array_equal(
-                self.index.ravel(), _range(self.node.size)
+                self.index.ravel(), positions(self.node.size)
             )
         return self._straight
-
-
-class Key(NamedTuple):
-    """A threefry key, or an array of them: its two words."""
-
-    first: View
-    second: View
 
 
 class Affine(NamedTuple):
@@ -90,7 +83,8 @@ class Affine(NamedTuple):
 
 
 @functools.cache
-def _range(size: int) -> np.ndarray:
+def positions(size: int) -> np.ndarray:
+    """0, 1, ..., size - 1; shared, so not to be written to."""
     numbers = np.arange(size, dtype=np.int32)
     numbers.flags.writeable = False
     return numbers
@@ -120,23 +114,6 @@ def _squeezed(index: np.ndarray) -> np.ndarray:
     return index.reshape([length for length in index.shape if length > 1])
 
 
-# Elementwise primitives that are one operation under the same name.
-SAME = frozenset(
-    "abs add and atan2 cos div eq erf erfc erf_inv exp exp2 expm1 floor ceil ge gt is_finite le log"
-    " log1p logistic lt max min mul ne neg not or pow rem round rsqrt shift_left"
-    " shift_right_arithmetic shift_right_logical sign sin sqrt sub tanh xor".split()
-)
-RENAMED = {"add_any": "add"}
-COPIES = frozenset({"copy", "copy_p", "stop_gradient", "optimization_barrier"})
-CALLS = {
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-    "remat2": "jaxpr",
-    "checkpoint": "jaxpr",
-}
 REDUCTIONS = frozenset(
     {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or"}
 )
@@ -166,6 +143,7 @@ class Graph:
     """A graph under construction, and what comes out of it."""
 
     def __init__(self) -> None:
+        """Begin with nothing."""
         self.nodes: list[Node] = []  # each after what it needs
         self.outputs: list[View] = []
         self._known: dict[Any, Node] = {}
@@ -175,7 +153,7 @@ class Graph:
         squeezed = tuple(n for n in shape if n > 1)
         node = Node("input", squeezed, np.dtype(dtype), params=params, varies=varies)
         self.nodes.append(node)
-        return _whole(node, shape)
+        return whole_view(node, shape)
 
     def constant(self, value: Any) -> View:
         """An array that is known, the same in every run."""
@@ -185,7 +163,7 @@ class Graph:
         flat = array.ravel()
         squeezed = tuple(n for n in array.shape if n > 1)
         node = self._node("const", squeezed, array.dtype, (), value=flat)
-        return _whole(node, array.shape)
+        return whole_view(node, array.shape)
 
     def elementwise(
         self, op: str, dtype: np.dtype, shape: Sequence[int], *operands: View, **params: Any
@@ -199,7 +177,7 @@ class Graph:
             View(v.node, _squeezed(np.broadcast_to(v.index, tuple(shape)))) for v in operands
         )
         squeezed = tuple(n for n in shape if n > 1)
-        return _whole(self._node(op, squeezed, dtype, views, **params), shape)
+        return whole_view(self._node(op, squeezed, dtype, views, **params), shape)
 
     def reduce(self, op: str, view: View, axes: Sequence[int]) -> View:
         """Reduce `axes` of a view."""
@@ -210,7 +188,7 @@ class Graph:
             return view.moved(lambda index: index.reshape(kept))
         squeezed = tuple(n for n in kept if n > 1)
         operand = View(view.node, _squeezed(view.index))
-        return _whole(self._node(op, squeezed, view.dtype, (operand,), axes=reduced), kept)
+        return whole_view(self._node(op, squeezed, view.dtype, (operand,), axes=reduced), kept)
 
     def dot(self, left: View, right: View, dims: Any) -> View:
         """The product of two arrays over the axes that `dims` (dot_general's) names."""
@@ -218,9 +196,7 @@ class Graph:
 
         def arranged(view: View, batch: Sequence[int], summed: Sequence[int]) -> np.ndarray:
             free = [a for a in range(len(view.shape)) if a not in (*batch, *summed)]
-            lengths = [
-                math.prod(view.shape[a] for a in axes) for axes in (batch, free, summed)
-            ]
+            lengths = [math.prod(view.shape[a] for a in axes) for axes in (batch, free, summed)]
             return view.index.transpose([*batch, *free, *summed]).reshape(lengths)
 
         a = arranged(left, left_batch, left_sum)  # [batch, M, K]
@@ -240,18 +216,20 @@ class Graph:
                     View(left.node, a[:, :, None, i]),
                     View(right.node, b[:, None, :, i]),
                 )
-                total = term if total is None else self.elementwise("add", F32, term.shape, total, term)
+                total = (
+                    term if total is None else self.elementwise("add", F32, term.shape, total, term)
+                )
             return total.moved(lambda index: index.reshape(shape))
         squeezed = tuple(s for s in (batch, m, n) if s > 1)
         node = self._node("dot", squeezed, F32, (View(left.node, a), View(right.node, b)))
-        return _whole(node, shape)
+        return whole_view(node, shape)
 
     def ordered(self, op: str, view: View, axis: int, **params: Any) -> View:
         """Something that goes along an axis in order: a cumulative sum or a sort."""
         last = np.moveaxis(view.index, axis, -1)
         rows = last.reshape(-1, last.shape[-1])
         node = self._node(op, rows.shape, view.dtype, (View(view.node, rows),), **params)
-        return View(node, np.moveaxis(_range(rows.size).reshape(last.shape), -1, axis))
+        return View(node, np.moveaxis(positions(rows.size).reshape(last.shape), -1, axis))
 
     def assembled(self, shape: Sequence[int], pieces: Sequence[tuple[View, np.ndarray]]) -> View:
         """An array put together of views, each with where its entries go."""
@@ -273,10 +251,10 @@ class Graph:
                 whole.varies,
             )
             self.nodes.append(part)
-            parts.append(_whole(part, part.shape))
+            parts.append(whole_view(part, part.shape))
         whole.operands = tuple(parts)
         self.nodes.append(whole)
-        return _whole(whole, shape)
+        return whole_view(whole, shape)
 
     def loop(
         self, body: "Graph", given: Sequence[View], carried: int, scanned: int, **params: Any
@@ -309,13 +287,13 @@ class Graph:
         # What is known, and the number of the step, are not in memory.
         if flat.straight() and view.node.op != "const" and "step" not in view.node.params:
             return flat
-        return _whole(self._node("copy", flat.shape, view.dtype, (flat,)), flat.shape)
+        return whole_view(self._node("copy", flat.shape, view.dtype, (flat,)), flat.shape)
 
     def copied(self, view: View, number: int) -> View:
         """A copy that is nobody else's, made in every step."""
         node = self._node("copy", view.shape, view.dtype, (view,), own=number)
         node.varies = True
-        return _whole(node, view.shape)
+        return whole_view(node, view.shape)
 
     def _node(
         self, op: str, shape: tuple[int, ...], dtype: np.dtype, operands: tuple, **params: Any
@@ -327,7 +305,8 @@ class Graph:
             str(dtype),
             tuple((id(v.node), v.shape, layout(v.index) or v.index.tobytes()) for v in operands),
             tuple(
-                (name, v.tobytes() if isinstance(v, np.ndarray) else v) for name, v in params.items()
+                (name, v.tobytes() if isinstance(v, np.ndarray) else v)
+                for name, v in params.items()
             ),
         )
         if key not in self._known:
@@ -337,371 +316,9 @@ class Graph:
         return self._known[key]
 
 
-def _whole(node: Node, shape: Sequence[int]) -> View:
-    return View(node, _range(node.size).reshape(tuple(shape)))
-
-
-def read(graph: Graph, jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
-    """Add a jaxpr's equations to the graph; returns its outputs, Views or Keys.
-
-    Raises:
-      Unsupported: it has a primitive, or a use of one, that there is no code for.
-    """
-    values: dict[Any, View | Key] = {}
-
-    def value(atom: Any) -> View | Key:
-        if isinstance(atom, Literal):
-            return graph.constant(np.asarray(atom.val, atom.aval.dtype))
-        return values[atom]
-
-    for variable, const in zip(jaxpr.constvars, consts, strict=True):
-        values[variable] = graph.constant(const)
-    values.update(zip(jaxpr.invars, arguments, strict=True))
-    for equation in jaxpr.eqns:
-        results = _equation(graph, equation, [value(atom) for atom in equation.invars])
-        values.update(zip(equation.outvars, results, strict=True))
-    return [value(atom) for atom in jaxpr.outvars]
-
-
-def _equation(graph: Graph, equation: Any, operands: list[Any]) -> list[Any]:
-    name, params = equation.primitive.name, equation.params
-    out = equation.outvars[0].aval if equation.outvars else None
-    if name in CALLS:
-        inner = params[CALLS[name]]
-        if isinstance(inner, ClosedJaxpr):
-            return read(graph, inner.jaxpr, inner.consts, operands)
-        return read(graph, inner, (), operands)
-    if name in COPIES:
-        return operands
-    if name == "scan":
-        return _scan(graph, params, operands)
-    if name == "split":
-        starts = np.cumsum([0, *params["sizes"]])
-        return [
-            operands[0].moved(
-                lambda i, a=a, b=b: np.take(i, np.arange(a, b), axis=params["axis"])
-            )
-            for a, b in zip(starts, starts[1:], strict=False)
-        ]
-    if name in MOVES:
-        move = functools.partial(MOVES[name], **params)
-        if isinstance(operands[0], Key):
-            return [Key(*(part.moved(move) for part in operands[0]))]
-        return [operands[0].moved(move)]
-    if name in RANDOM:
-        return [RANDOM[name](graph, params, *operands)]
-    name = RENAMED.get(name, name)
-    if name in SAME:
-        return [graph.elementwise(name, _dtype(out), out.shape, *operands)]
-    if name in REDUCTIONS:
-        return [graph.reduce(name, operands[0], params["axes"])]
-    if name not in OTHERS:
-        raise Unsupported(f"primitive {name}")
-    return [OTHERS[name](graph, params, out, *operands)]
-
-
-def _dtype(aval: Any) -> np.dtype:
-    if aval.dtype not in (F32, I32, U32, BOOL):
-        raise Unsupported(f"dtype {aval.dtype}")
-    return np.dtype(aval.dtype)
-
-
-def _broadcast_in_dim(index: np.ndarray, shape: Any, broadcast_dimensions: Any, **_: Any) -> Any:
-    placed = [1] * len(shape)
-    for axis, length in zip(broadcast_dimensions, index.shape, strict=True):
-        placed[axis] = length
-    return np.broadcast_to(index.reshape(placed), shape)
-
-
-def _reshape(index: np.ndarray, new_sizes: Any, dimensions: Any, **_: Any) -> np.ndarray:
-    if dimensions is not None:
-        index = index.transpose(dimensions)
-    return index.reshape(new_sizes)
-
-
-def _slice(index: np.ndarray, start_indices: Any, limit_indices: Any, strides: Any) -> np.ndarray:
-    steps = strides or (1,) * index.ndim
-    return index[tuple(map(slice, start_indices, limit_indices, steps))]
-
-
-MOVES: dict[str, Callable[..., np.ndarray]] = {
-    "broadcast_in_dim": _broadcast_in_dim,
-    "reshape": _reshape,
-    "transpose": lambda index, permutation: index.transpose(permutation),
-    "squeeze": lambda index, dimensions: np.squeeze(index, tuple(dimensions)),
-    "expand_dims": lambda index, dimensions: np.expand_dims(index, tuple(dimensions)),
-    "slice": _slice,
-    "rev": lambda index, dimensions: np.flip(index, tuple(dimensions)),
-}
-
-
-def _threefry(graph: Graph, key: Key, counter: View, shape: Sequence[int]) -> Key:
-    """Both words of threefry-2x32 of the counter (0, counter)."""
-    words = (
-        graph.elementwise(f"threefry_{word}", U32, shape, key.first, key.second, counter)
-        for word in (0, 1)
-    )
-    return Key(*words)
-
-
-def _spread(key: Key, shape: Sequence[int]) -> Key:
-    """Each key of an array of them, over further axes."""
-    own = key.first.shape
-    return Key(
-        *(
-            part.moved(lambda i: np.broadcast_to(i.reshape(own + (1,) * len(shape)), (*own, *shape)))
-            for part in key
-        )
-    )
-
-
-def _random_seed(graph: Graph, params: Any, seed: View) -> Key:
-    if str(params["impl"]) != "threefry2x32" and "fry" not in str(params["impl"]):
-        raise Unsupported(f"keys of {params['impl']}")
-    words = graph.elementwise("convert", U32, seed.shape, seed)
-    return Key(graph.constant(np.zeros(seed.shape, U32)), words)
-
-
-def _random_bits(graph: Graph, params: Any, key: Key) -> View:
-    if params["bit_width"] != 32:
-        raise Unsupported(f"random bits of width {params['bit_width']}")
-    words = _random_split(graph, params, key)
-    return graph.elementwise("xor", U32, words.first.shape, *words)
-
-
-def _random_split(graph: Graph, params: Any, key: Key) -> Key:
-    if not jax.config.jax_threefry_partitionable:
-        raise Unsupported("random bits that are not partitionable")
-    shape = tuple(params["shape"])
-    counter = graph.constant(_range(math.prod(shape)).reshape(shape).astype(U32))
-    return _threefry(graph, _spread(key, shape), counter, (*key.first.shape, *shape))
-
-
-RANDOM: dict[str, Callable[..., Any]] = {
-    "random_seed": _random_seed,
-    "random_fold_in": lambda graph, params, key, data: _threefry(
-        graph, key, data, np.broadcast_shapes(key.first.shape, data.shape)
-    ),
-    "random_bits": _random_bits,
-    "random_split": _random_split,
-    "random_wrap": lambda graph, params, words: Key(
-        *(words.moved(lambda index, w=word: index[..., w]) for word in (0, 1))
-    ),
-}
-
-
-def _integer_pow(graph: Graph, params: Any, out: Any, base: View) -> View:
-    exponent = params["y"]
-
-    def power(n: int) -> View:
-        if n == 1:
-            return base
-        half = power(n // 2)
-        square = graph.elementwise("mul", out.dtype, out.shape, half, half)
-        return graph.elementwise("mul", out.dtype, out.shape, square, base) if n % 2 else square
-
-    one = graph.constant(np.ones(out.shape, out.dtype))
-    if exponent == 0:
-        return one
-    if exponent < 0:
-        return graph.elementwise("div", out.dtype, out.shape, one, power(-exponent))
-    return power(exponent)
-
-
-def _select(graph: Graph, params: Any, out: Any, which: View, *cases: View) -> View:
-    if len(cases) != 2 or which.dtype != BOOL:
-        raise Unsupported("primitive select_n of other than two cases")
-    return graph.elementwise("select", _dtype(out), out.shape, which, cases[1], cases[0])
-
-
-def _convert(graph: Graph, params: Any, out: Any, operand: View) -> View:
-    dtype = _dtype(out)
-    if dtype == operand.dtype:
-        return operand
-    if operand.node.op == "const" and not _saturates(operand.values, dtype):
-        return graph.constant(operand.values.astype(dtype))
-    return graph.elementwise("convert", dtype, out.shape, operand)
-
-
-def _saturates(values: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether a conversion clips values, which numpy leaves undefined."""
-    if values.dtype != F32 or dtype not in (I32, U32):
-        return False
-    bounds = np.iinfo(dtype)
-    return not ((values > bounds.min - 1) & (values < bounds.max)).all()
-
-
-def _concatenate(graph: Graph, params: Any, out: Any, *parts: View) -> View:
-    axis = params["dimension"]
-    places = _range(math.prod(out.shape)).reshape(out.shape)
-    starts = np.cumsum([0, *(part.shape[axis] for part in parts)])
-    pieces = [
-        (part, np.take(places, np.arange(a, b), axis=axis))
-        for part, a, b in zip(parts, starts, starts[1:], strict=False)
-    ]
-    return graph.assembled(out.shape, pieces)
-
-
-def _stack(graph: Graph, params: Any, out: Any, *parts: View) -> View:
-    axis = params["axis"]
-    places = _range(math.prod(out.shape)).reshape(out.shape)
-    pieces = [(part, np.take(places, i, axis=axis)) for i, part in enumerate(parts)]
-    return graph.assembled(out.shape, pieces)
-
-
-def _pad(graph: Graph, params: Any, out: Any, operand: View, filling: View) -> View:
-    places = _range(math.prod(out.shape)).reshape(out.shape)
-    taken, put = [], []
-    for length, full, (low, _, inside) in zip(
-        operand.shape, out.shape, params["padding_config"], strict=True
-    ):
-        position = low + np.arange(length) * (inside + 1)
-        inner = (position >= 0) & (position < full)
-        taken.append(np.flatnonzero(inner))
-        put.append(position[inner])
-    kept = operand.moved(lambda index: index[np.ix_(*taken)])
-    place = places[np.ix_(*put)]
-    rest = np.setdiff1d(places, place)
-    around = filling.moved(lambda index: np.broadcast_to(index.reshape(()), rest.shape))
-    return graph.assembled(out.shape, [(kept, place), (around, rest)])
-
-
-def _iota(graph: Graph, params: Any, out: Any) -> View:
-    shape, axis = out.shape, params["dimension"]
-    counts = np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    return graph.constant(np.broadcast_to(counts, shape).astype(_dtype(out)))
-
-
-def _clamp(graph: Graph, params: Any, out: Any, low: View, x: View, high: View) -> View:
-    raised = graph.elementwise("max", out.dtype, out.shape, x, low)
-    return graph.elementwise("min", out.dtype, out.shape, raised, high)
-
-
-def _sort(graph: Graph, params: Any, out: Any, operand: View, *others: View) -> View:
-    if others or params["num_keys"] != 1 or operand.dtype != F32:
-        raise Unsupported("primitive sort of several arrays or other than floats")
-    return graph.ordered("sort", operand, params["dimension"])
-
-
-def _gather(graph: Graph, params: Any, out: Any, table: View, indices: View) -> View:
-    """Rows of a table, in the form that indexing its first axis has."""
-    dims, sizes = params["dimension_numbers"], params["slice_sizes"]
-    rows = indices.moved(lambda index: index[..., 0])
-    trailing = tuple(range(len(rows.shape), len(out.shape)))
-    if (
-        dims.collapsed_slice_dims != (0,)
-        or dims.start_index_map != (0,)
-        or dims.operand_batching_dims
-        or tuple(sizes[1:]) != table.shape[1:]
-        or dims.offset_dims != trailing
-    ):
-        raise Unsupported("primitive gather of other than whole rows")
-    last = table.shape[0] - 1
-    if indices.node.op == "const":
-        chosen = rows.values
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() <= last:
-            raise Unsupported("primitive gather outside of its table")
-        return table.moved(lambda index: index[chosen])
-    if params["mode"] is jax.lax.GatherScatterMode.FILL_OR_DROP:
-        raise Unsupported("primitive gather that fills in what is outside of its table")
-    if last >= SELECTED:
-        raise Unsupported(f"primitive gather from more than {SELECTED} rows")
-    # Each lane has an index of its own: go through all rows.
-    spread = rows.moved(lambda index: index.reshape(*index.shape, *(1,) * len(trailing)))
-    result = table.moved(lambda index: np.broadcast_to(index[0], out.shape))
-    for row in range(1, last + 1):
-        number = graph.constant(np.asarray(row, rows.dtype))
-        reached = graph.elementwise("ge", BOOL, spread.shape, spread, number)
-        result = graph.elementwise(
-            "select",
-            out.dtype,
-            out.shape,
-            reached,
-            table.moved(lambda index, row=row: index[row]),
-            result,
-        )
-    return result
-
-
-def _dot_general(graph: Graph, params: Any, out: Any, left: View, right: View) -> View:
-    if not left.dtype == right.dtype == out.dtype == F32:
-        raise Unsupported("primitive dot_general of other than floats")
-    return graph.dot(left, right, params["dimension_numbers"])
-
-
-OTHERS: dict[str, Callable[..., View]] = {
-    "gather": _gather,
-    "integer_pow": _integer_pow,
-    "square": lambda graph, params, out, x: graph.elementwise("mul", out.dtype, out.shape, x, x),
-    "select_n": _select,
-    "convert_element_type": _convert,
-    "bitcast_convert_type": lambda graph, params, out, x: graph.elementwise(
-        "bitcast", _dtype(out), out.shape, x
-    ),
-    "concatenate": _concatenate,
-    "stack": _stack,
-    "pad": _pad,
-    "iota": _iota,
-    "clamp": _clamp,
-    "dot_general": _dot_general,
-    "cumsum": lambda graph, params, out, x: graph.ordered(
-        "cumsum", x, params["axis"], reverse=params["reverse"]
-    ),
-    "sort": _sort,
-}
-
-
-def _scan(graph: Graph, params: Any, operands: list[Any]) -> list[Any]:
-    body, length = params["jaxpr"], params["length"]
-    stays, carries = params["num_consts"], params["num_carry"]
-    consts, carry = operands[:stays], operands[stays : stays + carries]
-    scanned = operands[stays + carries :]
-    order = range(length)[::-1] if params["reverse"] else range(length)
-    if any(isinstance(operand, Key) for operand in operands):
-        raise Unsupported("primitive scan over keys")
-    if length * len(body.jaxpr.eqns) <= UNROLLED:
-        stacked = []
-        for i in order:
-            row = [view.moved(lambda index, i=i: index[i]) for view in scanned]
-            results = read(graph, body.jaxpr, body.consts, [*consts, *carry, *row])
-            carry = results[:carries]
-            stacked.append(results[carries:])
-        if params["reverse"]:
-            stacked.reverse()
-        outs = body.out_avals[carries:]
-        columns = zip(*stacked, strict=True) if outs else ()
-        return [
-            *carry,
-            *(
-                _stack(graph, {"axis": 0}, jax.ShapeDtypeStruct((length, *o.shape), o.dtype), *column)
-                for o, column in zip(outs, columns, strict=True)
-            ),
-        ]
-    if params["reverse"]:
-        scanned = [view.moved(np.flip if view.index.ndim == 1 else np.flipud) for view in scanned]
-    inner = Graph()
-    arguments, given = [], []
-    for view in consts:
-        if view.node.op == "const":
-            arguments.append(inner.constant(view.values))
-        else:
-            arguments.append(inner.input(view.shape, view.dtype, True))
-            given.append(view)
-    for view in carry:
-        arguments.append(inner.input(view.shape, view.dtype, True))
-        given.append(view)
-    for view in scanned:
-        arguments.append(inner.input(view.shape[1:], view.dtype, True))
-        given.append(view)
-    results = read(inner, body.jaxpr, body.consts, arguments)
-    inner.outputs = own_nodes(inner, results)
-    results = graph.loop(inner, given, carries, len(scanned), length=length)
-    shapes = [aval.shape for aval in body.out_avals[:carries]]
-    shapes += [(length, *aval.shape) for aval in body.out_avals[carries:]]
-    views = [_whole(node, shape) for node, shape in zip(results, shapes, strict=True)]
-    if params["reverse"]:
-        views[carries:] = [view.moved(lambda index: np.flip(index, 0)) for view in views[carries:]]
-    return views
+def whole_view(node: Node, shape: Sequence[int]) -> View:
+    """All of a node in its own order, in a shape that may have axes of length 1."""
+    return View(node, positions(node.size).reshape(tuple(shape)))
 
 
 def own_nodes(graph: Graph, results: Sequence[View]) -> list[View]:

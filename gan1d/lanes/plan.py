@@ -167,9 +167,7 @@ class _Schedule:
         position = self.position.get(view.node, -1)
         return position < number or (view.node in inside and view.straight())
 
-    def _again(
-        self, views: Iterable[View], number: int, inside: list[Node]
-    ) -> list[Node] | None:
+    def _again(self, views: Iterable[View], number: int, inside: list[Node]) -> list[Node] | None:
         """What a kernel has to compute again to have these views; None if it can't have them."""
         again: list[Node] = []
         for view in views:
@@ -192,8 +190,10 @@ def reads_memory(kernel: Kernel, reader: Node, view: View) -> bool:
     """Whether a node of a kernel reads this operand from memory."""
     if kernel.alone or not view.straight():
         return True
-    near = kernel.body if reader in kernel.body or reader in kernel.totals else (
-        [*kernel.totals, *kernel.after]
+    near = (
+        kernel.body
+        if reader in kernel.body or reader in kernel.totals
+        else ([*kernel.totals, *kernel.after])
     )
     return view.node not in near
 

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from gan1d.lanes import emit, native, plan
-from gan1d.lanes import graph as graphs
-from gan1d.lanes.graph import BOOL
+from gan1d.lanes.graph import BOOL, I32, Graph, own_nodes, prune
+from gan1d.lanes.read import read
 
 
 class Program:
@@ -44,14 +44,14 @@ class Program:
         self._given = [_Form(x) for x in jax.tree.leaves(given)]
         self._carried = [_Form(x) for x in jax.tree.leaves(carried)]
         self._results = [_Form(x) for x in jax.tree.leaves(shape[1])]
-        graph = graphs.Graph()
+        graph = Graph()
         inputs = [graph.input(form.shape, form.dtype, varies=False) for form in self._given]
         state = [graph.input(form.shape, form.dtype, varies=True) for form in self._carried]
-        step_number = graph.input((), graphs.I32, varies=True, step=True)
+        step_number = graph.input((), I32, varies=True, step=True)
         arguments = [*inputs, *state, step_number]
-        outputs = graphs.read(graph, jaxpr.jaxpr, jaxpr.consts, arguments)
-        graph.outputs = graphs.own_nodes(graph, outputs)
-        graphs.prune(graph)
+        outputs = read(graph, jaxpr.jaxpr, jaxpr.consts, arguments)
+        graph.outputs = own_nodes(graph, outputs)
+        prune(graph)
         aliases = {i: view.node for i, view in enumerate(state)}
         self.plan = plan.make(graph, aliases)
         arrays = [emit.Array(view.node, None, view.node.size) for view in inputs]
@@ -153,4 +153,3 @@ class _Form:
         if self.dtype == BOOL:
             return flat.view(np.int32).astype(bool).reshape(runs, *self.shape)
         return flat.view(self.dtype).reshape(runs, *self.shape)
-

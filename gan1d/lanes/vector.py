@@ -25,6 +25,7 @@ class Machine:
     """Emits operations on vectors of `lanes` entries at a builder's place."""
 
     def __init__(self, module: ir.Module, lanes: int) -> None:
+        """Begin without a place: `builder` is to be set."""
         self.module = module
         self.lanes = lanes
         self.builder: Any = None
@@ -67,19 +68,23 @@ class Machine:
     # Arithmetic. Sums and products of floats may be contracted.
 
     def add(self, a: Any, b: Any) -> Any:
+        """The sum of floats."""
         return self.builder.fadd(a, b, flags=CONTRACT)
 
     def sub(self, a: Any, b: Any) -> Any:
+        """Their difference."""
         return self.builder.fsub(a, b, flags=CONTRACT)
 
     def mul(self, a: Any, b: Any) -> Any:
+        """Their product."""
         return self.builder.fmul(a, b, flags=CONTRACT)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
-        """a * b + c, rounded once."""
+        """The sum of a product, a * b + c, rounded once."""
         return self.intrinsic("llvm.fma", [a.type], a, b, c)
 
     def div(self, a: Any, b: Any) -> Any:
+        """Their quotient."""
         return self.builder.fdiv(a, b)
 
     def polynomial(self, x: Any, coefficients: list[float]) -> Any:
@@ -91,12 +96,15 @@ class Machine:
         return total
 
     def bits(self, x: Any) -> Any:
+        """Floats as the integers of the same bits."""
         return self.builder.bitcast(x, self.int)
 
     def from_bits(self, x: Any) -> Any:
+        """Integers as the floats of the same bits."""
         return self.builder.bitcast(x, self.float)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """One or the other, lane by lane."""
         return self.builder.select(condition, yes, no)
 
     def compare(self, how: str, a: Any, b: Any) -> Any:
@@ -104,6 +112,7 @@ class Machine:
         return self.builder.fcmp_ordered(how, a, b)
 
     def is_nan(self, x: Any) -> Any:
+        """Whether floats are NaN."""
         return self.builder.fcmp_unordered("uno", x, x)
 
     def intrinsic(self, name: str, kinds: list[Any], *arguments: Any) -> Any:
@@ -537,9 +546,7 @@ FLOATS: dict[str, Callable[..., Any]] = {
     "rem": lambda m, a, b: m.per_lane("fmodf", a, b),
     "rsqrt": lambda m, x: m.div(m.f(1), m.intrinsic("llvm.sqrt", [m.float], x)),
     "sign": _sign,
-    "is_finite": lambda m, x: m.compare(
-        "<", m.intrinsic("llvm.fabs", [m.float], x), m.f(math.inf)
-    ),
+    "is_finite": lambda m, x: m.compare("<", m.intrinsic("llvm.fabs", [m.float], x), m.f(math.inf)),
     "bitcast": lambda m, x: m.bits(x),
 }
 FLOATS |= {
