@@ -42,7 +42,11 @@ def nest(w: Writer, kernel: Kernel) -> None:
     lengths = [kernel.shape[a] for a in order]
     if not axes:
         lengths = entries.collapse(lengths)
-        _loops(w, entries, lengths, 0, len(lengths), [], {}, entries.compute)
+
+        def whole(at: list[Any], loaded: Loaded) -> None:
+            entries.store(at, entries.compute(at, loaded))
+
+        _loops(w, entries, lengths, 0, len(lengths), [], {}, whole)
         return
     left = [n for n in (*kernel.totals, *kernel.after) if w.is_kept(n)]
     after = _Part(w, kernel, kernel.after, [], left, strided)
@@ -57,6 +61,7 @@ def nest(w: Writer, kernel: Kernel) -> None:
             value = entries.operand(view, at, loaded, values)
             total = w.b.load(parts[copy], typ=w.m.type(node.dtype))
             w.b.store(combined(w, node.op, node.dtype, total, value), parts[copy])
+        entries.store(at, values)
 
     def last_axis(at: list[Any], loaded: Loaded) -> None:
         whole = lengths[-1] - lengths[-1] % copies
@@ -78,7 +83,7 @@ def nest(w: Writer, kernel: Kernel) -> None:
                 pairs = zip(found[::2], found[1::2], strict=True)
                 found = [combined(w, node.op, node.dtype, a, b) for a, b in pairs]
             values[node] = found[0]
-        after.compute(at, {}, values)
+        after.store(at, after.compute(at, {}, values))
 
     _loops(w, entries, lengths, 0, len(outer), [], {}, reduce)
 
@@ -182,18 +187,18 @@ class _Part:
         return loaded[id(access)]
 
     def compute(self, at: list[Any], loaded: Loaded, values: Values | None = None) -> Values:
-        """Compute all nodes for one entry, then store those that are kept.
-
-        Storing comes last, since a result may lie where something else was read.
-        """
+        """Compute all nodes for one entry."""
         values = {} if values is None else values
         for node in self._nodes:
             operands = [self.operand(view, at, loaded, values) for view in node.operands]
             kinds = [view.dtype for view in node.operands]
             values[node] = vector.emit(self._w.m, node.op, node.dtype, kinds, operands)
+        return values
+
+    def store(self, at: list[Any], values: Values) -> None:
+        """Store what is kept of an entry, once all is read: it may lie where that was."""
         for node, access in zip(self._stored, self._targets, strict=True):
             self._w.store(values[node], access, at)
-        return values
 
 
 def _target(node: Node, arrange: Callable[[np.ndarray], Affine | np.ndarray]) -> Access:

@@ -50,53 +50,33 @@ class Plan:
     bodies: dict[Node, "Plan"]  # of loops
 
 
-def make(graph: Graph, aliases: dict[int, Node] | None = None, start: int = 0) -> Plan:
+def make(graph: Graph, aliases: dict[int, Node] | None = None) -> Plan:
     """Plan a graph.
 
     Args:
       graph: pruned; each output a node of its own, in order.
       aliases: of outputs that are written where an input lies, that input; None for outputs that
         are not wanted anywhere but in scratch memory.
-      start: where in scratch memory to begin.
     """
     once = _Schedule(node for node in graph.nodes if not node.varies)
     every = _Schedule(node for node in graph.nodes if node.varies)
     outputs = [view.node for view in graph.outputs]
-    kept = _kept(graph, [once, every], outputs)
-    direct, copied = {}, []
+    direct: dict[Node, int] = {}
+    copied: list[tuple[Node, int]] = []
     if aliases is not None:
         for number, node in enumerate(outputs):
-            if node.varies and _may_overwrite(every, node, aliases.get(number)):
+            if _may_overwrite(every, node, aliases.get(number)):
                 direct[node] = number
             else:
                 copied.append((node, number))
-    persistent = [node for node in kept if not node.varies]
-    offsets: dict[Node, int] = {}
-    for node in persistent:
-        offsets[node] = start
-        start += node.size
-    # What only `once` needs is kept as well: it is little.
+    kept = [node for node in _kept(graph, [once, every], outputs) if node not in direct]
+    until_end = outputs if aliases is None else [node for node, _ in copied]
+    offsets, size = _memory(every, kept, until_end)
     bodies: dict[Node, Plan] = {}
-    memory = _Memory(start)
-    inside = start
     for node in graph.nodes:
         if node.op == "loop":
-            bodies[node] = make(node.params["body"], None, 0)
-            inside = max(inside, bodies[node].size)
-    last = _last_reads(every, outputs if aliases is None else [node for node, _ in copied])
-    ending: dict[int, list[Node]] = {}
-    for position, kernel in enumerate(every.kernels):
-        for node in _writes(kernel):
-            if node in kept and node not in direct and node not in offsets:
-                offsets[node] = memory.take(node.size)
-                until = max(last.get(node, position), position)
-                ending.setdefault(until, []).append(node)
-        for node in ending.pop(position, ()):
-            memory.give(offsets[node], node.size)
-    size = memory.top
-    for node, body in bodies.items():
-        bodies[node] = _moved(body, size)
-        size += body.size
+            bodies[node] = _moved(make(node.params["body"]), size)
+            size += bodies[node].size
     return Plan(once.kernels, every.kernels, offsets, size, direct, copied, bodies)
 
 
@@ -262,6 +242,31 @@ def _may_overwrite(schedule: _Schedule, node: Node, old: Node | None) -> bool:
             if view.node is old and (kernel.shape != old.shape or node not in kernel.body):
                 return False
     return True
+
+
+def _memory(
+    schedule: _Schedule, kept: list[Node], until_end: list[Node]
+) -> tuple[dict[Node, int], int]:
+    """Places in scratch memory, used again once nobody reads what is there, and its size."""
+    offsets: dict[Node, int] = {}
+    size = 0
+    # What is computed before the first step stays to the end.
+    for node in kept:
+        if not node.varies:
+            offsets[node] = size
+            size += node.size
+    memory = _Memory(size)
+    last = _last_reads(schedule, until_end)
+    wanted = set(kept)
+    ending: dict[int, list[Node]] = {}
+    for position, kernel in enumerate(schedule.kernels):
+        for node in _writes(kernel):
+            if node in wanted and node not in offsets:
+                offsets[node] = memory.take(node.size)
+                ending.setdefault(max(last.get(node, 0), position), []).append(node)
+        for node in ending.pop(position, ()):
+            memory.give(offsets[node], node.size)
+    return offsets, memory.top
 
 
 class _Memory:

@@ -66,7 +66,7 @@ class Program:
         """What is given, arrays `[R, ...]`, brought into the form that calls need."""
         leaves = jax.tree.leaves(given)
         blocked = [f.blocked(x, self.lanes) for f, x in zip(self._given, leaves, strict=True)]
-        return Prepared(blocked, np.shape(leaves[0])[0])
+        return Prepared(blocked, np.shape(leaves[0])[0] if leaves else None)
 
     def __call__(
         self,
@@ -93,7 +93,8 @@ class Program:
             form.blocked(x, self.lanes)
             for form, x in zip(self._carried, jax.tree.leaves(carried), strict=True)
         ]
-        blocks = -(-prepared.runs // self.lanes)
+        runs = prepared.runs or np.shape(jax.tree.leaves(carried)[0])[0]
+        blocks = -(-runs // self.lanes)
         results = [native.aligned((blocks, form.size, self.lanes)) for form in self._results]
         arrays = [*prepared.arrays, *state, *results]
         pointers = np.asarray([array.ctypes.data for array in arrays], np.uintp)
@@ -112,7 +113,7 @@ class Program:
             list(pool.map(advance, edges[:-1], edges[1:]))
         forms = [*self._carried, *self._results]
         leaves = [
-            form.plain(array, prepared.runs)
+            form.plain(array, runs)
             for form, array in zip(forms, [*state, *results], strict=True)
         ]
         return jax.tree.unflatten(self._structure, leaves)
@@ -122,7 +123,7 @@ class Prepared(NamedTuple):
     """Arrays in blocks of lanes."""
 
     arrays: list[np.ndarray]  # [blocks, elements, lanes] each
-    runs: int
+    runs: int | None  # None where nothing is given
 
 
 class _Form:
