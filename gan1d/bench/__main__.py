@@ -1,0 +1,158 @@
+r"""Measures GAN updates a second of the engines and of their alternatives, on this processor.
+
+    python -m gan1d.bench
+    python -m gan1d.bench --workloads=aylien-2016,aylien-2017 --rounds=5
+    python -m gan1d.bench --quick --workdir=results/bench-quick
+
+Prints Markdown tables and leaves them in the folder --workdir, with every number in bench.json and
+a figure. All contenders take turns, for a few rounds after one that warms up; a table has medians.
+Numbers are of training, noise, judging and results at the length that a GAN's source trains it for,
+without compilation and pretraining; but jit(vmap(scan)) and PyTorch, if that is installed, only
+train. Compilation is measured once, and never taken from a cache.
+
+It takes about ten minutes on 2 cores.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import app, flags
+
+from gan1d import cli, machine, results, sweep
+from gan1d.bench import contenders, operations, report, workloads
+from gan1d.bench.contenders import Trial
+from gan1d.bench.workloads import WORKLOADS
+
+_RUNS = flags.DEFINE_integer("runs", 1024, "GANs trained at a time.", lower_bound=1)
+_WORKLOADS = flags.DEFINE_list("workloads", list(WORKLOADS), "What to measure, by name.")
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each contender.", lower_bound=1)
+_QUICK = flags.DEFINE_bool(
+    "quick", False, "Two updates of 64 GANs, once: only to see that everything works."
+)
+_WORKDIR = flags.DEFINE_string("workdir", "results/bench", "Folder for the results.")
+
+SCALED = "aylien-2017"  # the workload whose time is taken against the number of runs
+SCALED_RUNS = (64, 256, 1024, 4096, 16384, 65536)
+SCALED_STEPS = 100
+QUICK_RUNS = (64, 256)
+QUICK_STEPS = 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print and write; returns the exit code."""
+    if len(argv) > 1:
+        return cli.refuse(f"{argv[1]}: not a flag; see --help")
+    unknown = [name for name in _WORKLOADS.value if name not in WORKLOADS]
+    if unknown or not _WORKLOADS.value:
+        return cli.refuse(f"workloads={','.join(unknown)}: there are {', '.join(WORKLOADS)}")
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_compilation_cache", False)
+    machine.devices()
+    rounds, runs, steps = _ROUNDS.value, _RUNS.value, None
+    scaled = {"counts": SCALED_RUNS, "steps": SCALED_STEPS}
+    if _QUICK.value:
+        rounds, runs, steps = 1, QUICK_RUNS[0], QUICK_STEPS
+        scaled = {"counts": QUICK_RUNS, "steps": QUICK_STEPS}
+    record = {
+        "provenance": machine.provenance(),
+        "cores": machine.cores(),
+        "runs": runs,
+        "rounds": rounds,
+        "workloads": {name: throughput(name, runs, steps, rounds) for name in _WORKLOADS.value},
+        "peak": peaks(rounds),
+        "scaling": scaling(**scaled, rounds=rounds),
+    }
+    folder = Path(_WORKDIR.value)
+    write(record, folder)
+    print(report.tables(record))
+    print(f"\nWritten: bench.json, bench.md, bench.png in {folder}")
+    return 0
+
+
+def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str, Any]:
+    """One workload by all contenders that can do it, which take turns."""
+    workload = WORKLOADS[name]
+    trials: dict[str, Trial] = {}
+    for contender, prepare in contenders.contenders().items():
+        _progress(f"{name}: {contender}")
+        trial = prepare(workload, runs, steps)
+        if trial is not None:
+            trial.measure()
+            trials[contender] = trial
+    seconds = {contender: [] for contender in trials}
+    for number in range(rounds):
+        _progress(f"{name}: round {number + 1} of {rounds}")
+        for contender, trial in trials.items():
+            seconds[contender].append(trial.measure())
+    return {
+        "operations": operations.of_update(workloads.setting(workload)),
+        "contenders": {
+            contender: {
+                "runs": trial.runs,
+                "steps": trial.steps,
+                "compile_seconds": trial.compile_seconds,
+                "seconds": [measured._asdict() for measured in seconds[contender]],
+                "updates_per_second": [
+                    contenders.updates_per_second(workload, trial, measured)
+                    for measured in seconds[contender]
+                ],
+            }
+            for contender, trial in trials.items()
+        },
+    }
+
+
+def peaks(rounds: int) -> dict[str, list[float]]:
+    """Operations a second at best, by one thread and by one a core."""
+    measures = {str(threads): operations.peak(threads) for threads in {1, machine.cores()}}
+    measured: dict[str, list[float]] = {threads: [] for threads in measures}
+    for _ in range(rounds):
+        for threads, measure in measures.items():
+            measured[threads].append(measure())
+    return measured
+
+
+def scaling(counts: Sequence[int], steps: int, rounds: int) -> dict[str, Any]:
+    """Seconds of whole sweeps of so many runs, by the lanes engine."""
+    sweeps = [
+        workloads.declared(WORKLOADS[SCALED], steps=steps, seeds=f"0:{count}") for count in counts
+    ]
+    layout = sweep.layout(sweeps[-1], engine="lanes")
+    programs, _ = contenders.compiled(sweeps[-1], layout)
+    contenders.swept(sweeps[0], layout, programs)
+    seconds: dict[str, list[float]] = {str(count): [] for count in counts}
+    for number in range(rounds):
+        _progress(f"number of runs: round {number + 1} of {rounds}")
+        for count, declared in zip(counts, sweeps, strict=True):
+            seconds[str(count)].append(sum(contenders.swept(declared, layout, programs)))
+    return {"workload": SCALED, "steps": steps, "seconds": seconds}
+
+
+def write(record: dict[str, Any], folder: Path) -> None:
+    """Leave the record, its tables and its figure in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2)
+    results.replace(folder / "bench.json", lambda path: path.write_text(text))
+    results.replace(folder / "bench.md", lambda path: path.write_text(report.tables(record) + "\n"))
+    figure = report.draw(record)
+    results.replace(folder / "bench.png", lambda path: figure.savefig(path, dpi=150, format="png"))
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _workloads_help() -> str:
+    """Every workload in one line, for --help."""
+    width = max(map(len, WORKLOADS))
+    lines = [f"  {name:{width}}  {workload.title}" for name, workload in WORKLOADS.items()]
+    return "\n".join(["Workloads:", *lines])
+
+
+if __name__ == "__main__":
+    __doc__ = f"{__doc__}\n{_workloads_help()}\n"
+    app.run(main, flags_parser=cli.parse)

@@ -1,0 +1,137 @@
+"""Those that are measured: both engines, and jit(vmap(scan)) as everyone writes it."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+from unittest import mock
+
+import jax
+import numpy as np
+
+from gan1d import engines, keys, machine, sweep, train
+from gan1d.bench import workloads
+from gan1d.bench.workloads import Workload
+from gan1d.experiment import Experiment
+from gan1d.sweep import Layout
+from gan1d.xla import Programs
+
+
+class Seconds(NamedTuple):
+    """What one measurement took."""
+
+    training: float
+    judging: float = 0.0
+    rest: float = 0.0  # initial weights, and results as arrays
+
+
+class Trial(NamedTuple):
+    """Something compiled, to be measured again and again."""
+
+    runs: int
+    steps: int
+    log_points: int  # that are judged
+    compile_seconds: float | None
+    measure: Callable[[], Seconds]
+
+
+# (workload, runs, steps or None for what suits it) -> its trial, None where it can't do that
+Contender = Callable[[Workload, int, int | None], Trial | None]
+
+
+def updates_per_second(workload: Workload, trial: Trial, seconds: Seconds) -> float:
+    """GAN updates a second at the length that the source trains for.
+
+    A measurement is shorter, so each of its parts counts as often as it happens there: training by
+    the update, judging by the log point, the rest once.
+    """
+    full = workloads.declared(workload)
+    total = (
+        seconds.training * full.schedule.steps / trial.steps
+        + seconds.judging * len(full.log_steps()) / trial.log_points
+        + seconds.rest
+    )
+    return trial.runs * full.schedule.steps / total
+
+
+def plain(workload: Workload, runs: int, steps: int | None) -> Trial:
+    """jit(vmap(scan)) with flax and optax; a batch is drawn in each update. Training only."""
+    setting = workloads.setting(workload)
+    steps = steps or workload.other_steps
+
+    def one(seed):
+        key = keys.run_key(seed)
+
+        def step(state, number):
+            return train.update(setting, state, train.draw(setting, key, number))
+
+        return jax.lax.scan(step, train.init(setting, key)[0], np.arange(steps))
+
+    seeds = np.arange(runs, dtype=np.uint32)
+    began = time.perf_counter()
+    compiled = jax.jit(jax.vmap(one)).lower(seeds).compile()
+    compile_seconds = time.perf_counter() - began
+
+    def measure() -> Seconds:
+        began = time.perf_counter()
+        jax.block_until_ready(compiled(seeds))
+        return Seconds(time.perf_counter() - began)
+
+    return Trial(runs, steps, 1, compile_seconds, measure)
+
+
+def engine(name: str, devices: int | None = None) -> Contender:
+    """One of the engines, with all that a sweep does: noise, judging, results."""
+
+    def prepare(workload: Workload, runs: int, steps: int | None) -> Trial:
+        usual = workload.lanes_steps if name == "lanes" else workload.other_steps
+        steps = steps or usual
+        declared = workloads.declared(workload, steps=steps, seeds=f"0:{runs}")
+        layout = sweep.layout(declared, devices, engine=name)
+        programs, compile_seconds = compiled(declared, layout)
+        logged = len(declared.log_steps())
+        return Trial(
+            runs, steps, logged, compile_seconds, lambda: swept(declared, layout, programs)
+        )
+
+    return prepare
+
+
+def compiled(declared: Experiment, layout: Layout) -> tuple[Programs, float]:
+    """The programs of a sweep of one cohort, and how long it took to compile them."""
+    (cohort,) = sweep.group(declared)
+    began = time.perf_counter()
+    _, programs = engines.compile_programs(
+        layout.engine, cohort.example(), declared.schedule, layout.block_size, layout.devices
+    )
+    return programs, time.perf_counter() - began
+
+
+def swept(declared: Experiment, layout: Layout, programs: Programs) -> Seconds:
+    """How long a sweep takes whose programs are compiled already."""
+    # A sweep compiles anew each time, which would take most of the bench's time.
+    compile_programs = mock.Mock(return_value=(layout.engine, programs))
+    with mock.patch.object(engines, "compile_programs", compile_programs):
+        result = sweep.run(declared, layout)
+    if result.stopped_by is not None:
+        raise result.stopped_by
+    training, judging = (result.seconds[part] for part in ("training", "judging"))
+    rest = result.seconds["total"] - training - judging
+    return Seconds(training, judging, rest)
+
+
+def contenders() -> dict[str, Contender]:
+    """All of them; the one that others are compared with comes first."""
+    cores = machine.cores()
+    found: dict[str, Contender] = {
+        "jit(vmap(scan))": plain,
+        "xla": engine("xla"),
+        "lanes, 1 thread": engine("lanes", 1),
+    }
+    if cores > 1:
+        found[f"lanes, {cores} threads"] = engine("lanes")
+    if importlib.util.find_spec("torch"):
+        from gan1d.bench import pytorch
+
+        found |= {"PyTorch loop": pytorch.loop, "torch.func.vmap": pytorch.vmapped}
+    return found

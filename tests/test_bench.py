@@ -1,0 +1,162 @@
+"""What the bench counts, what it measures and what it writes; never how long anything takes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import config_of
+
+from gan1d import experiment
+from gan1d.bench import contenders, operations, report, workloads
+from gan1d.bench.contenders import Seconds, Trial
+
+CONFIGS = {
+    "aylien-2016": ("aylien", "2016", {}),
+    "aylien-2017": ("aylien", "2017", {}),
+    "aylien-2017-minibatch": ("aylien", "2017", {"tricks.minibatch": "replace"}),
+    "neural_perspective": ("neural_perspective", "gan", {}),
+    "quadratic": ("quadratic", "post", {}),
+}
+
+
+@pytest.mark.parametrize("name", workloads.WORKLOADS)
+def test_a_workload_is_what_its_config_trains_but_for_pretraining(name):
+    file, variant, changed = CONFIGS[name]
+    config = config_of(file, variant)
+    config.sweep = ()
+    config.update_from_flattened_dict(changed)
+    shipped = experiment.resolve(config)
+    measured = workloads.declared(workloads.WORKLOADS[name], seeds="0:200")
+
+    def fields(made):
+        return {k: v for k, v in made.base.items() if not k.startswith("pretraining.")}
+
+    assert fields(measured) == fields(shipped)
+    assert measured.schedule == shipped.schedule
+    assert measured.base["pretraining.steps"] == 0
+
+
+X = jnp.ones((3, 5))
+
+
+@pytest.mark.parametrize(
+    "function, expected",
+    [
+        (lambda x: x @ jnp.ones((5, 7)), 2 * 3 * 5 * 7),
+        (lambda x: jnp.einsum("bi,bj->bij", x, x), 2 * 3 * 5 * 5),
+        (lambda x: x + x * x, 2 * 15),
+        (lambda x: jnp.tanh(x), 15),
+        (lambda x: x.sum(1), 15),
+        (lambda x: x.T.reshape(15)[2:], 0),
+        (lambda x: jnp.where(x > 0, x, 0), 0),
+        (lambda x: jnp.arange(9) * 2, 0),
+        (jax.jit(lambda x: x - 1), 15),
+        (jax.nn.relu, 15),
+        (lambda x: jax.lax.scan(lambda c, row: (c + row, c), jnp.zeros(5), x), 3 * 5),
+    ],
+)
+def test_operations_are_counted_as_by_hand(function, expected):
+    assert operations.count(function, X) == expected
+
+
+def test_a_gradient_of_a_linear_layer_costs_what_it_should():
+    """x W: forward, its sum, and the gradient's product; dx is not asked for."""
+    weights = jnp.ones((5, 7))
+    grad = jax.grad(lambda w: (X @ w).sum())
+    assert operations.count(grad, weights) == 2 * (2 * 3 * 5 * 7) + 3 * 7
+
+
+def test_operations_that_depend_on_values_are_not_guessed():
+    with pytest.raises(ValueError, match="while"):
+        operations.count(lambda x: jax.lax.while_loop(lambda x: x < 9, lambda x: x + 1, x), 0.0)
+
+
+def test_every_workload_can_be_counted():
+    counts = {
+        name: operations.of_update(workloads.setting(workload))
+        for name, workload in workloads.WORKLOADS.items()
+    }
+    # D's matrix products alone, batch 8: (1x8 + 8x8 + 8x8 + 8x1) x 2 x 8 forward, on three batches.
+    assert counts["aylien-2017"] > 3 * 144 * 2 * 8
+    assert counts["aylien-2017-minibatch"] > counts["aylien-2017"]
+    assert counts["quadratic"] > counts["neural_perspective"] > counts["aylien-2016"]
+
+
+def test_a_short_measurement_is_weighted_as_the_whole_training():
+    """AYLIEN 2017 has 5000 updates and 51 log points; the initial weights come once."""
+    workload = workloads.WORKLOADS["aylien-2017"]
+    trial = Trial(runs=10, steps=100, log_points=2, compile_seconds=None, measure=Seconds)
+    seconds = Seconds(training=2.0, judging=0.4, rest=3.0)
+    rate = contenders.updates_per_second(workload, trial, seconds)
+    assert rate == pytest.approx(10 * 5000 / (100.0 + 10.2 + 3.0))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    command = [sys.executable, "-m", "gan1d.bench", "--quick", "--workloads=aylien-2017"]
+    done = subprocess.run(
+        [*command, f"--workdir={folder}"],
+        capture_output=True,
+        text=True,
+        # Compiled in a hurry: nothing looks at how long it takes.
+        env=os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_quick_run_writes_every_number(quick):
+    folder, _ = quick
+    record = json.loads((folder / "bench.json").read_text())
+    assert {"versions", "processor"} <= set(record["provenance"])
+    (measured,) = record["workloads"].values()
+    assert {"jit(vmap(scan))", "xla", "lanes, 1 thread"} <= set(measured["contenders"])
+    for cell in measured["contenders"].values():
+        assert len(cell["seconds"]) == len(cell["updates_per_second"]) == record["rounds"] == 1
+        assert np.isfinite(cell["updates_per_second"]).all()
+    assert list(record["scaling"]["seconds"]) == ["64", "256"]
+    assert (folder / "bench.png").stat().st_size > 10_000
+
+
+def test_a_quick_run_prints_tables_of_equal_rows(quick):
+    folder, printed = quick
+    written = (folder / "bench.md").read_text()
+    assert written.strip() in printed
+    for table in written.strip().split("\n\n"):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+        assert len(table.splitlines()) >= 3
+
+
+def test_ratios_are_to_the_first_contender_and_what_was_not_measured_is_a_dash():
+    def cell(rate, compile_seconds):
+        return {"updates_per_second": [rate], "compile_seconds": compile_seconds, "seconds": []}
+
+    slow = {"jit(vmap(scan))": cell(1e5, 3.0), "lanes, 1 thread": cell(1.25e6, 4.0)}
+    record = {
+        "peak": {"1": [1e11]},
+        "workloads": {
+            "aylien-2016": {"operations": 8000, "contenders": slow | {"PyTorch": cell(5e2, None)}},
+            "aylien-2017": {"operations": 4000, "contenders": slow},
+        },
+    }
+    first, second = report.throughput(record).splitlines()[2:]
+    assert first.split(" | ")[1:] == [
+        *("100,000", "1,250,000 (12x)", "500 (0.0050x)", "8,000", "10%", "3.0", "4.0 |")
+    ]
+    assert second.split(" | ")[3] == "-"
+
+
+def test_an_unknown_workload_is_named():
+    done = subprocess.run(
+        [sys.executable, "-m", "gan1d.bench", "--workloads=no-such"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("workloads=no-such: there are aylien-2016")
