@@ -91,7 +91,7 @@ def _draw_throughput(ax: Axes, record: dict[str, Any]) -> None:
         ax.bar(left, [rate for _, rate in found], width, color=color, label=name)
     ax.set_yscale("log")
     ax.set_ylabel("GAN updates/s")
-    titles = [common.wrapped(WORKLOADS[name].title, 18) for name in record["workloads"]]
+    titles = [common.wrapped(WORKLOADS[name].title, 22) for name in record["workloads"]]
     ax.set_xticks(range(len(titles)), titles, fontsize=7)
     ax.set_title(f"{record['runs']} runs", fontsize=common.TITLE)
 

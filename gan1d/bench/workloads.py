@@ -88,7 +88,7 @@ WORKLOADS = {
     "aylien-2016": Workload("AYLIEN 2016: SGD, batch 12", _AYLIEN_2016, 1000, 100),
     "aylien-2017": Workload("AYLIEN 2017: Adam, batch 8", _AYLIEN, 2000, 200),
     "aylien-2017-minibatch": Workload(
-        "the same with minibatch discrimination",
+        "AYLIEN 2017 with minibatch discrimination",
         _AYLIEN | {"tricks.minibatch": "replace"},
         1000,
         100,
