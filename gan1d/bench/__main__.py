@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     if unknown or not _WORKLOADS.value:
         return cli.refuse(f"workloads={','.join(unknown)}: there are {', '.join(WORKLOADS)}")
     jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_enable_compilation_cache", False)
+    jax.config.update("jax_compilation_cache_dir", None)  # the user's own may be set
     machine.devices()
     rounds, runs, steps = _ROUNDS.value, _RUNS.value, None
     scaled = {"counts": SCALED_RUNS, "steps": SCALED_STEPS}

@@ -1,6 +1,7 @@
 """What was measured as tables and a figure; pure functions of the record that bench.json holds."""
 
 import math
+import textwrap
 from statistics import median
 from typing import Any
 
@@ -91,7 +92,7 @@ def _draw_throughput(ax: Axes, record: dict[str, Any]) -> None:
         ax.bar(left, [rate for _, rate in found], width, color=color, label=name)
     ax.set_yscale("log")
     ax.set_ylabel("GAN updates/s")
-    titles = [common.wrapped(WORKLOADS[name].title, 22) for name in record["workloads"]]
+    titles = [textwrap.fill(WORKLOADS[name].title, 18) for name in record["workloads"]]
     ax.set_xticks(range(len(titles)), titles, fontsize=7)
     ax.set_title(f"{record['runs']} runs", fontsize=common.TITLE)
 
