@@ -56,7 +56,8 @@ def compile(code: str, name: str) -> Any:
     What was compiled before is taken from JAX's compilation cache, where that is enabled.
     """
     image = _cached(code) or _compiled(code)
-    jit = llvm.create_lljit_compiler(_machine())
+    # JITLink keeps code and its constants within reach of each other, however much is mapped.
+    jit = llvm.create_lljit_compiler(_machine(), use_jit_link=True)
     library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
     tracker = library.export_symbol(name).link(jit, name)
     function = CALL(tracker[name])
