@@ -11,7 +11,7 @@ from absl import logging
 
 from gan1d import keys, metrics, train, xla
 from gan1d.lanes import Prepared, Program, Unsupported
-from gan1d.schedule import Schedule
+from gan1d.schedule import Judging, Schedule
 from gan1d.settings import Setting
 from gan1d.xla import Programs
 
@@ -48,6 +48,59 @@ def _has_large_matrix(setting: Setting) -> bool:
     return max(leaf.size for leaf in jax.tree.leaves(state.params)) > LARGEST_MATRIX
 
 
+def compile_training(setting: Setting) -> Program:
+    """Updates of a run: a program of (setting, seed), a Run, and the number of the update.
+
+    Raises:
+      Unsupported: there is something in it that lanes can't compile.
+    """
+
+    def step(given, run, number):
+        own, seed = given
+        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number), ()
+
+    scalars = _scalars(setting)
+    return Program(step, (scalars, jax.ShapeDtypeStruct((), np.uint32)), _run(scalars))
+
+
+def compile_start(setting: Setting) -> Program:
+    """A run before its first update, and how D was pretrained: a program of (setting, seed).
+
+    Raises:
+      Unsupported: there is something in it that lanes can't compile.
+    """
+
+    def step(given, carried, number):
+        own, seed = given
+        return carried, train.start(own, keys.run_key(seed))
+
+    return Program(step, (_scalars(setting), jax.ShapeDtypeStruct((), np.uint32)), ())
+
+
+def compile_judging(setting: Setting, judging: Judging) -> Program:
+    """A run's scores: a program of (setting, reference) and a run's parameters.
+
+    Raises:
+      Unsupported: there is something in it that lanes can't compile.
+    """
+
+    def step(given, params, number):
+        own, reference = given
+        return params, metrics.evaluate(own, params, reference)
+
+    scalars = _scalars(setting)
+    reference = jax.eval_shape(lambda own: metrics.reference(own, judging), scalars)
+    return Program(step, (scalars, reference), _run(scalars).state.params)
+
+
+def _scalars(setting: Setting) -> Setting:
+    return jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
+
+
+def _run(setting: Setting) -> train.Run:
+    return jax.eval_shape(lambda own: train.start(own, keys.run_key(0))[0], setting)
+
+
 class _References(NamedTuple):
     """What runs are judged by, for either engine."""
 
@@ -57,33 +110,23 @@ class _References(NamedTuple):
 
 def _lanes(setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]) -> Programs:
     """Programs that train, and judge where that can be compiled too, by lanes; else by XLA."""
-    scalars = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
-    seed = jax.ShapeDtypeStruct((), np.uint32)
-    run = jax.eval_shape(lambda s, n: train.start(s, keys.run_key(n))[0], scalars, seed)
-    reference = jax.eval_shape(lambda s: metrics.reference(s, schedule.judging), scalars)
-
-    def step(given, run, number):
-        own, seed = given
-        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number), ()
-
-    def judge(given, params, number):
-        own, reference = given
-        return params, metrics.evaluate(own, params, reference)
-
-    training = Program(step, (scalars, seed), run)
+    starting, training = compile_start(setting), compile_training(setting)
     try:
-        judging = Program(judge, (scalars, reference), run.state.params)
+        judging = compile_judging(setting, schedule.judging)
     except Unsupported as problem:
         logging.info("The xla engine judges this cohort: lanes has no %s.", problem)
         judging = None
     pool = _threads(len(devices))
+
+    def begin(settings, seeds):
+        return starting((settings, seeds), (), 0, 1, pool)[1]
 
     def chunk(settings, seeds, runs, first, count):
         return training((settings, seeds), runs, int(first), int(count), pool)[0]
 
     steps = max(1, min(int(CHUNK_UPDATES / block_size), schedule.judging.log_every))
     rest = xla.compile_programs(
-        setting, schedule, block_size, devices, xla.Given(chunk, steps, judging is not None)
+        setting, schedule, block_size, devices, xla.Given(begin, chunk, steps, judging is not None)
     )
     if judging is None:
         return rest

@@ -116,7 +116,7 @@ def _neutral(w: Writer, node: Node) -> Any:
     """What a reduction starts from."""
     limits = np.iinfo(np.int32)
     low, high = (-np.inf, np.inf) if node.dtype == F32 else (limits.min, limits.max)
-    start = {"reduce_prod": 1, "reduce_max": low, "reduce_min": high, "reduce_and": 1}
+    start = {"reduce_prod": 1, "reduce_max": low, "reduce_min": high, "reduce_and": -1}
     return w.m.number(start.get(node.op, 0), node.dtype)
 
 

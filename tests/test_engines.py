@@ -1,0 +1,393 @@
+"""Lanes train and judge the same GANs as XLA; whatever they can't, XLA does."""
+
+import itertools
+import json
+import logging
+
+import jax
+import numpy as np
+import pytest
+from helpers import each_family, setting
+from test_configs import CASES, MODULES
+
+from gan1d import (
+    api,
+    engines,
+    experiment,
+    keys,
+    latents,
+    losses,
+    metrics,
+    networks,
+    optimizers,
+    sweep,
+    targets,
+    train,
+    tricks,
+    xla,
+)
+from gan1d.lanes import Program, Unsupported, native
+from gan1d.progress import Silent
+from gan1d.schedule import Judging, Schedule
+
+RUNS = 16
+UPDATES = 20
+SEEDS = np.arange(RUNS, dtype=np.uint32)
+JUDGING = Judging(points=101)
+# Targets that lanes leave to XLA, and what they lack for these.
+DRAWN_BY_XLA = {"student_t": "primitive acos"}
+JUDGED_BY_XLA = {"student_t": "primitive atan", "uniform": "primitive argmax"}
+
+
+def hurried(function, *arguments):
+    """A function's value by XLA, without the optimizations that take it long to compile."""
+    compiled = jax.jit(function).lower(*arguments)
+    return compiled.compile(compiler_options={"xla_backend_optimization_level": 0})(*arguments)
+
+
+def one_of(arrays):
+    """The shapes of one run's arrays."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), arrays)
+
+
+def on_lanes(function, *arrays):
+    """A function of one run's arrays, for those of many."""
+    program = Program(lambda given, c, number: (c, function(*given)), one_of(arrays), ())
+    return program(arrays, (), 0, 1)[1]
+
+
+def assert_close(ours, theirs, tolerance=1e-5):
+    """Within a part of the largest number of each array."""
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        scale = max(1, np.abs(b).max())
+        np.testing.assert_allclose(a, np.asarray(b), rtol=0, atol=tolerance * scale)
+
+
+def of_many_runs(chosen):
+    """A setting's numbers for many runs, a little different in each: none may see another's."""
+    less = 1 - 0.005 * np.arange(RUNS)
+    return jax.tree.map(lambda value: np.float32(value * less), chosen)
+
+
+def of_unit_size(kind):
+    """A target's fields, such that gradients are of no extreme size."""
+    fields = {"target.kind": kind, "target.loc": 0.5}
+    if kind in targets.PLANE:
+        fields |= {"latent.kind": "uniform", "latent.dim": 2}
+    target = setting(**fields).target
+    return fields | {"target.scale": float(target.scale / np.max(targets.std(target)))}
+
+
+# What is drawn.
+
+
+@pytest.mark.parametrize("kind", targets.FAMILIES)
+def test_every_target_is_drawn_alike(kind):
+    own = of_many_runs(setting(**of_unit_size(kind)).target)
+    u = np.random.default_rng(0).uniform(size=(RUNS, 9, targets.uniforms(own)))
+    u = u.astype(np.float32)
+    if kind in DRAWN_BY_XLA:
+        with pytest.raises(Unsupported, match=DRAWN_BY_XLA[kind]):
+            on_lanes(targets.sample, own, u)
+        return
+    assert_close(on_lanes(targets.sample, own, u), hurried(jax.vmap(targets.sample), own, u))
+
+
+@pytest.mark.parametrize("kind", latents.KINDS)
+def test_every_latent_is_drawn_alike(kind):
+    own = of_many_runs(setting(**{"latent.kind": kind}).latent)
+    u = np.random.default_rng(0).uniform(size=(RUNS, 9, 1)).astype(np.float32)
+    assert_close(on_lanes(latents.draw, own, u), hurried(jax.vmap(latents.draw), own, u))
+
+
+NOISY = {
+    "tricks.instance_noise": 0.1,
+    "tricks.input_noise": 0.2,
+    "latent.kind": "uniform",
+    "training.d_steps": 2,
+}
+
+
+def draw(own, seed, number):
+    return train.draw(own, keys.run_key(seed), number)
+
+
+@pytest.mark.parametrize(
+    "fields", [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}]
+)
+def test_all_randomness_of_an_update_is_drawn_alike(fields):
+    own, numbers = of_many_runs(setting(**fields)), 7 * np.arange(RUNS, dtype=np.int32)
+    ours = on_lanes(draw, own, SEEDS, numbers)
+    assert_close(ours, hurried(jax.vmap(draw), own, SEEDS, numbers))
+
+
+# What is trained: settings in which every registered value occurs, many of them in each.
+
+LOSSES = [
+    {"loss.kind": kind, "loss.output": output}
+    for kind, loss in losses.LOSSES.items()
+    for output in (losses.OUTPUTS if loss.cross_entropy else ["logit"])
+]
+TRAINS = ["g", "g_and_features"]
+
+
+def columns():
+    """Fields that are independent of each other, each with its values in turn."""
+    activations, kinds = list(networks.ACTIVATIONS), list(optimizers.OPTIMIZERS)
+    yield "generator.activation", activations
+    yield "generator.output_activation", ["linear", *activations[-2:]]
+    yield "discriminator.activation", activations[::-1]
+    yield "discriminator.last_activation", ["same", "tanh", "linear"]
+    yield "generator.optimizer.kind", kinds
+    yield "discriminator.optimizer.kind", [*kinds[2:], *kinds[:2]]
+    yield "latent.kind", [*latents.KINDS]
+    # It takes the place of G's loss, which every kind must get to see too.
+    yield "tricks.feature_matching", ["off", *itertools.islice(_spaced(), len(LOSSES))]
+    yield "tricks.feature_matching_trains", ["g", "g_and_features", "g"]
+    yield "tricks.virtual_batch_norm", ["off", "off", "on"]
+    yield "tricks.historical_averaging", ["off", "on"]
+    yield "tricks.instance_noise", [0.0, 0.0, 0.0, 0.1]
+    yield "tricks.input_noise", [0.0, 0.1, 0.0, 0.0, 0.0]
+    yield "tricks.minibatch", ["off", "append", "off", "replace"]
+    yield "tricks.minibatch_rows", [0, 0, 0, 3, 0]
+    yield "loss.label_smoothing", [0.0, 0.1]
+    yield "training.batch_size", [5, 6, 5]
+    yield "training.d_steps", [1, 1, 1, 1, 2, 1, 1]
+    yield "training.g_steps", [1, 1, 2, 1, 1, 1, 1]
+    yield "training.sort", [True, False, True]
+    yield "training.fresh_batches", [True, True, False, True]
+    yield "target.kind", ["gaussian", "ring", "uniform", "laplace", "mixture"]
+
+
+def _spaced():
+    for match in tricks.FEATURE_MATCHING:
+        yield from (match, "off")
+
+
+def trained_cases():
+    """One of each loss and output at least."""
+    for i in range(max(len(LOSSES), 2 * len(tricks.FEATURE_MATCHING))):
+        fields = {name: values[i % len(values)] for name, values in columns()}
+        fields |= LOSSES[i % len(LOSSES)] | of_unit_size(fields["target.kind"])
+        if fields["target.kind"] in targets.PLANE:
+            fields["tricks.input_noise"] = 0.0
+        if fields["loss.output"] == "probability":  # or all of them may be clipped
+            fields["discriminator.output_activation"] = "sigmoid"
+        if fields["tricks.minibatch"] == "replace":
+            fields["discriminator.last_activation"] = "same"
+        fields |= {"generator.hidden": (2,), "discriminator.hidden": (3, 2)}
+        fields |= {"tricks.minibatch_kernels": 2, "tricks.minibatch_dim": 2}
+        for network in ("generator", "discriminator"):
+            fields[f"{network}.optimizer.rate"] = 3e-3
+            # Where gradients cancel, rounding is left of them: it must not make steps of full size.
+            fields[f"{network}.optimizer.epsilon"] = 1e-3
+        yield fields
+
+
+TRAINED = list(trained_cases())
+ACTIVATIONS = ("generator.activation", "generator.output_activation", "discriminator.activation")
+
+
+@pytest.mark.parametrize(
+    "fields, values",
+    [
+        (["loss.kind"], losses.LOSSES),
+        (["loss.output"], losses.OUTPUTS),
+        (["tricks.feature_matching"], ["off", *tricks.FEATURE_MATCHING]),
+        (["tricks.feature_matching_trains"], TRAINS),
+        (["tricks.minibatch"], ["off", "append", "replace"]),
+        (["tricks.virtual_batch_norm"], ["off", "on"]),
+        (["tricks.historical_averaging"], ["off", "on"]),
+        (["generator.optimizer.kind"], optimizers.OPTIMIZERS),
+        (["discriminator.optimizer.kind"], optimizers.OPTIMIZERS),
+        (ACTIVATIONS, networks.ACTIVATIONS),
+        (["latent.kind"], latents.KINDS),
+    ],
+)
+def test_every_registered_value_is_trained_with_below(fields, values):
+    assert set(values) == {case[field] for field in fields for case in TRAINED}
+
+
+def test_every_loss_of_the_generator_and_every_matching_is_looked_at_below():
+    off = [case for case in TRAINED if case["tricks.feature_matching"] == "off"]
+    assert {case["loss.kind"] for case in off} == set(losses.LOSSES)
+    trains = {c["tricks.feature_matching_trains"] for c in TRAINED if c not in off}
+    assert trains == set(TRAINS)
+
+
+def drawn_at_random(own):
+    """Runs before their first update, as train.start has them, which takes long to compile."""
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(jax.vmap(train.start), own, jax.vmap(keys.run_key)(SEEDS))[0]
+    run = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    normal = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), run.state.params)
+    state = run.state._replace(params=normal)
+    if state.history:
+        state = state._replace(history=train.History(normal, np.ones(RUNS, np.float32)))
+    return run._replace(state=state, diverged_at=run.diverged_at - 1)
+
+
+def by_xla(own, start, batches):
+    """Updates of runs on batches `[RUNS, updates, ...]`."""
+
+    def trained(own, run, batches):
+        def step(run, inputs):
+            return train.advance(own, run, *inputs), None
+
+        return jax.lax.scan(step, run, (batches, np.arange(UPDATES)))[0]
+
+    return hurried(jax.vmap(trained), own, start, batches)
+
+
+def largest(tree):
+    """The largest number of each run, `[RUNS]`."""
+    leaves = [np.abs(np.asarray(leaf)).reshape(RUNS, -1) for leaf in jax.tree.leaves(tree)]
+    return np.concatenate(leaves, axis=1).max(1)
+
+
+def apart(one, other):
+    """How far each run's numbers are apart, `[RUNS]`."""
+    return largest(jax.tree.map(lambda a, b: np.asarray(a) - np.asarray(b), one, other))
+
+
+@pytest.mark.parametrize("fields", TRAINED, ids=range(len(TRAINED)))
+def test_training_by_lanes_is_that_by_xla(fields):
+    """A typical run's weights are as near to each other as a thousandth of the way that they went.
+
+    Not every run's: where a unit is switched at almost 0, or two rows are almost equal, rounding
+    may send a run another way. Lanes draw what they train on; XLA is given what they draw, as
+    `draw` is compared above.
+    """
+    own = of_many_runs(setting(**fields))
+    start = drawn_at_random(own)
+    ours, _ = engines.compile_training(own)((own, SEEDS), start, 0, UPDATES)
+
+    def draws(own, seed, numbers):
+        return jax.vmap(lambda number: draw(own, seed, number))(numbers)
+
+    numbers = np.tile(np.arange(UPDATES, dtype=np.int32), (RUNS, 1))
+    theirs = by_xla(own, start, on_lanes(draws, own, SEEDS, numbers))
+    np.testing.assert_array_equal(ours.diverged_at, -1)
+    np.testing.assert_array_equal(theirs.diverged_at, -1)
+    for network in ("g", "d"):
+        first, a, b = (getattr(run.state.params, network) for run in (start, ours, theirs))
+        way = np.median(apart(first, b))
+        assert way > 1e-3 * np.median(largest(b))
+        assert np.median(apart(a, b)) < 1e-3 * way
+    assert np.median(apart(ours.loss_sums, theirs.loss_sums) / largest(theirs.loss_sums)) < 1e-4
+
+
+def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
+    own = of_many_runs(setting())
+    start, program = drawn_at_random(own), engines.compile_training(own)
+    wild = np.arange(RUNS) % 2 == 1
+
+    def enlarged(x):
+        return np.where(wild.reshape(-1, *(1,) * (x.ndim - 1)), np.float32(1e25) * x, x)
+
+    params = jax.tree.map(enlarged, start.state.params)
+    among = start._replace(state=start.state._replace(params=params))
+    tame, _ = program((own, SEEDS), start, 0, UPDATES)
+    ours, _ = program((own, SEEDS), among, 0, UPDATES)
+    np.testing.assert_array_equal(ours.diverged_at, np.where(wild, 1, -1))
+    for a, b, first in zip(*map(jax.tree.leaves, (ours, tame, among)), strict=True):
+        np.testing.assert_array_equal(a[~wild], b[~wild])
+        if a is not ours.diverged_at:
+            np.testing.assert_array_equal(a[wild], first[wild])
+
+
+# How it is judged.
+
+
+@each_family
+def test_judging_by_lanes_is_that_by_xla(target):
+    own = of_many_runs(setting(**of_unit_size(target.kind)))
+    params = drawn_at_random(own).state.params
+    if target.kind in JUDGED_BY_XLA:
+        with pytest.raises(Unsupported, match=JUDGED_BY_XLA[target.kind]):
+            engines.compile_judging(own, JUDGING)
+        return
+    references = hurried(jax.vmap(lambda own: metrics.reference(own, JUDGING)), own)
+    judging = engines.compile_judging(own, JUDGING)
+    _, ours = judging((own, references), params, 0, 1)
+    assert_close(ours, hurried(jax.vmap(metrics.evaluate), own, params, references))
+
+
+# What is shipped.
+
+
+def shipped():
+    """The first setting of each variant of a config; of those of one structure, one."""
+    seen = set()
+    for name, variant in CASES:
+        module = MODULES[name]
+        config = module.get_config(variant) if variant else module.get_config()
+        declared = experiment.resolve(config, name)
+        cohort = sweep.group(declared)[0]
+        if cohort.structure not in seen:
+            seen.add(cohort.structure)
+            yield pytest.param(cohort.example(), id=f"{name}:{variant}")
+
+
+@pytest.mark.parametrize("chosen", list(shipped()))
+def test_lanes_train_every_config(chosen, monkeypatch):
+    """Up to LLVM, which is given the code but need not compile it."""
+    given = []
+    monkeypatch.setattr(native, "compile", lambda code, name: given.append(code))
+    engines.compile_training(chosen)
+    assert given
+
+
+# Which engine.
+
+
+def without_lanes(*_):
+    raise Unsupported("primitive frobnicate")
+
+
+@pytest.mark.parametrize(
+    "engine, size, chosen, logged",
+    [
+        ("auto", 8, "xla", 1),
+        ("xla", 8, "xla", 0),
+        # Not even tried: large networks are XLA's.
+        ("auto", 99, "xla", 0),
+    ],
+)
+def test_xla_steps_in_for_lanes_and_says_why(engine, size, chosen, logged, monkeypatch, caplog):
+    monkeypatch.setattr(engines, "compile_training", without_lanes)
+    monkeypatch.setattr(xla, "compile_programs", lambda *_: "programs")
+    own = setting(**{"discriminator.hidden": (size, size)})
+    with caplog.at_level(logging.INFO, logger="absl"):
+        made = engines.compile_programs(engine, own, Schedule(), 8, jax.devices())
+    assert made == (chosen, "programs")
+    assert [record.getMessage() for record in caplog.records] == [
+        "The xla engine trains this cohort: lanes has no primitive frobnicate."
+    ] * logged
+
+
+def test_lanes_that_are_asked_for_and_can_not_raise(monkeypatch):
+    monkeypatch.setattr(engines, "compile_training", without_lanes)
+    with pytest.raises(Unsupported, match="frobnicate"):
+        engines.compile_programs("lanes", setting(), Schedule(), 8, jax.devices())
+
+
+def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
+    """Of two targets here, one of which lanes can't draw."""
+    declared = experiment.resolve(
+        {
+            "steps": 2,
+            "seeds": "0:2",
+            "judging.log_every": 2,
+            "judging.points": 101,
+            "generator.hidden": (2,),
+            "discriminator.hidden": (2,),
+            "generator.optimizer.kind": "sgd",
+            "discriminator.optimizer.kind": "sgd",
+            "sweep": ["target.kind=gaussian,student_t"],
+        }
+    )
+    where = sweep.layout(declared, devices=1, block_size=2)
+    result = api.train_and_publish(declared, where, tmp_path, report=lambda _: Silent(), kinds=())
+    assert result.stopped_by is None and (result.runs.finished == 1).all()
+    assert json.loads((tmp_path / "config.json").read_text())["engines"] == ["lanes", "xla"]
