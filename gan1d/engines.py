@@ -63,6 +63,20 @@ def compile_training(setting: Setting) -> Program:
     return Program(step, (scalars, jax.ShapeDtypeStruct((), np.uint32)), _run(scalars))
 
 
+def compile_start(setting: Setting) -> Program:
+    """A run before its first update, and how D was pretrained: a program of (setting, seed).
+
+    Raises:
+      Unsupported: there is something in it that lanes can't compile.
+    """
+
+    def step(given, carried, number):
+        own, seed = given
+        return carried, train.start(own, keys.run_key(seed))
+
+    return Program(step, (_scalars(setting), jax.ShapeDtypeStruct((), np.uint32)), ())
+
+
 def compile_judging(setting: Setting, judging: Judging) -> Program:
     """A run's scores: a program of (setting, reference) and a run's parameters.
 
@@ -96,7 +110,7 @@ class _References(NamedTuple):
 
 def _lanes(setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]) -> Programs:
     """Programs that train, and judge where that can be compiled too, by lanes; else by XLA."""
-    training = compile_training(setting)
+    starting, training = compile_start(setting), compile_training(setting)
     try:
         judging = compile_judging(setting, schedule.judging)
     except Unsupported as problem:
@@ -104,12 +118,15 @@ def _lanes(setting: Setting, schedule: Schedule, block_size: int, devices: list[
         judging = None
     pool = _threads(len(devices))
 
+    def begin(settings, seeds):
+        return starting((settings, seeds), (), 0, 1, pool)[1]
+
     def chunk(settings, seeds, runs, first, count):
         return training((settings, seeds), runs, int(first), int(count), pool)[0]
 
     steps = max(1, min(int(CHUNK_UPDATES / block_size), schedule.judging.log_every))
     rest = xla.compile_programs(
-        setting, schedule, block_size, devices, xla.Given(chunk, steps, judging is not None)
+        setting, schedule, block_size, devices, xla.Given(begin, chunk, steps, judging is not None)
     )
     if judging is None:
         return rest

@@ -138,9 +138,12 @@ def pretrain(setting: Setting, d_params: Any, key: Array) -> tuple[Any, Pretrain
 
     steps = np.arange(section.steps)
     (trained, _), values = jax.lax.scan(step, (d_params, optimizer.init(d_params)), steps)
-    part = steps * PRETRAINING_PARTS // section.steps
-    sums = jax.ops.segment_sum(values, part, PRETRAINING_PARTS, indices_are_sorted=True)
-    counts = np.bincount(part, minlength=PRETRAINING_PARTS)
+    # Each part's steps, repeated to the length of the longest, and which of them are repetitions.
+    edges = -(-np.arange(PRETRAINING_PARTS + 1) * section.steps // PRETRAINING_PARTS)
+    place = edges[:-1, None] + np.arange(np.diff(edges).max())
+    inside = place < edges[1:, None]
+    sums = jnp.where(inside, values[np.minimum(place, section.steps - 1)], 0).sum(1)
+    counts = inside.sum(1)
     means = jnp.where(counts > 0, sums / np.maximum(counts, 1), jnp.nan)
     return trained, Pretraining(d_params, means)
 

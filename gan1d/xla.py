@@ -36,6 +36,7 @@ class Programs(NamedTuple):
 class Given(NamedTuple):
     """What another engine brings."""
 
+    begin: Callable[..., Any]  # (settings, seeds) -> runs, pretraining
     chunk: Callable[..., Any]
     steps: int  # the most updates that a chunk makes
     evaluates: bool  # whether it also brings `evaluate`
@@ -68,21 +69,23 @@ def compile_programs(
     judging = schedule.judging
     steps = given.steps if given else chunk_steps(setting, block_size, schedule)
 
-    def start(settings, seeds):
-        def one(setting, seed):
-            run, pretraining = train.start(setting, keys.run_key(seed))
+    def begin(settings, seeds):
+        return jax.vmap(lambda own, seed: train.start(own, keys.run_key(seed)))(settings, seeds)
+
+    def refer(settings, runs, pretraining):
+        def one(setting, run, pretraining):
             reference = metrics.reference(setting, judging)
             if pretraining is None:
-                return run, reference, {}
+                return reference, {}
             stage = {"d_initial": pretraining.initial, "d_pretrained": run.state.params.d}
             # Unclipped, as D is fitted to the density.
             drawn = {
                 name: metrics.discriminator(setting, d_params, reference, losses.estimate)
                 for name, d_params in stage.items()
             }
-            return run, reference, drawn | {"pretraining_loss": pretraining.losses}
+            return reference, drawn | {"pretraining_loss": pretraining.losses}
 
-        return jax.vmap(one)(settings, seeds)
+        return jax.vmap(one)(settings, runs, pretraining)
 
     def chunk(settings, seeds, runs, first, count):
         run_keys = jax.vmap(keys.run_key)(seeds)
@@ -125,10 +128,21 @@ def compile_programs(
     settings = jax.tree.map(lambda _: jax.ShapeDtypeStruct((block_size,), np.float32), setting)
     seeds = jax.ShapeDtypeStruct((block_size,), np.uint32)
     number = jax.ShapeDtypeStruct((), np.int32)
-    runs, references, _ = jax.eval_shape(start, settings, seeds)
+    runs, pretraining = jax.eval_shape(begin, settings, seeds)
+    references, _ = jax.eval_shape(refer, settings, runs, pretraining)
+    begun = given.begin if given else compiled(begin, (settings, seeds), (RUNS, RUNS))
+    referred = compiled(refer, (settings, runs, pretraining), (RUNS,) * 3)
+
+    def place(tree):
+        return jax.device_put(tree, NamedSharding(mesh, RUNS))
+
+    def start(settings, seeds):
+        runs, pretraining = place(begun(settings, seeds))
+        return runs, *referred(settings, runs, pretraining)
+
     return Programs(
-        place=lambda tree: jax.device_put(tree, NamedSharding(mesh, RUNS)),
-        start=compiled(start, (settings, seeds), (RUNS, RUNS)),
+        place=place,
+        start=start,
         chunk=given.chunk
         if given
         else compiled(

@@ -5,20 +5,25 @@ import os
 import shutil
 import tempfile
 
-# Nothing is read from, or left in, the user's caches.
-_caches = tempfile.mkdtemp(prefix="gan1d-tests-")
-atexit.register(shutil.rmtree, _caches, ignore_errors=True)
-os.environ["XDG_CACHE_HOME"] = _caches
+# Nothing is read from, or left in, the user's caches. The processes of one session share theirs, so
+# that what several tests need is compiled once.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _caches = tempfile.mkdtemp(prefix="gan1d-tests-")
+    atexit.register(shutil.rmtree, _caches, ignore_errors=True)
+    os.environ["XDG_CACHE_HOME"] = _caches
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
-import hypothesis  # noqa: E402
-import jax  # noqa: E402
+import hypothesis
+import jax
+
+from gan1d import machine
 
 # [B, 1] against [B] must not quietly become [B, B].
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
+machine.enable_compilation_cache()
 # Starting JAX fixes the number of devices, whichever test comes first.
 jax.devices()
 

@@ -56,10 +56,13 @@ FUNCTIONS = {
     "logistic": (lax.logistic, scipy.special.expit, 2.5),
     "erf": (lax.erf, scipy.special.erf, 3),
     "erfc": (lax.erfc, scipy.special.erfc, 8),
+    "erf_inv": (lax.erf_inv, lambda x: np.copysign(scipy.special.erfinv(x), x), 4),
     "rsqrt": (lax.rsqrt, lambda x: 1 / np.sqrt(x), 1.5),
     "sqrt": (jnp.sqrt, np.sqrt, 0.5),
     "sin": (jnp.sin, np.sin, 1),
     "cos": (jnp.cos, np.cos, 1),
+    "acos": (lax.acos, np.arccos, 1),
+    "atan": (lax.atan, np.arctan, 1),
 }
 
 

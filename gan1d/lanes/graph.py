@@ -126,6 +126,7 @@ FOLDED: dict[str, Callable[..., np.ndarray]] = {
     "neg": np.negative,
     "max": np.maximum,
     "min": np.minimum,
+    "nextafter": np.nextafter,
     "eq": np.equal,
     "ne": np.not_equal,
     "lt": np.less,

@@ -113,8 +113,7 @@ class Program:
             list(pool.map(advance, edges[:-1], edges[1:]))
         forms = [*self._carried, *self._results]
         leaves = [
-            form.plain(array, runs)
-            for form, array in zip(forms, [*state, *results], strict=True)
+            form.plain(array, runs) for form, array in zip(forms, [*state, *results], strict=True)
         ]
         return jax.tree.unflatten(self._structure, leaves)
 

@@ -41,9 +41,10 @@ class Key(NamedTuple):
 
 # Elementwise primitives that are one operation under the same name.
 SAME = frozenset(
-    "abs add and atan2 cos div eq erf erfc erf_inv exp exp2 expm1 floor ceil ge gt is_finite le log"
-    " log1p logistic lt max min mul ne neg not or pow rem round rsqrt shift_left"
-    " shift_right_arithmetic shift_right_logical sign sin sqrt sub tanh xor".split()
+    "abs acos add and atan atan2 cos div eq erf erfc erf_inv exp exp2 expm1 floor ceil ge gt"
+    " is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or pow"
+    " rem round rsqrt shift_left shift_right_arithmetic shift_right_logical sign sin sqrt"
+    " sub tanh xor".split()
 )
 RENAMED = {"add_any": "add"}
 COPIES = frozenset({"copy", "copy_p", "stop_gradient", "optimization_barrier"})
@@ -369,55 +370,70 @@ OTHERS: dict[str, Callable[..., View]] = {
 
 
 def _scan(graph: Graph, params: Any, operands: list[Any]) -> list[Any]:
-    body, length = params["jaxpr"], params["length"]
     stays, carries = params["num_consts"], params["num_carry"]
-    consts, carry = operands[:stays], operands[stays : stays + carries]
-    scanned = operands[stays + carries :]
-    order = range(length)[::-1] if params["reverse"] else range(length)
-    if any(isinstance(operand, Key) for operand in operands):
-        raise Unsupported("primitive scan over keys")
-    if length * len(body.jaxpr.eqns) <= UNROLLED:
-        stacked = []
-        for i in order:
-            row = [view.moved(lambda index, i=i: index[i]) for view in scanned]
-            results = read(graph, body.jaxpr, body.consts, [*consts, *carry, *row])
-            carry = results[:carries]
-            stacked.append(results[carries:])
-        if params["reverse"]:
-            stacked.reverse()
-        outs = body.out_avals[carries:]
-        columns = zip(*stacked, strict=True) if outs else ()
-        return [
-            *carry,
-            *(
-                _stack(
-                    graph, {"axis": 0}, jax.ShapeDtypeStruct((length, *o.shape), o.dtype), *column
-                )
-                for o, column in zip(outs, columns, strict=True)
-            ),
-        ]
+    if any(isinstance(operand, Key) for operand in operands[stays:]):
+        raise Unsupported("primitive scan that carries keys")
+    parts = operands[:stays], operands[stays : stays + carries], operands[stays + carries :]
+    short = params["length"] * len(params["jaxpr"].jaxpr.eqns) <= UNROLLED
+    return (_unrolled if short else _looped)(graph, params, *parts)
+
+
+def _unrolled(
+    graph: Graph, params: Any, consts: list[Any], carry: list[View], scanned: list[View]
+) -> list[View]:
+    """A short loop as the same equations again and again."""
+    body, length, carries = params["jaxpr"], params["length"], len(carry)
+    stacked = []
+    for i in range(length)[::-1] if params["reverse"] else range(length):
+        row = [view.moved(lambda index, i=i: index[i]) for view in scanned]
+        results = read(graph, body.jaxpr, body.consts, [*consts, *carry, *row])
+        carry = results[:carries]
+        stacked.append(results[carries:])
     if params["reverse"]:
-        scanned = [view.moved(np.flip if view.index.ndim == 1 else np.flipud) for view in scanned]
+        stacked.reverse()
+    outs = [
+        jax.ShapeDtypeStruct((length, *aval.shape), aval.dtype) for aval in body.out_avals[carries:]
+    ]
+    columns = zip(*stacked, strict=True) if outs else ()
+    return [
+        *carry,
+        *(
+            _stack(graph, {"axis": 0}, out, *column)
+            for out, column in zip(outs, columns, strict=True)
+        ),
+    ]
+
+
+def _looped(
+    graph: Graph, params: Any, consts: list[Any], carry: list[View], scanned: list[View]
+) -> list[View]:
+    """A loop with a graph of its own as its body."""
+    body, length, carries = params["jaxpr"], params["length"], len(carry)
+    if params["reverse"]:
+        scanned = [view.moved(lambda index: np.flip(index, 0)) for view in scanned]
     inner = Graph()
-    arguments, given = [], []
-    for view in consts:
-        if view.node.op == "const":
-            arguments.append(inner.constant(view.values))
-        else:
-            arguments.append(inner.input(view.shape, view.dtype, True))
-            given.append(view)
-    for view in carry:
-        arguments.append(inner.input(view.shape, view.dtype, True))
+    given: list[View] = []
+
+    def entered(view: View, shape: Sequence[int], varies: bool) -> View:
+        """The body's own input for something that it is given."""
         given.append(view)
-    for view in scanned:
-        arguments.append(inner.input(view.shape[1:], view.dtype, True))
-        given.append(view)
-    results = read(inner, body.jaxpr, body.consts, arguments)
-    inner.outputs = own_nodes(inner, results)
-    results = graph.loop(inner, given, carries, len(scanned), length=length)
+        return inner.input(shape, view.dtype, varies)
+
+    def constant(operand: Any) -> Any:
+        if isinstance(operand, Key):
+            return Key(*map(constant, operand))
+        if operand.node.op == "const":
+            return inner.constant(operand.values)
+        return entered(operand, operand.shape, False)
+
+    arguments = [constant(operand) for operand in consts]
+    arguments += [entered(view, view.shape, True) for view in carry]
+    arguments += [entered(view, view.shape[1:], True) for view in scanned]
+    inner.outputs = own_nodes(inner, read(inner, body.jaxpr, body.consts, arguments))
+    nodes = graph.loop(inner, given, carries, len(scanned), length=length)
     shapes = [aval.shape for aval in body.out_avals[:carries]]
     shapes += [(length, *aval.shape) for aval in body.out_avals[carries:]]
-    views = [whole_view(node, shape) for node, shape in zip(results, shapes, strict=True)]
+    views = [whole_view(node, shape) for node, shape in zip(nodes, shapes, strict=True)]
     if params["reverse"]:
         views[carries:] = [view.moved(lambda index: np.flip(index, 0)) for view in views[carries:]]
     return views

@@ -223,6 +223,32 @@ ERFC = [
 ERF_SMALL = 0.9  # below it erf is a polynomial, above it 1 - erfc
 
 
+# erf^-1(x) / x as polynomials of w - 5/2 and sqrt(w) - 3, with w = -log(1 - x^2) below and above 5:
+# Giles 2010, "Approximating the erfinv function", single precision.
+ERF_INV_NEAR = [
+    1.50140941,
+    0.246640727,
+    -0.00417768164,
+    -0.00125372503,
+    0.00021858087,
+    -4.39150654e-06,
+    -3.5233877e-06,
+    3.43273939e-07,
+    2.81022636e-08,
+]
+ERF_INV_FAR = [
+    2.83297682,
+    1.00167406,
+    0.00943887047,
+    -0.0076224613,
+    0.00573950773,
+    -0.00367342844,
+    0.00134934322,
+    0.000100950558,
+    -0.000200214257,
+]
+
+
 def _power_of_two(m: Machine, exponent: Any) -> Any:
     return m.from_bits(m.builder.shl(m.builder.add(exponent, m.i(127)), m.i(23)))
 
@@ -352,6 +378,18 @@ def _erfc(m: Machine, x: Any) -> Any:
     return m.where(m.compare(">", size, m.f(ERF_SMALL)), large, small)
 
 
+def _erf_inv(m: Machine, x: Any) -> Any:
+    b = m.builder
+    # In two factors: squared, x would lose what tells it from 1.
+    w = b.fneg(b.fadd(_log1p(m, x), _log1p(m, b.fneg(x))))
+    near = m.polynomial(b.fsub(w, m.f(2.5)), ERF_INV_NEAR)
+    root = m.intrinsic("llvm.sqrt", [m.float], w)
+    far = m.polynomial(b.fsub(root, m.f(3)), ERF_INV_FAR)
+    result = b.fmul(m.where(m.compare("<", w, m.f(5)), near, far), x)
+    at_end = m.compare("==", m.intrinsic("llvm.fabs", [m.float], x), m.f(1))
+    return m.where(at_end, b.fmul(x, m.f(math.inf)), result)
+
+
 def _pow(m: Machine, x: Any, y: Any) -> Any:
     """x^y as 2^(y log2 |x|) in double precision."""
     b = m.builder
@@ -431,6 +469,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "logistic": (_logistic, ["float"], "float"),
     "erf": (_erf, ["float"], "float"),
     "erfc": (_erfc, ["float"], "float"),
+    "erf_inv": (_erf_inv, ["float"], "float"),
     "pow": (_pow, ["float"] * 2, "float"),
     "threefry_0": (lambda m, *a: _threefry(m, 0, *a), ["int"] * 3, "int"),
     "threefry_1": (lambda m, *a: _threefry(m, 1, *a), ["int"] * 3, "int"),
@@ -442,7 +481,14 @@ INTRINSICS = {
     "ceil": "llvm.ceil",
     "sqrt": "llvm.sqrt",
 }
-LIBRARY = {"sin": "sinf", "cos": "cosf", "atan2": "atan2f"}
+LIBRARY = {
+    "acos": "acosf",
+    "atan": "atanf",
+    "lgamma": "lgammaf",
+    "sin": "sinf",
+    "cos": "cosf",
+    "atan2": "atan2f",
+}
 
 
 def emit(m: Machine, op: str, dtype: np.dtype, kinds: list[np.dtype], args: list[Any]) -> Any:
@@ -555,7 +601,8 @@ FLOATS |= {
 }
 FLOATS |= {
     name: lambda m, *a, name=name: m.call(name, *a)
-    for name in ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "erfc", "pow")
+    for name, (_, takes, _) in FUNCTIONS.items()
+    if "float" in takes
 }
 FLOATS |= {
     name: lambda m, *a, symbol=symbol: m.per_lane(symbol, *a) for name, symbol in LIBRARY.items()
