@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, machine, metrics, sweep, train
+from gan1d import experiment, metrics, sweep, train
+from gan1d.lanes import native
 from gan1d.progress import Silent
 
 SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
@@ -23,12 +24,6 @@ def laid_out(declared, **layout):
 
 def trained(declared, **layout):
     return sweep.run(declared, laid_out(declared, **layout)).runs
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache():
-    """The same programs are compiled again and again here: once is enough."""
-    machine.enable_compilation_cache()
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +108,20 @@ def test_a_run_is_bitwise_the_same_beside_another_cohort(reference):
     assert_same(half, reference)
 
 
-@pytest.mark.parametrize("layout", [{"block_size": 32}, {"block_size": 4, "devices": 1}])
-def test_other_layouts_change_rounding_only(reference, layout):
-    other = trained(declared(seeds="0:5", sweep=(RATES,)), **layout)
+LAYOUTS = [{"block_size": 32}, {"block_size": 4, "devices": 1}]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_lanes_give_the_same_bits_in_other_layouts(layout):
+    # With pretraining: as long a computation as training, and of batches.
+    made = declared(seeds="0:5", sweep=(RATES,), **{"pretraining.steps": 5})
+    one, other = (trained(made, **{"engine": "lanes"} | fields) for fields in ({}, layout))
+    assert_same(other, one)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_layouts_and_engines_change_rounding_only(reference, layout):
+    other = trained(declared(seeds="0:5", sweep=(RATES,)), **{"engine": "xla"} | layout)
     assert_same(other, reference, rtol=1e-5, atol=1e-5)
 
 
@@ -193,8 +199,13 @@ def test_padding_enters_no_result():
     assert len(set(last.tolist())) == 3
 
 
-def test_a_numeric_sweep_compiles_as_often_as_a_single_setting():
+@pytest.mark.parametrize("engine", ["lanes", "xla"])
+def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypatch):
     compilations = []
+    compile_lanes = native.compile
+    monkeypatch.setattr(
+        native, "compile", lambda *given: compilations.append("lanes") or compile_lanes(*given)
+    )
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compilations.append(event) if "backend_compile" in event else None
     )
@@ -202,7 +213,8 @@ def test_a_numeric_sweep_compiles_as_often_as_a_single_setting():
     def count(axes):
         compilations.clear()
         jax.clear_caches()
-        trained(declared(seeds="0:2", sweep=axes, **{"discriminator.hidden": (3,)}))
+        made = declared(seeds="0:2", sweep=axes, **{"discriminator.hidden": (3,)})
+        trained(made, engine=engine)
         return len(compilations)
 
     one = count(())
@@ -215,6 +227,7 @@ def test_a_numeric_sweep_compiles_as_often_as_a_single_setting():
         )
     )
     assert one == many > 0
+    assert ("lanes" in compilations) == (engine == "lanes")
 
 
 class StopAfter(Silent):
