@@ -37,7 +37,7 @@ _WORKDIR = flags.DEFINE_string("workdir", "results/bench", "Folder for the resul
 
 SCALED = "aylien-2017"  # the workload whose time is taken against the number of runs
 SCALED_RUNS = (64, 256, 1024, 4096, 16384, 65536)
-SCALED_STEPS = 100
+SCALED_STEPS = 500
 QUICK_RUNS = (64, 256)
 QUICK_STEPS = 2
 
