@@ -11,8 +11,8 @@ Variants: the post with its code of August 2016, the code of December 2016, the 
 on the last one what the post only suggests: `batch_size`, does minibatch discrimination need small
 batches; `widths`, must D be stronger than G; `rows`, only some rows in each distance. 200 seeds.
 
-CPU time on 2 cores, in minutes: about 1 each for the three versions, 4.5 for `batch_size`, 2.5 for
-`widths` and `rows`. Expect success in at most 6% of the runs, but for 28% with 2 of 16 rows.
+CPU time in seconds: 10 to 20 each for the three versions, 80 for `batch_size`, 35 for `widths`, 45
+for `rows`. Expect success in at most 6% of the runs, but in 20% to 24% with 2 of 16 rows.
 """
 
 from gan1d.experiment import variant as choose
