@@ -14,7 +14,8 @@ curves, and modes), `activations`, `layers`. Batches of 256.
 CPU time in minutes: 12 each for `post` and `code` (200 seeds), 1 for `two_curves`, 4 each for
 `targets`, `layers` and `activations` (100 seeds of 10,000 updates). Expect success in 98% of the
 runs of `post`, at the very equilibrium, and in 9 of 10 of `code`; after 10,000 updates in 1 of 10,
-in half with three or four hidden layers, and in nearly all on the smaller targets.
+in half with three or four hidden layers or elu, and in nearly all on the smaller targets; with gelu
+half of the runs diverge.
 """
 
 from gan1d.experiment import variant as choose
