@@ -174,7 +174,7 @@ def _spread(key: Key, shape: Sequence[int]) -> Key:
 
 
 def _random_seed(graph: Graph, params: Any, seed: View) -> Key:
-    if str(params["impl"]) != "threefry2x32" and "fry" not in str(params["impl"]):
+    if "fry" not in str(params["impl"]):
         raise Unsupported(f"keys of {params['impl']}")
     words = graph.elementwise("convert", U32, seed.shape, seed)
     return Key(graph.constant(np.zeros(seed.shape, U32)), words)
