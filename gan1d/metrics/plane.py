@@ -192,10 +192,12 @@ def _modes(target: Any, samples: Array) -> tuple[Array, Array]:
         return jnp.full((), jnp.nan), jnp.full((), jnp.nan)
     centres = targets.modes(target)
 
-    def nearest(row: Array) -> tuple[Array, Array]:
-        distances = _lengths(centres - _row(row))
-        return distances.argmin(), distances.min() <= MODE_STDS * targets.mode_std(target)
+    reach = MODE_STDS * targets.mode_std(target)
 
-    mode, near = jax.lax.map(nearest, samples)
-    captured = jnp.zeros(centres.shape[0], bool).at[mode].max(near)
-    return near.mean(), captured.sum().astype(samples.dtype)
+    def captured(row: Array) -> Array:
+        """By which mode `[K]` a sample is: the nearest, if that is near enough."""
+        distances = _lengths(centres - _row(row))
+        return (distances == distances.min()) & (distances <= reach)
+
+    by = jax.lax.map(captured, samples)
+    return by.any(1).mean(), by.any(0).sum().astype(samples.dtype)

@@ -146,7 +146,7 @@ FAMILIES = {
     ),
     "uniform": _inverse_transform(
         lambda t: stats.uniform.logpdf(t, -1, 2),
-        lambda t: stats.uniform.cdf(t, -1, 2),
+        lambda t: jnp.clip((t + 1) / 2, 0, 1),
         lambda u: 2 * u - 1,
         lambda t: (jnp.clip(t, -1, 1) ** 2 - 1) / 4,
         3**-0.5,
