@@ -43,7 +43,7 @@ _DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices to use; default all GPUs, else all cores."
 )
 _BLOCK_SIZE = flags.DEFINE_integer(
-    "block_size", None, "Runs trained at a time; default 64 a core, at most 4096 a GPU."
+    "block_size", None, "Runs trained at a time; default up to 256 a core, up to 4096 a GPU."
 )
 _ENGINE = flags.DEFINE_enum(
     "engine",
@@ -135,7 +135,7 @@ def _dry_run(declared: experiment.Experiment, where: sweep.Layout, folder: Path)
             f"runs: {len(labels)} settings x {len(declared.seeds)} seeds = {size.runs}",
             f"work: {size.runs} runs x {steps} updates = {updates:.3g} GAN updates",
             f"cohorts: {size.cohorts}, each one compiled program",
-            f"blocks: {size.blocks} of {where.block_size} runs, {size.padding} of them padding",
+            f"blocks: {size.blocks} of up to {where.block_size} runs",
             f"devices: {len(where.devices)} x {where.devices[0].device_kind}",
             f"memory, estimated: {size.block_bytes / 2**20:.0f} MiB to train a block, "
             f"{size.result_bytes / 2**20:.1f} MiB for all results",

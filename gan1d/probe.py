@@ -34,3 +34,9 @@ def centroid_distances(looks: Array) -> Array:
     """How far the mean features of real and generated rows are apart: `[3, 2, B, F]` to `[3]`."""
     real, fake = jnp.moveaxis(looks.mean(-2), 1, 0)
     return jnp.sqrt(((real - fake) ** 2).sum(-1))
+
+
+def look(setting: Setting, state: State, batch: Batch) -> tuple[Array, Array]:
+    """How far the centroids of both kinds of features are apart, `[3]`, and the features."""
+    looks = features(setting, state, batch)
+    return centroid_distances(looks), looks

@@ -1,8 +1,8 @@
 """Many GANs: cohorts, blocks, devices and the host loop.
 
-A cohort's settings share one traced program. Its runs are laid out in blocks of fixed size, the
-last one padded; a block is trained from start to end, spread over the devices along the run axis,
-before the next one starts. So memory does not grow with the number of runs, beyond their results.
+A cohort's settings share one traced program. Its runs are laid out in blocks; a block is trained
+from start to end, spread over the devices along the run axis, before the next one starts. So memory
+does not grow with the number of runs, beyond their results.
 """
 
 import collections
@@ -16,16 +16,19 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d import engines, keys, machine, metrics, results, tally, train, xla
+from gan1d import engines, keys, machine, metrics, results, tally, train
+from gan1d.engines import xla
+from gan1d.engines.programs import Programs
 from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError
+from gan1d.pace import Pace
 from gan1d.progress import Silent, Status
 from gan1d.settings import Setting
-from gan1d.tally import Score, Tally
-from gan1d.xla import Programs
+from gan1d.tally import Tally
 
-# On 2 cores 32 to 512 runs a device trained about equally fast; the figure for GPUs is a guess.
-RUNS_PER_DEVICE = {"cpu": 64}
+# On 2 cores XLA trains 32 to 512 runs a device about equally fast; lanes want enough that cores are
+# rarely waiting for the last one to finish. The figure for GPUs is a guess.
+RUNS_PER_DEVICE = {"cpu": 256}
 RUNS_PER_ACCELERATOR = 4096
 SMALLEST_BLOCK = 128
 NOISES = (".tricks.input_noise", ".tricks.instance_noise")  # that take time even when they are 0
@@ -44,13 +47,12 @@ class Cohort(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Runs `[R]` of a cohort that are trained together; those from `count` on are padding."""
+    """Runs `[R]` of a cohort that are trained together."""
 
     setting: np.ndarray  # [R] index in the sweep
     seed: np.ndarray  # [R] index in the sweep
     settings: Setting  # leaves [R]
     seeds: np.ndarray  # [R] uint32
-    count: int
 
 
 class Layout(NamedTuple):
@@ -99,19 +101,18 @@ def _without_unused_noise(cohort: Cohort) -> Cohort:
 
 
 def blocks(cohort: Cohort, seeds: np.ndarray, size: int) -> Iterator[Block]:
-    """The cohort's runs in blocks of `size`; padding repeats the last run.
+    """The cohort's runs in blocks of `size`, the last one of what is left.
 
     Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first
     blocks.
     """
     total = len(cohort.indices) * len(seeds)
     for first in range(0, total, size):
-        run = np.minimum(np.arange(first, first + size), total - 1)
+        run = np.arange(first, min(first + size, total))
         seed, row = np.divmod(run, len(cohort.indices))
         leaves = list(np.ascontiguousarray(cohort.numbers[row].T))
         settings = jax.tree.unflatten(cohort.structure, leaves)
-        count = min(size, total - first)
-        yield Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32), count)
+        yield Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32))
 
 
 def layout(
@@ -122,9 +123,8 @@ def layout(
 ) -> Layout:
     """Choose devices and block size; None means all devices and a size that suits them.
 
-    That is no larger than the largest cohort needs, but never below 128 runs if the machine has
-    such blocks at all: so that on few cores every sweep has the same block size, and its runs the
-    same rounding.
+    That is no larger than the largest cohort needs for blocks of about equal size, but never below
+    128 runs if the machine has such blocks at all: smaller ones would not be faster.
 
     Raises:
       ConfigError: the machine has fewer devices, or the block can't be spread evenly over them.
@@ -137,7 +137,8 @@ def layout(
     size = block_size
     if size is None:
         largest = max(len(cohort.indices) for cohort in group(experiment)) * len(experiment.seeds)
-        needed = -(-max(largest, SMALLEST_BLOCK) // len(chosen))
+        count = -(-largest // (per_device * len(chosen)))
+        needed = -(-max(largest, SMALLEST_BLOCK) // (count * len(chosen)))
         size = min(per_device, max(needed, 2)) * len(chosen)
     # A single run a device is compiled to other code than several are, with other rounding.
     if size < 2 * len(chosen) or size % len(chosen):
@@ -158,7 +159,7 @@ def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> 
     """
     report = report or Silent()
     began = time.monotonic()
-    entries = tally.new(experiment)
+    entries = tally.new(experiment, on_lanes=engines.on_lanes(where.engine, where.devices))
     cohorts = group(experiment)
     seeds = np.asarray(experiment.seeds)
     stopped_by = None
@@ -167,8 +168,9 @@ def run(experiment: Experiment, where: Layout, report: Silent | None = None) -> 
         compiled = _compile_ahead(pool, experiment, cohorts, where, entries, report)
         for number, (cohort, programs) in enumerate(compiled, 1):
             doing = f"cohort {number}/{len(cohorts)}"
+            pace = Pace(programs.unit)
             for block in blocks(cohort, seeds, where.block_size):
-                _train_block(block, programs, entries, report, doing)
+                _train_block(block, programs, pace, entries, report, doing)
         report(_status(entries, "done"))
     except (KeyboardInterrupt, Exception) as stop:
         if not entries.runs_done:
@@ -210,49 +212,34 @@ def _compile_ahead(
 
 
 def _train_block(
-    block: Block, programs: Programs, entries: Tally, report: Silent, doing: str
+    block: Block, programs: Programs, pace: Pace, entries: Tally, report: Silent, doing: str
 ) -> None:
     """Train one block from start to end, then enter its runs, all at once."""
-    settings, seeds = programs.place((block.settings, block.seeds))
-    with_snapshots = block.seed[: block.count] < entries.snapshot_seeds
-    updates_before, diverged_before = entries.updates_done, entries.diverged
-    log_steps = entries.experiment.log_steps()
-    scores, snapshots = [], []
-    done = 0
-    runs, references, beginning = programs.start(settings, seeds)
-    for log_step in log_steps:
+    began = time.monotonic()
+    runs, updates_before, diverged_before = len(block.seed), entries.updates_done, entries.diverged
+    pictured = int((block.seed < entries.snapshot_seeds).sum())  # the first ones
+    start = programs.start(block.settings, block.seeds, pictured)
+    training = start.block
+    entries.seconds["starting"] += time.monotonic() - began
+    done, looks = 0, []
+    ahead = list(entries.experiment.log_steps())
+    while ahead:
+        legs, looking = pace.legs(done, ahead)
         began = time.monotonic()
-        while done < log_step:
-            length = min(programs.steps, log_step - done)
-            runs = programs.chunk(settings, seeds, runs, np.int32(done), np.int32(length))
-            diverged_at = np.asarray(runs.diverged_at)[: block.count]
-            done += length
-            entries.updates_done = updates_before + done * block.count
-            entries.diverged = diverged_before + int((diverged_at >= 0).sum())
-            report(_status(entries, doing))
-        trained = time.monotonic()
-        entries.seconds["training"] += trained - began
-        runs, (measured, *rest) = programs.evaluate(settings, runs, references)
-        if log_step < log_steps[-1]:
-            del measured["quantiles"]  # only the final ones are kept
-        looks = {}
-        if programs.probe:
-            looks = programs.probe(settings, seeds, runs, np.int32(log_step))
-            measured["centroid_distance"] = looks.pop("centroid_distance")
-            if "features" not in entries.snapshots:
-                looks = {}
-        scores.append(Score(*jax.device_get((measured, *rest))))
-        if with_snapshots.any():
-            taken = jax.device_get(programs.snapshot(settings, runs, references) | looks)
-            snapshots.append(
-                jax.tree.map(lambda array: array[: block.count][with_snapshots], taken)
-            )
-        entries.seconds["judging"] += time.monotonic() - trained
-    kept = slice(block.count)
-    tally.enter(
-        entries, block.setting[kept], block.seed[kept], jax.device_get(beginning), scores, snapshots
-    )
-    entries.runs_done += block.count
+        training, diverged_at, seen, judging_share = programs.advance(training, legs, looking)
+        seconds = time.monotonic() - began
+        pace.took(sum(leg.count for leg in legs), seconds)
+        entries.seconds["training"] += seconds * (1 - judging_share)
+        entries.seconds["judging"] += seconds * judging_share
+        if looking:
+            looks.append(seen)
+            del ahead[: len(legs)]
+        done = legs[-1].first + legs[-1].count
+        entries.updates_done = updates_before + done * runs
+        entries.diverged = diverged_before + int((diverged_at >= 0).sum())
+        report(_status(entries, doing))
+    tally.enter(entries, block.setting, block.seed, start, diverged_at, looks)
+    entries.runs_done += runs
 
 
 def _status(entries: Tally, doing: str) -> Status:
@@ -268,7 +255,6 @@ class Estimate(NamedTuple):
     cohorts: int
     blocks: int
     runs: int
-    padding: int  # runs computed and thrown away
     block_bytes: int  # on the devices while training, for the largest cohort
     result_bytes: int  # on the host
 
@@ -299,7 +285,6 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
         cohorts=len(cohorts),
         blocks=block_count,
         runs=runs,
-        padding=block_count * where.block_size - runs,
         block_bytes=max(block_bytes),
         result_bytes=sum(results.nbytes(variables, sizes) for variables in kept),
     )

@@ -2,25 +2,21 @@
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 
-from gan1d import keys, metrics, networks, results, targets, train
+from gan1d import metrics, networks, results, targets, train
+from gan1d.engines.describe import describe
+from gan1d.engines.programs import Looks, Start
 from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError, value_text
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
-
-
-class Score(NamedTuple):
-    """What a block's runs `[R]` scored at one log point."""
-
-    metrics: dict[str, np.ndarray]  # named as in results
-    loss_sums: train.Losses
-    diverged_at: np.ndarray
+_NEVER = np.iinfo(np.int32).max
 
 
 @dataclasses.dataclass
@@ -39,8 +35,8 @@ class Tally:
     engines: list[str] = dataclasses.field(default_factory=list)  # of each cohort, in order
 
 
-def new(experiment: Experiment) -> Tally:
-    """An empty tally.
+def new(experiment: Experiment, *, on_lanes: bool) -> Tally:
+    """An empty tally; targets are described by native code, or by XLA.
 
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
@@ -55,7 +51,7 @@ def new(experiment: Experiment) -> Tally:
         experiment,
         runs=results.allocate(kept.runs, described),
         snapshots=results.allocate(kept.snapshots, described) if seeds else {},
-        target=_describe_targets(experiment),
+        target=_describe_targets(experiment, on_lanes),
         snapshot_seeds=seeds,
         seconds=defaultdict(float),
     )
@@ -128,57 +124,69 @@ def enter(
     tally: Tally,
     setting: np.ndarray,
     seed: np.ndarray,
-    beginning: dict[str, np.ndarray],
-    scores: list[Score],
-    snapshots: list[dict[str, np.ndarray]],
+    start: Start,
+    diverged_at: np.ndarray,
+    looks: Sequence[Looks],
 ) -> None:
     """Enter finished runs.
 
     Args:
       tally: is changed.
-      setting: indices `[C]`.
-      seed: indices `[C]`.
-      beginning: what is known before the first update, of these runs and of padding after them.
-      scores: one a log point, of these runs and of padding after them.
-      snapshots: one a log point, of the runs `[K]` whose seed snapshots are kept of; or none.
+      setting: indices `[R]`.
+      seed: indices `[R]`.
+      start: what is known before the first update.
+      diverged_at: in the end, `[R]`.
+      looks: at all log points, in order.
     """
-    count = len(setting)
-    log_steps = np.asarray(tally.experiment.log_steps())
-    spans = np.diff(log_steps, prepend=0)
-    diverged_at = scores[-1].diverged_at[:count]
-    for i, (step, score) in enumerate(zip(log_steps, scores, strict=True)):
-        # Before the first update there is no loss.
-        loss_d, loss_g = (sums / spans[i] if i else sums * np.nan for sums in score.loss_sums)
-        values = score.metrics | {"loss_d": loss_d, "loss_g": loss_g}
-        # Weights can be finite and yet so large that what is generated is not.
-        overflow = ~np.isfinite(values["w1"] + values["std"])[:count]
-        later = (diverged_at < 0) | (diverged_at > step)
-        diverged_at = np.where(overflow & later, step, diverged_at)
-        lost = (diverged_at >= 0) & (diverged_at <= step)
-        final = values.pop("quantiles", None)
-        for name in values.keys() & tally.runs.keys():
-            tally.runs[name][setting, seed, i] = _masked(values[name][:count], lost)
-    tally.runs["quantiles"][setting, seed] = _masked(final[:count], lost)
-    tally.runs["diverged_at"][setting, seed] = diverged_at
+    log_steps = np.asarray(tally.experiment.log_steps())[:, None]
+    parts = [look._replace(quantiles=None) for look in looks]
+    whole = jax.tree.map(lambda *each: np.concatenate(each), *parts)
+    # Before the first update there is no loss.
+    spans = np.diff(log_steps, axis=0, prepend=0).astype(np.float32)
+    spans[0] = np.nan
+    loss_d, loss_g = (sums / spans for sums in whole.loss_sums)
+    values = whole.metrics | {"loss_d": loss_d, "loss_g": loss_g}
+    # Weights can be finite and yet so large that what is generated is not.
+    overflow = ~np.isfinite(values["w1"] + values["std"])
+    overflow_at = np.where(overflow, log_steps, _NEVER).min(0)
+    ended = np.minimum(np.where(diverged_at < 0, _NEVER, diverged_at), overflow_at)
+    for name in values.keys() & tally.runs.keys():
+        kept = _masked(values[name], ended <= log_steps)
+        tally.runs[name][setting, seed] = np.moveaxis(kept, 0, 1)
+    tally.runs["quantiles"][setting, seed] = _masked(looks[-1].quantiles, ended < _NEVER)
+    tally.runs["diverged_at"][setting, seed] = np.where(ended < _NEVER, ended, -1)
     tally.runs["finished"][setting, seed] = 1
-    if "pretraining_loss" in beginning:
-        tally.runs["pretraining_loss"][setting, seed] = beginning["pretraining_loss"][:count]
-    kept = seed < tally.snapshot_seeds
-    row, column = setting[kept], seed[kept]
-    for name in tally.snapshots.keys() & beginning.keys():
-        tally.snapshots[name][row, column] = beginning[name][:count][kept]
-    for i, snapshot in enumerate(snapshots):
-        tally.snapshots["latent"][row, :, : snapshot["latent"].shape[-1]] = snapshot["latent"]
-        for name in ("samples", "d"):
-            tally.snapshots[name][row, column, i] = snapshot[name]
-        if "features" in tally.snapshots:
-            rows = snapshot["features"].shape[-2]
-            tally.snapshots["features"][row, column, i, :, :, :rows] = snapshot["features"]
+    if start.pretraining_loss is not None:
+        tally.runs["pretraining_loss"][setting, seed] = start.pretraining_loss
+    pictured = seed < tally.snapshot_seeds
+    if not pictured.any():
+        return
+    row, column = setting[pictured], seed[pictured]
+    for name, value in start.snapshots.items():
+        tally.snapshots[name][row, column] = value
+    for name, value in whole.snapshots.items():
+        _enter_snapshots(tally.snapshots, name, row, column, np.moveaxis(value, 0, 1))
+
+
+def _enter_snapshots(
+    snapshots: dict[str, np.ndarray],
+    name: str,
+    row: np.ndarray,
+    column: np.ndarray,
+    value: np.ndarray,
+) -> None:
+    """Enter pictures `[K, P, ...]`; settings may differ in how many latents and rows there are."""
+    if name == "latent":  # the same in all runs of a setting, and at all times
+        snapshots[name][row, :, : value.shape[-1]] = value[:, 0]
+    elif name == "features" and name in snapshots:
+        snapshots[name][row, column, ..., : value.shape[-2], :] = value
+    elif name in snapshots:
+        snapshots[name][row, column] = value
 
 
 def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """Values `[run, ...]`, NaN where a run is lost."""
-    return np.where(lost.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
+    """Values, NaN where a run is lost; `lost` has their first axes."""
+    return np.where(lost.reshape(*lost.shape, *[1] * (values.ndim - lost.ndim)), np.nan, values)
 
 
 def datasets(tally: Tally) -> tuple[Any, Any]:
@@ -218,22 +226,13 @@ def datasets(tally: Tally) -> tuple[Any, Any]:
     return runs, results.snapshot_dataset(tally.snapshots, kept)
 
 
-def _describe_targets(experiment: Experiment) -> dict[str, np.ndarray]:
-    """The variables of every setting's target; equal targets are computed once."""
-    judging = experiment.schedule.judging
-    describe = jax.jit(metrics.describe, static_argnums=(1, 3))
-    described: dict[Any, dict[str, np.ndarray]] = {}
-    rows = defaultdict(list)
-    for label, setting in zip(experiment.labels, experiment.settings(), strict=True):
-        target = setting.target
-        if target not in described:
-            made = describe(setting, judging, keys.run_key(0), results.NULL_REPLICATES)
-            described[target] = jax.device_get(made)
-            std = described[target]["target_std"]
-            if not (np.isfinite(std) and std > 0):
-                raise ConfigError(
-                    [f"target: its standard deviation is {std} (in the setting {label})"]
-                )
-        for name, value in described[target].items():
-            rows[name].append(value)
-    return {name: np.stack(row) for name, row in rows.items()}
+def _describe_targets(experiment: Experiment, on_lanes: bool) -> dict[str, np.ndarray]:
+    """The variables of every setting's target."""
+    made = [setting.target for setting in experiment.settings()]
+    described = describe(
+        made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
+    )
+    for label, std in zip(experiment.labels, described["target_std"], strict=True):
+        if not (np.isfinite(std) and std > 0):
+            raise ConfigError([f"target: its standard deviation is {std} (in the setting {label})"])
+    return described

@@ -1,5 +1,6 @@
 """Lanes train and judge the same GANs as XLA; whatever they can't, XLA does."""
 
+import dataclasses
 import itertools
 import json
 import logging
@@ -24,8 +25,8 @@ from gan1d import (
     targets,
     train,
     tricks,
-    xla,
 )
+from gan1d.engines import describe, lanes, xla
 from gan1d.lanes import Program, Unsupported, native
 from gan1d.progress import Silent
 from gan1d.schedule import Judging, Schedule
@@ -34,8 +35,6 @@ RUNS = 16
 UPDATES = 20
 SEEDS = np.arange(RUNS, dtype=np.uint32)
 JUDGING = Judging(points=101)
-# Targets whose judging lanes leave to XLA, and what they lack for these.
-JUDGED_BY_XLA = {"uniform": "primitive argmax"}
 
 
 def hurried(function, *arguments):
@@ -56,10 +55,11 @@ def on_lanes(function, *arrays):
 
 
 def assert_close(ours, theirs, tolerance=1e-5):
-    """Within a part of the largest number of each array."""
+    """Within a part of the largest finite number of each array."""
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        scale = max(1, np.abs(b).max())
-        np.testing.assert_allclose(a, np.asarray(b), rtol=0, atol=tolerance * scale)
+        b = np.asarray(b)
+        scale = np.abs(b[np.isfinite(b)]).max(initial=1)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
 
 
 def of_many_runs(chosen):
@@ -234,28 +234,29 @@ def by_xla(own, start, batches):
     return hurried(jax.vmap(trained), own, start, batches)
 
 
-def largest(tree):
-    """The largest number of each run, `[RUNS]`."""
-    leaves = [np.abs(np.asarray(leaf)).reshape(RUNS, -1) for leaf in jax.tree.leaves(tree)]
-    return np.concatenate(leaves, axis=1).max(1)
+def as_vectors(tree):
+    """All numbers of each run, `[RUNS, numbers]`."""
+    leaves = [np.asarray(leaf, float).reshape(RUNS, -1) for leaf in jax.tree.leaves(tree)]
+    return np.concatenate(leaves, axis=1)
 
 
 def apart(one, other):
-    """How far each run's numbers are apart, `[RUNS]`."""
-    return largest(jax.tree.map(lambda a, b: np.asarray(a) - np.asarray(b), one, other))
+    """How far each run's numbers are apart, as a part of their length, `[RUNS]`."""
+    one, other = as_vectors(one), as_vectors(other)
+    return np.linalg.norm(one - other, axis=1) / np.linalg.norm(other, axis=1)
 
 
 @pytest.mark.parametrize("fields", TRAINED, ids=range(len(TRAINED)))
 def test_training_by_lanes_is_that_by_xla(fields):
-    """A typical run's weights are as near to each other as a thousandth of the way that they went.
+    """To 1e-5 of all their weights, in all runs but one at most.
 
-    Not every run's: where a unit is switched at almost 0, or two rows are almost equal, rounding
-    may send a run another way. Lanes draw what they train on; XLA is given what they draw, as
-    `draw` is compared above.
+    For where a unit is switched at almost 0, or two rows are almost equal, rounding may send a run
+    another way. Lanes draw what they train on; XLA is given what they draw, as `draw` is compared
+    above.
     """
     own = of_many_runs(setting(**fields))
     start = drawn_at_random(own)
-    ours, _ = engines.compile_training(own)((own, SEEDS), start, 0, UPDATES)
+    ours, _ = lanes.compile_training(own)((own, SEEDS), start, 0, UPDATES)
 
     def draws(own, seed, numbers):
         return jax.vmap(lambda number: draw(own, seed, number))(numbers)
@@ -266,10 +267,9 @@ def test_training_by_lanes_is_that_by_xla(fields):
     np.testing.assert_array_equal(theirs.diverged_at, -1)
     for network in ("g", "d"):
         first, a, b = (getattr(run.state.params, network) for run in (start, ours, theirs))
-        way = np.median(apart(first, b))
-        assert way > 1e-3 * np.median(largest(b))
-        assert np.median(apart(a, b)) < 1e-3 * way
-    assert np.median(apart(ours.loss_sums, theirs.loss_sums) / largest(theirs.loss_sums)) < 1e-4
+        assert np.median(apart(first, b)) > 1e-3
+        assert np.sort(apart(a, b))[-2] < 1e-5
+    assert np.sort(apart(ours.loss_sums, theirs.loss_sums))[-2] < 1e-5
 
 
 @pytest.mark.parametrize("steps", [0, 130])
@@ -279,7 +279,8 @@ def test_runs_start_alike(steps):
         lambda x: np.full(RUNS, x, np.float32),
         setting(pretraining={"steps": steps}, generator={"kernel_init": "lecun_normal"}),
     )
-    _, ours = engines.compile_start(one_of(own))((own, SEEDS), (), 0, 1)
+    _, (run, _, pretraining) = lanes.compile_start(one_of(own), JUDGING)((own, SEEDS), (), 0, 1)
+    ours = run, pretraining
     theirs = hurried(jax.vmap(lambda own, seed: train.start(own, keys.run_key(seed))), own, SEEDS)
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
@@ -288,7 +289,7 @@ def test_runs_start_alike(steps):
 
 def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
     own = of_many_runs(setting())
-    start, program = drawn_at_random(own), engines.compile_training(own)
+    start, program = drawn_at_random(own), lanes.compile_training(own)
     wild = np.arange(RUNS) % 2 == 1
 
     def enlarged(x):
@@ -312,14 +313,27 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
 def test_judging_by_lanes_is_that_by_xla(target):
     own = of_many_runs(setting(**of_unit_size(target.kind)))
     params = drawn_at_random(own).state.params
-    if target.kind in JUDGED_BY_XLA:
-        with pytest.raises(Unsupported, match=JUDGED_BY_XLA[target.kind]):
-            engines.compile_judging(own, JUDGING)
-        return
     references = hurried(jax.vmap(lambda own: metrics.reference(own, JUDGING)), own)
-    judging = engines.compile_judging(own, JUDGING)
-    _, ours = judging((own, references), params, 0, 1)
-    assert_close(ours, hurried(jax.vmap(metrics.evaluate), own, params, references))
+    sums = train.Losses(np.ones(RUNS, np.float32), np.zeros(RUNS, np.float32))
+    carried, ours = lanes.compile_scores(own, JUDGING)((own, references), (params, sums), 0, 1)
+    theirs = hurried(jax.vmap(metrics.evaluate), own, params, references)
+    quantiles = theirs.pop("quantiles")
+    assert_close(ours, (theirs, quantiles, sums))
+    assert_close(carried, (params, train.Losses(0 * sums.d, sums.g)), tolerance=0)
+
+
+@each_family
+def test_targets_are_described_alike(target):
+    """Two of them, and the one twice."""
+    first = setting(**of_unit_size(target.kind)).target
+    chosen = [first, dataclasses.replace(first, loc=-1.0), first]
+    ours, theirs = (
+        describe.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
+    )
+    assert ours.keys() == theirs.keys() and ours["w1_null"].shape == (3, 3)
+    for name, value in ours.items():
+        assert_close(value, theirs[name])
+        np.testing.assert_array_equal(value[0], value[2])
 
 
 # What is shipped.
@@ -343,7 +357,7 @@ def test_lanes_train_every_config(chosen, monkeypatch):
     """Up to LLVM, which is given the code but need not compile it."""
     given = []
     monkeypatch.setattr(native, "compile", lambda code, name: given.append(code))
-    engines.compile_training(chosen)
+    lanes.compile_training(chosen)
     assert given
 
 
@@ -364,7 +378,7 @@ def without_lanes(*_):
     ],
 )
 def test_xla_steps_in_for_lanes_and_says_why(engine, size, chosen, logged, monkeypatch, caplog):
-    monkeypatch.setattr(engines, "compile_training", without_lanes)
+    monkeypatch.setattr(lanes, "compile_training", without_lanes)
     monkeypatch.setattr(xla, "compile_programs", lambda *_: "programs")
     own = setting(**{"discriminator.hidden": (size, size)})
     with caplog.at_level(logging.INFO, logger="absl"):
@@ -376,7 +390,7 @@ def test_xla_steps_in_for_lanes_and_says_why(engine, size, chosen, logged, monke
 
 
 def test_lanes_that_are_asked_for_and_can_not_raise(monkeypatch):
-    monkeypatch.setattr(engines, "compile_training", without_lanes)
+    monkeypatch.setattr(lanes, "compile_training", without_lanes)
     with pytest.raises(Unsupported, match="frobnicate"):
         engines.compile_programs("lanes", setting(), Schedule(), 8, jax.devices())
 

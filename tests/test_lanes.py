@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jax import lax
 
-from gan1d.lanes import Program, Unsupported, graph, native, plan, read
+from gan1d.lanes import Program, Unsupported, drive, graph, memory, native, plan, read
 
 RUNS = 5  # no multiple of any number of lanes
 
@@ -452,8 +451,7 @@ def test_arguments_are_left_alone():
     given, carried = numbers(3), numbers(3, seed=1)
     program = Program(lambda g, c, n: (c + g + n, c), *like_one((given, carried)))
     program(given, carried, 0, 3)
-    prepared = program.prepare(given)
-    first, again = (program(prepared, carried, 0, 3) for _ in range(2))
+    first, again = (program(given, carried, 0, 3) for _ in range(2))
     assert_agree(first, again)
     np.testing.assert_array_equal(given, numbers(3))
     np.testing.assert_array_equal(carried, numbers(3, seed=1))
@@ -513,8 +511,7 @@ def test_a_run_that_diverges_spoils_no_neighbour(value, program, all_runs):
 @pytest.mark.parametrize("threads", [1, 2, 3, 50])
 def test_threads_share_the_runs_out_and_change_none(threads, program, all_runs):
     """More of them than blocks of runs, too."""
-    with ThreadPoolExecutor(threads) as pool:
-        assert_agree(program(*many(40), 5, 3, pool), all_runs)
+    assert_agree(program(*many(40), 5, 3, threads), all_runs)
 
 
 def test_steps_in_two_calls_are_those_of_one(program, all_runs):
@@ -531,6 +528,67 @@ def test_any_number_of_lanes_gives_the_same_numbers(lanes, all_runs):
 
 def test_registers_hold_a_power_of_two_of_lanes():
     assert native.lanes() in (4, 8, 16)
+
+
+# Several programs in one call.
+
+
+def entered(program, given, carried):
+    """What a program works on, in blocks, and how many blocks that are."""
+    lanes = program.lanes
+    trees = memory.enter(program.given, given, lanes), memory.enter(program.carried, carried, lanes)
+    return *trees, len(jax.tree.leaves(trees)[0])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_programs_look_at_every_stop_at_what_the_first_one_left(threads, program, all_runs):
+    """At as many blocks of it as each of them wants, and with the number of the next update."""
+    watching = Program(
+        lambda given, seen, number: (seen, (seen[0] * given[0, 0], number)),
+        *like_one(many(1)),
+    )
+    given, carried, blocks = entered(program, *many(40))
+    lanes, stops = program.lanes, [(5, 0), (5, 1), (6, 2)]
+    seen = memory.room(watching.results, blocks, lanes, len(stops))
+    last = memory.room(watching.results, 1, lanes, len(stops), shared=True)
+    seconds = drive(
+        stops,
+        [
+            program.task(blocks, given, carried, memory.room(program.results, blocks, lanes, 3)),
+            watching.task(blocks, given, carried, seen),
+            watching.task(1, given, carried, last),
+        ],
+        lanes,
+        threads,
+    )
+    assert_agree(memory.leave(program.carried, carried, 40), all_runs[0])
+    values, numbers_ = memory.leave(watching.results, seen, 40)
+    np.testing.assert_array_equal(numbers_, np.repeat([[5], [6], [8]], 40, axis=1))
+    for point, updates in enumerate((0, 1, 3)):
+        expected = program(*many(40), 5, updates)[0][0] * many(40)[0][:, :1, :1]
+        np.testing.assert_array_equal(values[point], expected)
+    # Where all stops share their memory it holds the last.
+    np.testing.assert_array_equal(
+        memory.leave(watching.results, last, lanes)[0][0], values[2][:lanes]
+    )
+    assert len(seconds) == 3 and seconds[0] > max(seconds[1:]) > 0
+
+
+@given(st.integers(1, 40), st.lists(st.integers(1, 4), max_size=3), st.sampled_from([4, 16]))
+def test_what_enters_memory_leaves_it_as_it_was(runs, shape, lanes):
+    rng = np.random.default_rng(runs)
+    arrays = {
+        "float": rng.normal(size=(runs, *shape)).astype(np.float32),
+        "bool": rng.uniform(size=(runs, *shape)) < 0.5,
+        "int": rng.integers(-9, 9, (runs, *shape), np.int32),
+    }
+    forms = memory.forms(like_one(arrays))
+    blocked = memory.enter(forms, arrays, lanes)
+    assert_agree(memory.leave(forms, blocked, runs), arrays)
+    # Padding is a run like others, so that it can't slow them down by being odd.
+    assert_agree(
+        memory.leave(forms, blocked, len(blocked["int"]) * lanes)["int"][-1], arrays["int"][-1]
+    )
 
 
 # The compilation cache.

@@ -3,38 +3,38 @@
 import numpy as np
 
 from gan1d import experiment, tally, train
+from gan1d.engines.programs import Looks, Start
 
 STEPS = 500
 
 
-def score(w1, diverged_at, losses=(0.0, 0.0)):
-    """A log point's score of two runs."""
+def looks(w1, losses=(0.0, 0.0)):
+    """Two runs at some log points."""
     w1 = np.float32(w1)
-    names = ("w1", "ks", "mean", "std", "d_flatness")
-    measured = dict.fromkeys(names, w1) | {"quantiles": np.zeros((2, 101), np.float32)}
-    sums = train.Losses(*(np.full(2, loss, np.float32) for loss in losses))
-    return tally.Score(measured, sums, np.int32(diverged_at))
+    sums = (np.broadcast_to(np.float32(loss).reshape(-1, 1), w1.shape) for loss in losses)
+    measured = dict.fromkeys(("w1", "ks", "mean", "std", "d_flatness"), w1)
+    return Looks(measured, np.zeros((2, 101), np.float32), train.Losses(*sums), {})
 
 
-def entered(*scores):
+def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    entries = tally.new(made)
-    tally.enter(entries, np.array([0, 0]), np.array([0, 1]), {}, list(scores), [])
+    entries = tally.new(made, on_lanes=True)
+    both = np.array([0, 0]), np.array([0, 1])
+    tally.enter(entries, *both, Start(None, None, {}), np.int32(diverged_at), list(seen))
     return entries.runs
 
 
 def test_losses_are_means_over_the_span_before_a_log_point():
+    """In however many calls the log points were reached."""
     runs = entered(
-        score([1, 1], [-1, -1]),
-        score([1, 1], [-1, -1], (250.0, 500.0)),
-        score([1, 1], [-1, -1], (750.0, 1000.0)),
+        looks([[1, 1]]), looks([[1, 1], [1, 1]], losses=([250.0, 750.0], [500.0, 1000.0]))
     )
     np.testing.assert_array_equal(runs["loss_d"][0, 0], [np.nan, 1, 3])
     np.testing.assert_array_equal(runs["loss_g"][0, 1], [np.nan, 2, 4])
 
 
 def test_values_end_where_a_run_diverges():
-    runs = entered(score([1, 1], [-1, -1]), score([2, 2], [-1, -1]), score([3, 3], [-1, 251]))
+    runs = entered(looks([[1, 1], [2, 2], [3, 3]]), diverged_at=(-1, 251))
     np.testing.assert_array_equal(runs["w1"][0], [[1, 2, 3], [1, 2, np.nan]])
     assert runs["diverged_at"][0].tolist() == [-1, 251]
     assert np.isnan(runs["quantiles"][0, 1]).all()
@@ -42,7 +42,7 @@ def test_values_end_where_a_run_diverges():
 
 
 def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
-    runs = entered(score([1, 1], [-1, -1]), score([2, np.inf], [-1, -1]), score([3, 3], [-1, 400]))
+    runs = entered(looks([[1, 1], [2, np.inf], [3, 3]]), diverged_at=(-1, 400))
     assert runs["diverged_at"][0].tolist() == [-1, 250]
     np.testing.assert_array_equal(runs["w1"][0, 1], [1, np.nan, np.nan])
 

@@ -12,9 +12,9 @@ import numpy as np
 from gan1d import engines, keys, machine, sweep, train
 from gan1d.bench import workloads
 from gan1d.bench.workloads import Workload
+from gan1d.engines.programs import Programs
 from gan1d.experiment import Experiment
 from gan1d.sweep import Layout
-from gan1d.xla import Programs
 
 
 class Seconds(NamedTuple):

@@ -8,7 +8,6 @@ and movement of data count nothing, nor does the drawing of noise.
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -102,11 +101,10 @@ def peak(threads: int) -> Callable[[], float]:
     given = np.full(runs, 0.5, np.float32), np.ones(runs, np.float32)
     start = [np.ones(runs, np.float32)] * CHAINS
     operations = 2 * runs * CHAINS * LINKS * PEAK_STEPS
-    pool = ThreadPoolExecutor(threads)
 
     def measure() -> float:
         began = time.perf_counter()
-        program(given, start, 0, PEAK_STEPS, pool)
+        program(given, start, 0, PEAK_STEPS, threads)
         return operations / (time.perf_counter() - began)
 
     return measure

@@ -1,7 +1,7 @@
 """The XLA engine: one GAN's functions, vmapped over a block of runs, sharded over devices."""
 
 import math
-from collections.abc import Callable
+import time
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import keys, losses, metrics, probe, train
+from gan1d import keys, metrics, probe, train
+from gan1d.engines.programs import Advance, Looks, Programs, Start
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 
@@ -18,28 +19,15 @@ NOISE_BYTES = 2**25  # drawn ahead for a block in one go
 CHUNK_STEPS = 250  # at most, so that the host gets a word in every second or so
 
 
-class Programs(NamedTuple):
-    """A cohort's compiled programs, each over one block of runs `[R]`.
+class Block(NamedTuple):
+    """Runs in training, on the devices; those from `count` on are padding."""
 
-    Where they give results they name them as results do.
-    """
-
-    place: Callable[[Any], Any]  # brings a block's host arrays to the devices
-    start: Callable[..., Any]  # (settings, seeds) -> runs, references, results
-    chunk: Callable[..., Any]  # (settings, seeds, runs, first, count) -> runs
-    evaluate: Callable[..., Any] | None  # (settings, runs, references) -> runs, fields of a Score
-    snapshot: Callable[..., Any]  # (settings, runs, references) -> results
-    probe: Callable[..., Any] | None  # (settings, seeds, runs, step) -> results
-    steps: int  # the most updates that a chunk makes
-
-
-class Given(NamedTuple):
-    """What another engine brings."""
-
-    begin: Callable[..., Any]  # (settings, seeds) -> runs, pretraining
-    chunk: Callable[..., Any]
-    steps: int  # the most updates that a chunk makes
-    evaluates: bool  # whether it also brings `evaluate`
+    count: int
+    kept: int  # of how many, the first ones, snapshots are kept
+    settings: Setting
+    seeds: jax.Array
+    runs: train.Run
+    references: metrics.Reference
 
 
 def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
@@ -55,37 +43,23 @@ def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
 
 
 def compile_programs(
-    setting: Setting,
-    schedule: Schedule,
-    block_size: int,
-    devices: list[Any],
-    given: Given | None = None,
+    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
 ) -> Programs:
-    """Compile the programs of all settings with this one's structure; its numbers don't matter.
-
-    What another engine does is given, and not compiled.
-    """
+    """Compile the programs of all settings with this one's structure; its numbers don't matter."""
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
-    steps = given.steps if given else chunk_steps(setting, block_size, schedule)
+    steps = chunk_steps(setting, block_size, schedule)
 
     def begin(settings, seeds):
-        return jax.vmap(lambda own, seed: train.start(own, keys.run_key(seed)))(settings, seeds)
-
-    def refer(settings, runs, pretraining):
-        def one(setting, run, pretraining):
+        def one(setting, seed):
+            run, pretraining = train.start(setting, keys.run_key(seed))
             reference = metrics.reference(setting, judging)
             if pretraining is None:
-                return reference, {}
-            stage = {"d_initial": pretraining.initial, "d_pretrained": run.state.params.d}
-            # Unclipped, as D is fitted to the density.
-            drawn = {
-                name: metrics.discriminator(setting, d_params, reference, losses.estimate)
-                for name, d_params in stage.items()
-            }
-            return reference, drawn | {"pretraining_loss": pretraining.losses}
+                return run, reference, None, {}
+            drawn = metrics.stages(setting, reference, pretraining.initial, run.state.params.d)
+            return run, reference, pretraining.losses, drawn
 
-        return jax.vmap(one)(settings, runs, pretraining)
+        return jax.vmap(one)(settings, seeds)
 
     def chunk(settings, seeds, runs, first, count):
         run_keys = jax.vmap(keys.run_key)(seeds)
@@ -93,27 +67,26 @@ def compile_programs(
         draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
         batches = draw(settings, run_keys, first + jnp.arange(steps))
 
-        def advance(i, runs):
+        def step(i, runs):
             batch = jax.tree.map(lambda array: array[i], batches)
             return jax.vmap(train.advance, in_axes=(0, 0, 0, None))(
                 settings, runs, batch, first + i
             )
 
-        return jax.lax.fori_loop(0, count, advance, runs)
+        return jax.lax.fori_loop(0, count, step, runs)
 
     def evaluate(settings, runs, references):
         scores = jax.vmap(metrics.evaluate)(settings, runs.state.params, references)
         zero = jax.tree.map(jnp.zeros_like, runs.loss_sums)
-        return runs._replace(loss_sums=zero), (scores, runs.loss_sums, runs.diverged_at)
+        return runs._replace(loss_sums=zero), (scores, runs.loss_sums)
 
     def snapshot(settings, runs, references):
         return jax.vmap(metrics.snapshot)(settings, runs.state.params, references)
 
-    def look(settings, seeds, runs, step):
+    def look(settings, seeds, runs, number):
         def one(setting, seed, run):
-            batch = train.draw(setting, keys.run_key(seed), step)
-            looks = probe.features(setting, run.state, batch)
-            return {"features": looks, "centroid_distance": probe.centroid_distances(looks)}
+            batch = train.draw(setting, keys.run_key(seed), number)
+            return probe.look(setting, run.state, batch)
 
         return jax.vmap(one)(settings, seeds, runs)
 
@@ -127,36 +100,68 @@ def compile_programs(
 
     settings = jax.tree.map(lambda _: jax.ShapeDtypeStruct((block_size,), np.float32), setting)
     seeds = jax.ShapeDtypeStruct((block_size,), np.uint32)
-    number = jax.ShapeDtypeStruct((), np.int32)
-    runs, pretraining = jax.eval_shape(begin, settings, seeds)
-    references, _ = jax.eval_shape(refer, settings, runs, pretraining)
-    begun = given.begin if given else compiled(begin, (settings, seeds), (RUNS, RUNS))
-    referred = compiled(refer, (settings, runs, pretraining), (RUNS,) * 3)
-
-    def place(tree):
-        return jax.device_put(tree, NamedSharding(mesh, RUNS))
-
-    def start(settings, seeds):
-        runs, pretraining = place(begun(settings, seeds))
-        return runs, *referred(settings, runs, pretraining)
-
-    return Programs(
-        place=place,
-        start=start,
-        chunk=given.chunk
-        if given
-        else compiled(
-            chunk,
-            (settings, seeds, runs, number, number),
-            (RUNS, RUNS, RUNS, PartitionSpec(), PartitionSpec()),
-            donate=(2,),
-        ),
-        evaluate=None
-        if given and given.evaluates
-        else compiled(evaluate, (settings, runs, references), (RUNS,) * 3, donate=(1,)),
-        probe=compiled(look, (settings, seeds, runs, number), (RUNS, RUNS, RUNS, PartitionSpec()))
-        if judging.features
-        else None,
-        snapshot=compiled(snapshot, (settings, runs, references), (RUNS,) * 3),
-        steps=steps,
+    number, alike = jax.ShapeDtypeStruct((), np.int32), PartitionSpec()
+    runs, references, *_ = jax.eval_shape(begin, settings, seeds)
+    judged = (settings, runs, references)
+    begin = compiled(begin, (settings, seeds), (RUNS,) * 2)
+    chunk = compiled(
+        chunk,
+        (settings, seeds, runs, number, number),
+        (RUNS, RUNS, RUNS, alike, alike),
+        donate=(2,),
     )
+    evaluate = compiled(evaluate, judged, (RUNS,) * 3, donate=(1,))
+    snapshot = compiled(snapshot, judged, (RUNS,) * 3)
+    if judging.features:
+        look = compiled(look, (settings, seeds, runs, number), (RUNS, RUNS, RUNS, alike))
+
+    def start(settings, seeds, kept):
+        count = len(seeds)
+        last = np.minimum(np.arange(block_size), count - 1)  # padding repeats the last run
+        padded = jax.tree.map(lambda array: array[last], (settings, seeds))
+        settings, seeds = jax.device_put(padded, NamedSharding(mesh, RUNS))
+        runs, references, losses, stages = begin(settings, seeds)
+        losses, stages = jax.device_get((losses, stages))
+        block = Block(count, kept, settings, seeds, runs, references)
+        return Start(block, _first(losses, count), _first(stages, kept))
+
+    def looked(block, number):
+        """A block at one log point."""
+        runs, (scores, sums) = evaluate(block.settings, block.runs, block.references)
+        block = block._replace(runs=runs)
+        shown = snapshot(block.settings, runs, block.references) if block.kept else {}
+        if judging.features:
+            distances, features = look(block.settings, block.seeds, runs, np.int32(number))
+            scores["centroid_distance"] = distances
+            if block.kept:
+                shown["features"] = features
+        scores, sums, shown = jax.device_get((scores, sums, shown))
+        return block, (*_first((scores, sums), block.count), _first(shown, block.kept))
+
+    def advance(block, legs, looking):
+        points, judging_seconds, started = [], 0.0, time.monotonic()
+        for first, count in legs:
+            runs = block.runs
+            for done in range(0, count, steps):
+                length = np.int32(min(steps, count - done))
+                runs = chunk(block.settings, block.seeds, runs, np.int32(first + done), length)
+            block = block._replace(runs=jax.block_until_ready(runs))
+            if looking:
+                began = time.monotonic()
+                block, point = looked(block, first + count)
+                points.append(point)
+                judging_seconds += time.monotonic() - began
+        diverged_at = np.asarray(block.runs.diverged_at)[: block.count]
+        looks = None
+        if looking:
+            quantiles = [scores.pop("quantiles") for scores, _, _ in points][-1]
+            scores, sums, shown = jax.tree.map(lambda *each: np.stack(each), *points)
+            looks = Looks(scores, quantiles, sums, shown)
+        return Advance(block, diverged_at, looks, judging_seconds / (time.monotonic() - started))
+
+    return Programs(start, advance, steps)
+
+
+def _first(tree: Any, count: int) -> Any:
+    """The first runs of each array."""
+    return jax.tree.map(lambda array: array[:count], tree)

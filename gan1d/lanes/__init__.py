@@ -1,4 +1,4 @@
-"""The lanes engine: one run's arrays to SIMD code in which every scalar is a vector over runs.
+"""From one run's arrays to SIMD code in which every scalar is a vector over runs.
 
 XLA on a CPU runs batches of tiny networks at a few percent of what the processor can do. Here each
 scalar of one GAN's update becomes one vector register that holds it for as many runs as there are
@@ -7,11 +7,13 @@ lanes, so that a whole GAN stays in the processor's first caches and no operatio
 Someone new reads the modules in this order: `graph`, what is computed, with all movement of data
 folded away; `read`, which makes it of a jaxpr; `plan`, which cuts it into kernels and gives them
 memory; `emit`, which writes the function, with `nest` and `alone` for its kernels, `writer` for
-memory and loops and `vector` for operations; `native`, which compiles it; and `Program`, which ties
-these together and is what to use.
+memory and loops and `vector` for operations; `native`, which compiles it; `memory`, how arrays get
+in and out; `drive`, which calls functions on blocks of runs; and `Program`, which ties these
+together and is what to use.
 """
 
+from gan1d.lanes.drive import drive
 from gan1d.lanes.graph import Unsupported
-from gan1d.lanes.program import Prepared, Program
+from gan1d.lanes.program import Program
 
-__all__ = ["Prepared", "Program", "Unsupported"]
+__all__ = ["Program", "Unsupported", "drive"]

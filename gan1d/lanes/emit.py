@@ -25,6 +25,7 @@ from gan1d.lanes.writer import Writer, known
 
 ALONE = {"dot": alone.dot, "cumsum": alone.cumsum, "sort": alone.sort}
 NAME = "lanes"
+FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, ir.IntType(32), INDEX, INDEX, INDEX, POINTER])
 
 
 class Array(NamedTuple):
@@ -44,8 +45,7 @@ def module(plan: Plan, arrays: Sequence[Array], lanes: int) -> ir.Module:
       lanes: runs in a block.
     """
     result = ir.Module(NAME)
-    kind = ir.FunctionType(ir.VoidType(), [POINTER, ir.IntType(32), INDEX, INDEX, INDEX, POINTER])
-    function = ir.Function(result, kind, NAME)
+    function = ir.Function(result, FUNCTION, NAME)
     function.attributes.add("nounwind")
     _function(Writer(result, function, lanes), plan, arrays)
     return result

@@ -1,4 +1,4 @@
-"""LLVM code made to run on this processor, and called on blocks of runs by several threads."""
+"""LLVM code made to run on this processor."""
 
 import ctypes
 import functools
@@ -6,22 +6,11 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import llvmlite
 import llvmlite.binding as llvm
-import numpy as np
-
-CALL = ctypes.CFUNCTYPE(
-    None,
-    ctypes.c_void_p,
-    ctypes.c_int32,
-    ctypes.c_int64,
-    ctypes.c_int64,
-    ctypes.c_int64,
-    ctypes.c_void_p,
-)
 
 
 @functools.cache
@@ -50,8 +39,8 @@ def lanes() -> int:
     return 8 if features.get("avx2") else 4
 
 
-def compile(code: str, name: str) -> Any:
-    """The function of this name in LLVM code, as something to call, which drops the GIL.
+def compile(code: str, name: str) -> "Function":
+    """The function of this name in LLVM code.
 
     What was compiled before is taken from JAX's compilation cache, where that is enabled.
     """
@@ -60,16 +49,25 @@ def compile(code: str, name: str) -> Any:
     jit = llvm.create_lljit_compiler(_machine(), use_jit_link=True)
     library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
     tracker = library.export_symbol(name).link(jit, name)
-    function = CALL(tracker[name])
-    function.keep = (jit, tracker)  # for as long as it may be called
-    return function
+    return Function(tracker[name], (jit, tracker))
+
+
+class Function(NamedTuple):
+    """Native code, which stays for as long as this does."""
+
+    address: int
+    owners: tuple[Any, ...]
+
+    def __call__(self, *pointers: int) -> None:
+        """Call it, where pointers are all it takes; this drops the GIL."""
+        ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(pointers))(self.address)(*pointers)
 
 
 def _compiled(code: str) -> bytes:
     machine = _machine()
     module = llvm.parse_assembly(code, llvm.create_context())
-    # All is vectors, fused and in loops already: LLVM's own pipelines take it longer to compile than
-    # all the rest, for code that is no faster.
+    # All is vectors, fused and in loops already: LLVM's own pipelines take longer than everything
+    # else, for code that is no faster.
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
@@ -101,11 +99,3 @@ def _cache_path(code: str) -> Path | None:
     told_apart.append(llvm.get_host_cpu_features().flatten())
     digest = hashlib.sha256("\0".join(told_apart).encode()).hexdigest()
     return Path(folder) / f"lanes-{digest[:32]}"
-
-
-def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
-    """Zeroed float32 memory that starts at a multiple of `alignment` bytes."""
-    size = int(np.prod(shape)) * 4
-    raw = np.zeros(size + alignment, np.uint8)
-    start = -raw.ctypes.data % alignment
-    return raw[start : start + size].view(np.float32).reshape(shape)

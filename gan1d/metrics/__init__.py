@@ -28,8 +28,10 @@ __all__ = [
     "discriminator",
     "evaluate",
     "grid_size",
+    "null_w1",
     "reference",
     "snapshot",
+    "stages",
 ]
 
 D_ROWS = 256  # of the target, on which D's flatness is measured
@@ -51,7 +53,7 @@ def grid_size(dim: int) -> int:
 
 def reference(setting: Setting, judging: Judging) -> Reference:
     """The target's part of judging; nothing of `judging` is traced."""
-    judge = _judge(setting)
+    judge = _judge(setting.target)
     size = setting.training.batch_size
     return Reference(
         judge.law(setting.target, judging.points),
@@ -68,7 +70,7 @@ def evaluate(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]
       d_flatness: the density-weighted mean of |D - 1/2|, with D applied to batches of the size that
         it is trained on, each a stratified sample of the target.
     """
-    judge = _judge(setting)
+    judge = _judge(setting.target)
     latent = latents.grid(setting.latent, judge.points(ref.law))
     samples = networks.generate(setting, params.g, latent)
     outputs = jax.vmap(lambda x: networks.discriminate(setting, params.d, x)[0])(ref.real)
@@ -117,8 +119,17 @@ def discriminator(
     return read(setting.loss, outputs)
 
 
-def describe(setting: Setting, judging: Judging, key: Array, replicates: int) -> dict[str, Array]:
-    """The setting's target as results keep it.
+def stages(setting: Setting, ref: Reference, before: Any, after: Any) -> dict[str, Array]:
+    """D `[G]` before and after pretraining, unclipped, as it is fitted to the density."""
+    stage = {"d_initial": before, "d_pretrained": after}
+    return {
+        name: discriminator(setting, d_params, ref, losses.estimate)
+        for name, d_params in stage.items()
+    }
+
+
+def describe(target: Any, judging: Judging) -> dict[str, Array]:
+    """A target as results keep it.
 
     Returns:
       target_quantiles: at LEVELS, `[101]`; in the plane, each coordinate's, `[101, 2]`.
@@ -127,21 +138,21 @@ def describe(setting: Setting, judging: Judging, key: Array, replicates: int) ->
       x: where D is drawn, `[201]`; in the plane `[G, 2]`.
       target_density: on the line only: at x, `[201]`.
       target_samples: in the plane only: a stratified sample, `[256, 2]`.
-      w1_null: the `w1` of `replicates` random real samples, `[replicates]`. No generator that is
-        judged on as many samples should be expected to score below this floor.
     """
-    judge, target = _judge(setting), setting.target
-    law = judge.law(target, judging.points)
-
-    def null(key: Array) -> Array:
-        u = uniforms(key, (judging.points, targets.uniforms(target)))
-        return judge.w1(target, targets.sample(target, u), law)
-
-    return judge.describe(target, law, judge.grid(target, judging.view)) | {
-        "target_mean": targets.mean(target),
-        "w1_null": jax.lax.map(null, jax.random.split(key, replicates)),
-    }
+    judge = _judge(target)
+    law, x = judge.law(target, judging.points), judge.grid(target, judging.view)
+    return judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
 
 
-def _judge(setting: Setting) -> ModuleType:
-    return line if targets.dim(setting.target) == 1 else plane
+def null_w1(target: Any, judging: Judging, key: Array) -> Array:
+    """The `w1` of random real samples, `[]`.
+
+    No generator that is judged on as many samples should be expected to score below.
+    """
+    judge = _judge(target)
+    u = uniforms(key, (judging.points, targets.uniforms(target)))
+    return judge.w1(target, targets.sample(target, u), judge.law(target, judging.points))
+
+
+def _judge(target: Any) -> ModuleType:
+    return line if targets.dim(target) == 1 else plane

@@ -1,0 +1,192 @@
+"""The lanes engine: one GAN's functions compiled to native code with a run in each lane; for CPUs.
+
+A block's runs stay in native code's own form from their start to their end, and one call takes them
+through as many log points as the host loop likes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan1d import keys, metrics, probe, train
+from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
+from gan1d.lanes import Program, drive, memory
+from gan1d.schedule import Judging
+from gan1d.settings import Setting
+
+SEED = jax.ShapeDtypeStruct((), np.uint32)
+
+
+class Block(NamedTuple):
+    """Runs in training, in trees of arrays `[vectors of runs, elements, lanes]`."""
+
+    count: int
+    kept: int  # of how many, the first ones, snapshots are kept
+    settings: Setting
+    seeds: np.ndarray
+    run: train.Run
+    reference: metrics.Reference
+
+
+def compile_programs(setting: Setting, judging: Judging, threads: int) -> Programs:
+    """Compile the programs of all settings with this one's structure; its numbers don't matter.
+
+    Raises:
+      Unsupported: there is something in them that can't be compiled.
+    """
+    starting, training = compile_start(setting, judging), compile_training(setting)
+    scoring, picturing = compile_scores(setting, judging), compile_snapshot(setting, judging)
+    staging = compile_stages(setting, judging) if setting.pretraining.steps else None
+    probing = compile_probe(setting) if judging.features else None
+    lanes = training.lanes
+
+    def vectors(count: int) -> int:
+        return memory.block_count(count, lanes)
+
+    def start(settings: Setting, seeds: np.ndarray, kept: int) -> Start:
+        count = len(seeds)
+        given = memory.enter(starting.given, (settings, seeds), lanes)
+        made = memory.room(starting.results, vectors(count), lanes)
+        run, reference, pretraining = jax.tree.map(lambda array: array[0], made)
+        block = Block(count, kept, *given, run, reference)
+        tasks = [starting.task(vectors(count), given, (), made)]
+        if staging is None:
+            drive([Leg(0, 1)], tasks, lanes, threads)
+            return Start(block, None, {})
+        stages = memory.room(staging.results, vectors(kept), lanes)
+        shown = (given[0], reference, pretraining.initial, run.state.params.d)
+        tasks.append(staging.task(vectors(kept), shown, (), stages))
+        drive([Leg(0, 1)], tasks, lanes, threads)
+        losses = memory.leave(starting.results[2].losses, pretraining.losses, count)
+        stages = jax.tree.map(lambda array: array[0], memory.leave(staging.results, stages, kept))
+        return Start(block, losses, stages)
+
+    def advance(block: Block, legs: Sequence[Leg], looking: bool) -> Advance:
+        run, points = block.run, len(legs)
+        given = (block.settings, block.seeds)
+        tasks = [training.task(vectors(block.count), given, run, ())]
+        if not looking:
+            drive(legs, tasks, lanes, threads)
+            return Advance(block, _diverged_at(block), None, 0.0)
+        shown, params = (block.settings, block.reference), run.state.params
+        measured, quantiles, sums = scoring.results
+        scores = (
+            memory.room(measured, vectors(block.count), lanes, points),
+            # Only the last are wanted: all points leave theirs in the same place.
+            memory.room(quantiles, vectors(block.count), lanes, points, shared=True),
+            memory.room(sums, vectors(block.count), lanes, points),
+        )
+        tasks.append(scoring.task(vectors(block.count), shown, (params, run.loss_sums), scores))
+        pictures = memory.room(picturing.results, vectors(block.kept), lanes, points)
+        tasks.append(picturing.task(vectors(block.kept), shown, params, pictures))
+        if probing:
+            distances, features = probing.results
+            probes = (
+                memory.room(distances, vectors(block.count), lanes, points),
+                # Of runs without snapshots nobody wants them.
+                memory.room(features, vectors(block.count), lanes, points, shared=not block.kept),
+            )
+            tasks.append(probing.task(vectors(block.count), given, run.state, probes))
+        moving, *rest = drive(legs, tasks, lanes, threads)
+        metrics_ = memory.leave(measured, scores[0], block.count)
+        snapshots = memory.leave(picturing.results, pictures, block.kept)
+        if probing:
+            metrics_["centroid_distance"] = memory.leave(distances, probes[0], block.count)
+            if block.kept:
+                snapshots["features"] = memory.leave(features, probes[1], block.kept)
+        looks = Looks(
+            metrics_,
+            memory.leave(quantiles, scores[1][-1], block.count),
+            memory.leave(sums, scores[2], block.count),
+            snapshots,
+        )
+        return Advance(block, _diverged_at(block), looks, sum(rest) / (moving + sum(rest)))
+
+    def _diverged_at(block: Block) -> np.ndarray:
+        return memory.leave(training.carried.diverged_at, block.run.diverged_at, block.count)
+
+    return Programs(start, advance, unit=1)
+
+
+def compile_start(setting: Setting, judging: Judging) -> Program:
+    """(setting, seed) to a Run, what judges it, and how its D was pretrained."""
+
+    def step(given, carried, number):
+        own, seed = given
+        run, pretraining = train.start(own, keys.run_key(seed))
+        return carried, (run, metrics.reference(own, judging), pretraining)
+
+    return Program(step, (_scalars(setting), SEED), ())
+
+
+def compile_training(setting: Setting) -> Program:
+    """Updates of a run: of (setting, seed), a Run, and the number of the update."""
+
+    def step(given, run, number):
+        own, seed = given
+        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number), ()
+
+    scalars = _scalars(setting)
+    return Program(step, (scalars, SEED), _run(scalars))
+
+
+def compile_scores(setting: Setting, judging: Judging) -> Program:
+    """A run's scores: of (setting, reference) and (parameters, sums of losses), which end here."""
+
+    def step(given, carried, number):
+        own, reference = given
+        params, sums = carried
+        scores = metrics.evaluate(own, params, reference)
+        quantiles = scores.pop("quantiles")
+        return (params, jax.tree.map(jnp.zeros_like, sums)), (scores, quantiles, sums)
+
+    run = _run(_scalars(setting))
+    return Program(step, _judged(setting, judging), (run.state.params, run.loss_sums))
+
+
+def compile_snapshot(setting: Setting, judging: Judging) -> Program:
+    """A run's pictures: of (setting, reference) and parameters."""
+
+    def step(given, params, number):
+        own, reference = given
+        return params, metrics.snapshot(own, params, reference)
+
+    return Program(step, _judged(setting, judging), _run(_scalars(setting)).state.params)
+
+
+def compile_stages(setting: Setting, judging: Judging) -> Program:
+    """D before and after pretraining: of (setting, reference, D's parameters then, and now)."""
+
+    def step(given, carried, number):
+        own, reference, before, after = given
+        return carried, metrics.stages(own, reference, before, after)
+
+    d_params = _run(_scalars(setting)).state.params.d
+    return Program(step, (*_judged(setting, judging), d_params, d_params), ())
+
+
+def compile_probe(setting: Setting) -> Program:
+    """What an update does to D's features: of (setting, seed), a State, and its number."""
+
+    def step(given, state, number):
+        own, seed = given
+        return state, probe.look(own, state, train.draw(own, keys.run_key(seed), number))
+
+    scalars = _scalars(setting)
+    return Program(step, (scalars, SEED), _run(scalars).state)
+
+
+def _scalars(setting: Setting) -> Setting:
+    return jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
+
+
+def _run(setting: Setting) -> train.Run:
+    return jax.eval_shape(lambda own: train.start(own, keys.run_key(0))[0], setting)
+
+
+def _judged(setting: Setting, judging: Judging) -> tuple[Setting, metrics.Reference]:
+    scalars = _scalars(setting)
+    return scalars, jax.eval_shape(lambda own: metrics.reference(own, judging), scalars)
