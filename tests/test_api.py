@@ -66,7 +66,7 @@ def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, mon
 
     monkeypatch.setattr(progress, "reporter", lambda updates: Signal())
     with pytest.raises(api.Stopped):
-        gan1d.run(TINY, block_size=4, workdir=tmp_path)
+        gan1d.run(TINY, devices=1, block_size=2, workdir=tmp_path)
     finished = int((results.load(tmp_path).finished == 1).sum())
     assert 0 < finished < 6
 
