@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gan1d.lanes import vector
+from gan1d.lanes import operations
 from gan1d.lanes.graph import F32, Affine, Node, View
 from gan1d.lanes.plan import Kernel, reads_memory
 from gan1d.lanes.writer import Access, Writer, known, strided
@@ -109,7 +109,7 @@ def _loops(
 
 def combined(w: Writer, op: str, kind: np.dtype, a: Any, b: Any) -> Any:
     """Two values of a reduction in one."""
-    return vector.emit(w.m, COMBINED[op], kind, [kind, kind], [a, b])
+    return operations.emit(w.m, COMBINED[op], kind, [kind, kind], [a, b])
 
 
 def _neutral(w: Writer, node: Node) -> Any:
@@ -192,7 +192,7 @@ class _Part:
         for node in self._nodes:
             operands = [self.operand(view, at, loaded, values) for view in node.operands]
             kinds = [view.dtype for view in node.operands]
-            values[node] = vector.emit(self._w.m, node.op, node.dtype, kinds, operands)
+            values[node] = operations.emit(self._w.m, node.op, node.dtype, kinds, operands)
         return values
 
     def store(self, at: list[Any], values: Values) -> None:

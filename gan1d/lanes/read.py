@@ -8,12 +8,13 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from gan1d.lanes.draws import RANDOM, Key
 from gan1d.lanes.graph import (
     BOOL,
     F32,
@@ -30,13 +31,6 @@ from gan1d.lanes.graph import (
 
 UNROLLED = 96  # equations that a loop may unroll to
 SELECTED = 64  # rows at most of a table that each run looks up for itself
-
-
-class Key(NamedTuple):
-    """A threefry key, or an array of them: its two words."""
-
-    first: View
-    second: View
 
 
 # Elementwise primitives that are one operation under the same name.
@@ -148,63 +142,6 @@ MOVES: dict[str, Callable[..., np.ndarray]] = {
     "expand_dims": lambda index, dimensions: np.expand_dims(index, tuple(dimensions)),
     "slice": _slice,
     "rev": lambda index, dimensions: np.flip(index, tuple(dimensions)),
-}
-
-
-def _threefry(graph: Graph, key: Key, counter: View, shape: Sequence[int]) -> Key:
-    """Both words of threefry-2x32 of the counter (0, counter)."""
-    words = (
-        graph.elementwise(f"threefry_{word}", U32, shape, key.first, key.second, counter)
-        for word in (0, 1)
-    )
-    return Key(*words)
-
-
-def _spread(key: Key, shape: Sequence[int]) -> Key:
-    """Each key of an array of them, over further axes."""
-    own = key.first.shape
-    return Key(
-        *(
-            part.moved(
-                lambda i: np.broadcast_to(i.reshape(own + (1,) * len(shape)), (*own, *shape))
-            )
-            for part in key
-        )
-    )
-
-
-def _random_seed(graph: Graph, params: Any, seed: View) -> Key:
-    if "fry" not in str(params["impl"]):
-        raise Unsupported(f"keys of {params['impl']}")
-    words = graph.elementwise("convert", U32, seed.shape, seed)
-    return Key(graph.constant(np.zeros(seed.shape, U32)), words)
-
-
-def _random_bits(graph: Graph, params: Any, key: Key) -> View:
-    if params["bit_width"] != 32:
-        raise Unsupported(f"random bits of width {params['bit_width']}")
-    words = _random_split(graph, params, key)
-    return graph.elementwise("xor", U32, words.first.shape, *words)
-
-
-def _random_split(graph: Graph, params: Any, key: Key) -> Key:
-    if not jax.config.jax_threefry_partitionable:
-        raise Unsupported("random bits that are not partitionable")
-    shape = tuple(params["shape"])
-    counter = graph.constant(positions(math.prod(shape)).reshape(shape).astype(U32))
-    return _threefry(graph, _spread(key, shape), counter, (*key.first.shape, *shape))
-
-
-RANDOM: dict[str, Callable[..., Any]] = {
-    "random_seed": _random_seed,
-    "random_fold_in": lambda graph, params, key, data: _threefry(
-        graph, key, data, np.broadcast_shapes(key.first.shape, data.shape)
-    ),
-    "random_bits": _random_bits,
-    "random_split": _random_split,
-    "random_wrap": lambda graph, params, words: Key(
-        *(words.moved(lambda index, w=word: index[..., w]) for word in (0, 1))
-    ),
 }
 
 
