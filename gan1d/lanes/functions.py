@@ -165,32 +165,47 @@ def _signed_zero(m: Machine, x: Any, y: Any) -> Any:
     return m.where(m.compare("==", x, m.f(0)), x, y)
 
 
-def _log(m: Machine, x: Any) -> Any:
-    tiny = m.compare("<", x, m.f(2.0**-126))
-    scaled = m.where(tiny, m.builder.fmul(x, m.f(2.0**23)), x)
+def _parts(m: Machine, x: Any) -> tuple[Any, Any]:
+    """(f, e) with x = 2^e (1 + f) and 1 + f in [sqrt(1/2), sqrt(2)], for normal x > 0."""
     start = m.bits(m.f(math.sqrt(0.5)))
-    exponent = m.builder.ashr(m.builder.sub(m.bits(scaled), start), m.i(23))
-    mantissa = m.builder.sub(m.bits(scaled), m.builder.shl(exponent, m.i(23)))
-    f = m.builder.fsub(m.from_bits(mantissa), m.f(1))
-    e = m.builder.sitofp(exponent, m.float)
-    e = m.builder.fsub(e, m.where(tiny, m.f(23), m.f(0)))
+    exponent = m.builder.ashr(m.builder.sub(m.bits(x), start), m.i(23))
+    mantissa = m.builder.sub(m.bits(x), m.builder.shl(exponent, m.i(23)))
+    return m.builder.fsub(m.from_bits(mantissa), m.f(1)), exponent
+
+
+def _log_of_parts(m: Machine, f: Any, e: Any) -> Any:
+    """log(2^e (1 + f)), e as a float."""
     square = m.builder.fmul(f, f)
     tail = m.mul(m.builder.fmul(square, f), m.polynomial(f, LOGARITHM))
     tail = m.fma(e, m.f(LN2_LOW), tail)
     tail = m.fma(square, m.f(-0.5), tail)
-    result = m.fma(e, m.f(LN2_HIGH), m.builder.fadd(f, tail))
+    return m.fma(e, m.f(LN2_HIGH), m.builder.fadd(f, tail))
+
+
+def _log_at_ends(m: Machine, x: Any, result: Any) -> Any:
+    """A logarithm, but what it should be where x is 0, infinite, negative or NaN."""
     result = m.where(m.compare("==", x, m.f(0)), m.f(-math.inf), result)
     result = m.where(m.compare("==", x, m.f(math.inf)), x, result)
     return m.where(m.builder.fcmp_unordered("<", x, m.f(0)), m.f(math.nan), result)
 
 
+def _log(m: Machine, x: Any) -> Any:
+    tiny = m.compare("<", x, m.f(2.0**-126))
+    f, exponent = _parts(m, m.where(tiny, m.builder.fmul(x, m.f(2.0**23)), x))
+    e = m.builder.sitofp(exponent, m.float)
+    e = m.builder.fsub(e, m.where(tiny, m.f(23), m.f(0)))
+    return _log_at_ends(m, x, _log_of_parts(m, f, e))
+
+
 def _log1p(m: Machine, x: Any) -> Any:
     u = m.builder.fadd(x, m.f(1))
-    # What rounding 1 + x lost, relative to it: log(1 + x) = log(u) + lost / u.
-    lost = m.div(m.builder.fsub(x, m.builder.fsub(u, m.f(1))), u)
-    inside = m.builder.and_(m.compare(">", u, m.f(0)), m.compare("<", u, m.f(math.inf)))
-    lost = m.where(inside, lost, m.f(0))
-    return _signed_zero(m, x, m.builder.fadd(_log(m, u), lost))
+    f, exponent = _parts(m, u)
+    # What rounding 1 + x lost is given back to f, on f's scale, where it counts: so near 0, f is x.
+    lost = m.builder.fsub(x, m.builder.fsub(u, m.f(1)))
+    whole = m.fma(lost, _power_of_two(m, m.builder.neg(exponent)), f)
+    f = m.where(m.compare("<", u, m.f(2.0**24)), whole, f)
+    result = _log_of_parts(m, f, m.builder.sitofp(exponent, m.float))
+    return _signed_zero(m, x, _log_at_ends(m, u, result))
 
 
 def _tanh(m: Machine, x: Any) -> Any:
