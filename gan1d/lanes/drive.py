@@ -1,7 +1,8 @@
 """Take blocks of runs through updates and stops in one native call.
 
-At each stop a program may look at a block while it is still in the processor's caches, and Python
-is not needed before all stops are done. Each thread takes the next block that nobody has taken.
+At each stop programs may look at a block, and Python is not needed before all stops are done. The
+stops are cut into rounds. Each thread takes the next round of the next block that nobody has taken,
+so that none waits long for the others in the end.
 """
 
 import functools
@@ -18,7 +19,8 @@ from gan1d.lanes.vector import INDEX, POINTER
 from gan1d.lanes.writer import Writer, known
 
 NAME = "drive"
-TASK = ("function", "addresses", "arrays", "blocks")  # a task as the native function has it
+ROUNDS = 8  # at most; in each of them a block comes into the caches anew
+TASK = ("function", "arrays", "count", "blocks")  # a task as the native function has it
 
 
 class Task(NamedTuple):
@@ -29,6 +31,12 @@ class Task(NamedTuple):
     blocks: int  # it is called on the first so many
     fixed: Sequence[np.ndarray]  # its first arrays [blocks, elements, lanes]
     results: Sequence[np.ndarray]  # the others, [stops, blocks, elements, lanes]
+
+    def places(self) -> np.ndarray:
+        """Where its arrays begin, and how far the next stop's and block's are: `[arrays, 3]`."""
+        rows = [(array.ctypes.data, 0, array.strides[0]) for array in self.fixed]
+        rows += [(array.ctypes.data, *array.strides[:2]) for array in self.results]
+        return np.asarray(rows, np.int64).reshape(-1, 3)
 
 
 def drive(
@@ -48,23 +56,24 @@ def drive(
     """
     blocks = tasks[0].blocks
     threads = max(1, min(threads, blocks))
-    addresses = [_addresses(task, len(stops)) for task in tasks]
+    places = [task.places() for task in tasks]
     table = np.asarray(
         [
-            (task.function.address, each.ctypes.data, each.shape[1], task.blocks)
-            for task, each in zip(tasks, addresses, strict=True)
+            (task.function.address, each.ctypes.data, len(each), task.blocks)
+            for task, each in zip(tasks, places, strict=True)
         ],
         np.int64,
     )
     ahead = np.asarray(stops, np.int64)
-    sizes = np.asarray([len(stops), len(tasks), blocks], np.int64)
-    taken = np.zeros(1, np.int64)
+    sizes = np.asarray([len(stops), len(tasks), blocks, -(-len(stops) // ROUNDS)], np.int64)
+    progress = np.zeros(1 + blocks, np.int64)  # turns taken, and rounds that each block has done
     nanoseconds = np.zeros((threads, len(tasks)), np.int64)
     function = _function()
 
     def work(thread: int) -> None:
         scratch = memory.aligned((max(task.scratch for task in tasks), lanes))
-        given = (ahead, table, sizes, taken, scratch, nanoseconds[thread])
+        pointers = np.zeros(max(map(len, places)), np.int64)
+        given = (ahead, table, sizes, progress, pointers, scratch, nanoseconds[thread])
         function(*(array.ctypes.data for array in given))
 
     if threads == 1:
@@ -72,15 +81,6 @@ def drive(
     else:
         list(_pool(threads).map(work, range(threads)))
     return (nanoseconds.sum(0) / 1e9).tolist()
-
-
-def _addresses(task: Task, stops: int) -> np.ndarray:
-    """Where a task's arrays begin at each stop, `[stops, arrays]`."""
-    table = np.zeros((stops, len(task.fixed) + len(task.results)), np.int64)
-    table[:] = [array.ctypes.data for array in (*task.fixed, *task.results)]
-    strides = [array.strides[0] for array in task.results]
-    table[:, len(task.fixed) :] += np.outer(np.arange(stops), np.asarray(strides, np.int64))
-    return table
 
 
 @functools.cache
@@ -94,59 +94,79 @@ def _function() -> native.Function:
 
 
 def _module() -> ir.Module:
-    """The loops over blocks, stops and tasks.
+    """The loops over rounds of blocks, and over the stops of a round.
 
-    void drive(i64* stops, i64* tasks, i64* sizes, i64* taken, ptr scratch, i64* nanoseconds)
+    void drive(i64* stops, i64* tasks, i64* sizes, i64* progress, i64* pointers, ptr scratch,
+               i64* nanoseconds)
     """
     module = ir.Module(NAME)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 6), NAME)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 7), NAME)
     w = Writer(module, function, lanes=1)
-    stops, tasks, sizes, taken, scratch, nanoseconds = function.args
-
-    def entry(array: Any, index: Any) -> Any:
-        return w.b.load(w.at(array, index, INDEX), typ=INDEX)
-
-    stop_count, task_count, blocks = (entry(sizes, known(i)) for i in range(3))
-    more = function.append_basic_block("more")
-    some = function.append_basic_block("some")
-    none = function.append_basic_block("none")
-    w.b.branch(more)
-    w.b.position_at_end(more)
-    block = w.b.atomic_rmw("add", taken, known(1), "monotonic")
-    w.b.cbranch(w.b.icmp_signed("<", block, blocks), some, none)
-    w.b.position_at_end(some)
-    with w.loop(known(0), stop_count) as stop:
-        at = w.b.mul(stop, known(2))
-        first, count = entry(stops, at), entry(stops, w.b.add(at, known(1)))
-        with w.loop(known(0), task_count) as number:
-            at = w.b.mul(number, known(len(TASK)))
-            called, addresses, arrays, limit = (
-                entry(tasks, w.b.add(at, known(i))) for i in range(len(TASK))
-            )
-            with w.b.if_then(w.b.icmp_signed("<", block, limit)):
-                begun = _clock(w)
-                moves = w.b.icmp_signed("==", number, known(0))
-                begin = w.b.select(moves, first, w.b.add(first, count))
-                steps = w.b.select(moves, count, known(1))
-                place = w.b.add(addresses, w.b.mul(w.b.mul(stop, arrays), known(8)))
-                w.b.call(
-                    w.b.inttoptr(called, emit.FUNCTION.as_pointer()),
-                    [
-                        w.b.inttoptr(place, POINTER),
-                        w.b.trunc(begin, ir.IntType(32)),
-                        steps,
-                        block,
-                        w.b.add(block, known(1)),
-                        scratch,
-                    ],
-                )
-                total = w.at(nanoseconds, number, INDEX)
-                passed = w.b.sub(_clock(w), begun)
-                w.b.store(w.b.add(w.b.load(total, typ=INDEX), passed), total)
-    w.b.branch(more)
-    w.b.position_at_end(none)
+    _, _, sizes, progress, _, _, _ = function.args
+    stop_count, _, blocks, length = (_entry(w, sizes, known(i)) for i in range(4))
+    turn, waiting, ready, done = (
+        function.append_basic_block(name) for name in ("turn", "waiting", "ready", "done")
+    )
+    w.b.branch(turn)
+    w.b.position_at_end(turn)
+    number = w.b.atomic_rmw("add", progress, known(1), "monotonic")
+    round_, block = w.b.sdiv(number, blocks), w.b.srem(number, blocks)
+    begin = w.b.mul(round_, length)
+    w.b.cbranch(w.b.icmp_signed("<", begin, stop_count), waiting, done)
+    w.b.position_at_end(waiting)  # for another thread that may still be at the round before
+    passed = w.at(progress, w.b.add(block, known(1)), INDEX)
+    rounds_done = w.b.load_atomic(passed, "acquire", 8, typ=INDEX)
+    w.b.cbranch(w.b.icmp_signed("<", rounds_done, round_), waiting, ready)
+    w.b.position_at_end(ready)
+    end = w.b.add(begin, length)
+    end = w.b.select(w.b.icmp_signed("<", end, stop_count), end, stop_count)
+    with w.loop(begin, end) as stop:
+        _stop(w, stop, block)
+    w.b.atomic_rmw("add", passed, known(1), "release")
+    w.b.branch(turn)
+    w.b.position_at_end(done)
     w.finish()
     return module
+
+
+def _stop(w: Writer, stop: Any, block: Any) -> None:
+    """A block's updates before one stop, and what looks at it there."""
+    stops, tasks, sizes, _, pointers, scratch, nanoseconds = w.function.args
+    at = w.b.mul(stop, known(2))
+    first, count = _entry(w, stops, at), _entry(w, stops, w.b.add(at, known(1)))
+    with w.loop(known(0), _entry(w, sizes, known(1))) as number:
+        at = w.b.mul(number, known(len(TASK)))
+        called, arrays, array_count, limit = (
+            _entry(w, tasks, w.b.add(at, known(i))) for i in range(len(TASK))
+        )
+        with w.b.if_then(w.b.icmp_signed("<", block, limit)):
+            begun = _clock(w)
+            with w.loop(known(0), array_count) as i:
+                at = w.b.mul(i, known(3))
+                place = w.b.inttoptr(arrays, POINTER)
+                base, by_stop, by_block = (
+                    _entry(w, place, w.b.add(at, known(j))) for j in range(3)
+                )
+                base = w.b.add(base, w.b.mul(stop, by_stop))
+                base = w.b.add(base, w.b.mul(block, by_block))
+                w.b.store(base, w.at(pointers, i, INDEX))
+            moves = w.b.icmp_signed("==", number, known(0))
+            w.b.call(
+                w.b.inttoptr(called, emit.FUNCTION.as_pointer()),
+                [
+                    pointers,
+                    w.b.trunc(w.b.select(moves, first, w.b.add(first, count)), ir.IntType(32)),
+                    w.b.select(moves, count, known(1)),
+                    scratch,
+                ],
+            )
+            total = w.at(nanoseconds, number, INDEX)
+            taken = w.b.sub(_clock(w), begun)
+            w.b.store(w.b.add(w.b.load(total, typ=INDEX), taken), total)
+
+
+def _entry(w: Writer, array: Any, index: Any) -> Any:
+    return w.b.load(w.at(array, index, INDEX), typ=INDEX)
 
 
 def _clock(w: Writer) -> Any:

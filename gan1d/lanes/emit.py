@@ -5,10 +5,10 @@ elements is the i-th of n vectors, which hold that element of as many runs. So m
 costs nothing but another address, and every loop below runs over elements of one run, never over
 runs.
 
-    void lanes(ptr* arrays, i32 first, i64 count, i64 begin, i64 end, ptr scratch)
+    void lanes(ptr* arrays, i32 first, i64 count, ptr scratch)
 
-takes blocks `begin` to `end` of runs through `count` steps, the first of which has number `first`.
-Each of `arrays` holds all blocks of one input or output, `[blocks, elements, lanes]`.
+takes one block of runs through `count` steps, the first of which has number `first`. Each of
+`arrays` is the block's `[elements, lanes]` of one input or output.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from gan1d.lanes.writer import Writer, known
 
 ALONE = {"dot": alone.dot, "cumsum": alone.cumsum, "sort": alone.sort}
 NAME = "lanes"
-FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, ir.IntType(32), INDEX, INDEX, INDEX, POINTER])
+FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, ir.IntType(32), INDEX, POINTER])
 
 
 class Array(NamedTuple):
@@ -33,7 +33,6 @@ class Array(NamedTuple):
 
     input: Node | None  # that is read there
     output: int | None  # whose number this is, that is written there
-    size: int
 
 
 def module(plan: Plan, arrays: Sequence[Array], lanes: int) -> ir.Module:
@@ -52,25 +51,23 @@ def module(plan: Plan, arrays: Sequence[Array], lanes: int) -> ir.Module:
 
 
 def _function(w: Writer, plan: Plan, arrays: Sequence[Array]) -> None:
-    pointers, first, count, begin, end, scratch = w.function.args
-    bases = [w.b.load(w.at(pointers, known(i), POINTER), typ=POINTER) for i in range(len(arrays))]
-    outputs: dict[int, Any] = {}
+    pointers, first, count, scratch = w.function.args
     _scratch(w, plan, scratch)
-    with w.loop(begin, end) as block:
-        for base, array in zip(bases, arrays, strict=True):
-            place = w.at(base, w.b.mul(block, known(array.size)), w.m.float)
-            if array.input is not None:
-                w.place[array.input] = place
-            if array.output is not None:
-                outputs[array.output] = place
-        for node, number in plan.direct.items():
-            w.place[node] = outputs[number]
-        _kernels(w, plan, plan.once)
-        with w.loop(known(0), count) as i:
-            w.step = w.b.add(first, w.b.trunc(i, ir.IntType(32)))
-            _kernels(w, plan, plan.every)
-            for node, number in plan.copied:
-                w.copy(w.place[node], outputs[number], node.size)
+    outputs: dict[int, Any] = {}
+    for i, array in enumerate(arrays):
+        place = w.b.load(w.at(pointers, known(i), POINTER), typ=POINTER)
+        if array.input is not None:
+            w.place[array.input] = place
+        if array.output is not None:
+            outputs[array.output] = place
+    for node, number in plan.direct.items():
+        w.place[node] = outputs[number]
+    _kernels(w, plan, plan.once)
+    with w.loop(known(0), count) as i:
+        w.step = w.b.add(first, w.b.trunc(i, ir.IntType(32)))
+        _kernels(w, plan, plan.every)
+        for node, number in plan.copied:
+            w.copy(w.place[node], outputs[number], node.size)
     w.finish()
 
 

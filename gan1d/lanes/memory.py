@@ -1,7 +1,8 @@
 """Arrays as callers have them, `[R, ...]`, and as native code does, `[blocks, elements, lanes]`.
 
 A block is as many runs as there are lanes; each element of an array is a vector that holds it for
-all runs of the block.
+all runs of the block. All that a block has of a tree of arrays lies together, and apart from what
+other blocks have: two cores that write to neighbouring places would slow each other down.
 """
 
 import dataclasses
@@ -12,6 +13,8 @@ import jax
 import numpy as np
 
 from gan1d.lanes.graph import BOOL
+
+APART = 128  # bytes: two cache lines, since processors fetch the next one too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,19 +45,24 @@ def room(tree: Any, blocks: int, lanes: int, points: int = 1, *, shared: bool = 
 
     Shared, it is the same memory at all points, which holds what is written last.
     """
-
-    def made(form: Form) -> np.ndarray:
-        shape = (blocks, form.size, lanes)
-        if shared:
-            return np.broadcast_to(aligned(shape), (points, *shape))
-        return aligned((points, *shape))
-
-    return jax.tree.map(made, tree)
+    leaves, structure = jax.tree.flatten(tree)
+    sizes = [form.size for form in leaves]
+    vectors_apart = APART // (4 * lanes) or 1
+    total = (-(-sum(sizes) // vectors_apart) + 1) * vectors_apart
+    memory = aligned((1 if shared else points, blocks, total, lanes))
+    if shared:
+        memory = np.broadcast_to(memory, (points, *memory.shape[1:]))
+    parts = np.split(memory, np.cumsum(sizes, dtype=int), axis=2)[: len(sizes)]
+    return jax.tree.unflatten(structure, parts)
 
 
 def enter(tree: Any, arrays: Any, lanes: int) -> Any:
     """Arrays `[R, ...]` of these forms in blocks, the last one padded with copies of a run."""
-    return jax.tree.map(lambda form, array: _blocked(form, np.asarray(array), lanes), tree, arrays)
+    leaves = jax.tree.leaves(arrays)
+    runs = np.shape(leaves[0])[0] if leaves else 0
+    blocked = jax.tree.map(lambda array: array[0], room(tree, block_count(runs, lanes), lanes))
+    jax.tree.map(lambda form, array, to: _fill(form, np.asarray(array), to), tree, arrays, blocked)
+    return blocked
 
 
 def leave(tree: Any, blocked: Any, runs: int) -> Any:
@@ -70,18 +78,12 @@ def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
     return raw[start : start + size].view(np.float32).reshape(shape)
 
 
-def _blocked(form: Form, array: np.ndarray, lanes: int) -> np.ndarray:
-    runs = array.shape[0]
-    flat = array.reshape(runs, form.size)
-    if form.dtype == BOOL:
-        flat = flat.astype(np.int32)
-    flat = flat.view(np.float32)
-    blocks = block_count(runs, lanes)
-    if blocks * lanes > runs:
-        flat = np.concatenate([flat, np.repeat(flat[-1:], blocks * lanes - runs, axis=0)])
-    result = aligned((blocks, form.size, lanes))
-    result[:] = flat.reshape(blocks, lanes, form.size).transpose(0, 2, 1)
-    return result
+def _fill(form: Form, array: np.ndarray, blocked: np.ndarray) -> None:
+    blocks, size, lanes = blocked.shape
+    flat = array.reshape(-1, size)
+    flat = (flat.astype(np.int32) if form.dtype == BOOL else flat).view(np.float32)
+    padded = flat[np.minimum(np.arange(blocks * lanes), len(flat) - 1)]
+    blocked[:] = padded.reshape(blocks, lanes, size).swapaxes(1, 2)
 
 
 def _plain(form: Form, blocked: np.ndarray, runs: int) -> np.ndarray:

@@ -55,12 +55,10 @@ class Program:
         prune(graph)
         aliases = {i: view.node for i, view in enumerate(state)}
         self.plan = plan.make(graph, aliases)
-        arrays = [emit.Array(view.node, None, view.node.size) for view in fixed]
-        arrays += [emit.Array(view.node, i, view.node.size) for i, view in enumerate(state)]
-        arrays += [
-            emit.Array(None, len(state) + i, form.size)
-            for i, form in enumerate(jax.tree.leaves(self.results))
-        ]
+        outs = range(len(state), len(graph.outputs))
+        arrays = [emit.Array(view.node, None) for view in fixed]
+        arrays += [emit.Array(view.node, i) for i, view in enumerate(state)]
+        arrays += [emit.Array(None, number) for number in outs]
         self.code = str(emit.module(self.plan, arrays, self.lanes))
         self.function = native.compile(self.code, emit.NAME)
 
