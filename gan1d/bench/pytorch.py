@@ -1,6 +1,6 @@
-"""AYLIEN's plain GANs in PyTorch, one after the other and by torch.func.vmap; it is optional.
+"""The workloads in PyTorch, one GAN after the other and by torch.func.vmap; it is optional.
 
-The networks, losses and rates are the workload's; Adam is PyTorch's own. Training only.
+Networks, losses and rates are the workload's; optimizers are PyTorch's own. Training only.
 """
 
 import itertools
@@ -16,21 +16,24 @@ from gan1d.bench.contenders import Seconds, Trial
 from gan1d.bench.workloads import Workload
 from gan1d.settings import Setting
 
-WRITTEN = ("aylien-2016", "aylien-2017")
 LOOP_STEPS = 500  # of a single GAN, about a second
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "softplus": nn.Softplus}
+ACTIVATIONS = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+}
 
 
-def loop(workload: Workload, runs: int, steps: int | None) -> Trial | None:
+def loop(workload: Workload, runs: int, steps: int | None) -> Trial:
     """A GAN after the other, as most PyTorch code trains; one is enough to tell the speed."""
-    if not _is_written(workload):
-        return None
     setting = workloads.setting(workload)
     steps = steps or LOOP_STEPS
 
     def measure() -> Seconds:
         began = time.perf_counter()
-        g, d = _perceptron(setting.generator), _perceptron(setting.discriminator)
+        g, d = _generator(setting), _discriminator(setting)
         g_optimizer, g_rate = _optimizer(setting.generator.optimizer, g.parameters())
         d_optimizer, d_rate = _optimizer(setting.discriminator.optimizer, d.parameters())
         for _ in range(steps):
@@ -48,17 +51,15 @@ def loop(workload: Workload, runs: int, steps: int | None) -> Trial | None:
     return Trial(1, steps, 1, None, measure)
 
 
-def vmapped(workload: Workload, runs: int, steps: int | None) -> Trial | None:
+def vmapped(workload: Workload, runs: int, steps: int | None) -> Trial:
     """All GANs at once, by torch.func.vmap of their gradients."""
-    if not _is_written(workload):
-        return None
     setting = workloads.setting(workload)
     steps = steps or workload.other_steps
 
     def measure() -> Seconds:
         began = time.perf_counter()
-        g, g_params = _stacked(setting.generator, runs)
-        d, d_params = _stacked(setting.discriminator, runs)
+        g, g_params = _stacked([_generator(setting) for _ in range(runs)])
+        d, d_params = _stacked([_discriminator(setting) for _ in range(runs)])
         # Elementwise, so they may as well take all runs' parameters for those of one network.
         g_optimizer, g_rate = _optimizer(setting.generator.optimizer, g_params.values())
         d_optimizer, d_rate = _optimizer(setting.discriminator.optimizer, d_params.values())
@@ -84,25 +85,67 @@ def vmapped(workload: Workload, runs: int, steps: int | None) -> Trial | None:
     return Trial(runs, steps, 1, None, measure)
 
 
-def _is_written(workload: Workload) -> bool:
-    return workload in [workloads.WORKLOADS[name] for name in WRITTEN]
+class _Minibatch(nn.Module):
+    """Rows `[B, F]` with how near each is to the others behind them (Salimans et al. 2016)."""
+
+    def __init__(self, features: int, tricks: Any) -> None:
+        super().__init__()
+        self.shape = (tricks.minibatch_kernels, tricks.minibatch_dim)
+        self.project = nn.Linear(features, self.shape[0] * self.shape[1])
+        nn.init.normal_(self.project.weight, std=float(tricks.minibatch_init_scale))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        projected = self.project(rows).unflatten(-1, self.shape)
+        distances = (projected[:, None] - projected[None]).abs().sum(-1)
+        return torch.cat([rows, torch.exp(-distances).sum(1)], dim=1)
 
 
-def _perceptron(network: Any) -> nn.Sequential:
-    widths = (1, *network.hidden)
+class _Scaled(nn.Module):
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.scale * rows
+
+
+def _generator(setting: Setting) -> nn.Sequential:
+    network = setting.generator
+    widths = (setting.latent.dim, *network.hidden, _dim(setting))
+    activations = [*[network.activation] * len(network.hidden), network.output_activation]
+    layers, scale = _layers(network, widths, activations), float(network.output_scale)
+    return nn.Sequential(*layers, *([_Scaled(scale)] if scale != 1 else []))
+
+
+def _discriminator(setting: Setting) -> nn.Sequential:
+    network, tricks = setting.discriminator, setting.tricks
+    activations = [network.activation] * len(network.hidden)
+    if network.last_activation != "same":
+        activations[-1] = network.last_activation
+    hidden, features = network.hidden, network.hidden[-1]
+    if tricks.minibatch == "replace":
+        hidden, features = hidden[:-1], hidden[-2] + tricks.minibatch_kernels
+    layers = _layers(network, (_dim(setting), *hidden), activations)
+    if tricks.minibatch == "replace":
+        layers.append(_Minibatch(hidden[-1], tricks))
+    return nn.Sequential(*layers, *_layers(network, (features, 1), [network.output_activation]))
+
+
+def _layers(network: Any, widths: Iterable[int], activations: list[str]) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[network.activation]()]
-    layers.append(nn.Linear(widths[-1], 1))
-    for layer in layers[::2]:
-        nn.init.normal_(layer.weight)
+    for (inputs, outputs), activation in zip(itertools.pairwise(widths), activations, strict=False):
+        layer = nn.Linear(inputs, outputs)
+        if network.kernel_init == "glorot_uniform":
+            nn.init.xavier_uniform_(layer.weight)
+        else:
+            nn.init.normal_(layer.weight)
         nn.init.zeros_(layer.bias)
-    return nn.Sequential(*layers)
+        layers += [layer, ACTIVATIONS[activation]()]
+    return layers
 
 
-def _stacked(network: Any, runs: int) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
+def _stacked(networks: list[nn.Module]) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
     """A function of (parameters, rows), and the parameters of as many networks."""
-    networks = [_perceptron(network) for _ in range(runs)]
     params, _ = torch.func.stack_module_state(networks)
     one = networks[0]
     return lambda params, rows: torch.func.functional_call(one, params, (rows,)), params
@@ -114,31 +157,56 @@ def _set_grads(params: dict[str, Tensor], grads: dict[str, Tensor]) -> None:
 
 
 def _optimizer(optimizer: Any, params: Iterable[Tensor]) -> tuple[Any, Any]:
-    kind = {"sgd": torch.optim.SGD, "adam_tf1": torch.optim.Adam}[optimizer.kind]
-    made = kind(params, lr=float(optimizer.rate))
-    rate = torch.optim.lr_scheduler.StepLR(made, int(optimizer.decay_steps), float(optimizer.decay))
-    return made, rate
+    rate, params = float(optimizer.rate), list(params)
+    made = {
+        "sgd": lambda: torch.optim.SGD(params, lr=rate),
+        "momentum": lambda: torch.optim.SGD(params, lr=rate, momentum=float(optimizer.momentum)),
+        "adam_tf1": lambda: torch.optim.Adam(params, lr=rate),
+        "rmsprop": lambda: torch.optim.RMSprop(params, lr=rate, alpha=0.9, eps=1e-10),
+    }[optimizer.kind]()
+    falling = torch.optim.lr_scheduler.StepLR(
+        made, int(optimizer.decay_steps), float(optimizer.decay)
+    )
+    return made, falling
+
+
+def _dim(setting: Setting) -> int:
+    return 2 if setting.target.kind == "quadratic" else 1
 
 
 def _real(setting: Setting, *runs: int) -> Tensor:
-    rows = torch.randn(*runs, setting.training.batch_size, 1)
+    shape = (*runs, setting.training.batch_size, 1)
+    if setting.target.kind == "quadratic":
+        x = 100 * (torch.rand(shape) - 0.5)
+        return torch.cat([x, 10 + x**2], dim=-1)
+    rows = torch.randn(shape)
     return float(setting.target.loc) + float(setting.target.scale) * rows.sort(dim=-2).values
 
 
 def _latent(setting: Setting, *runs: int) -> Tensor:
     latent, rows = setting.latent, setting.training.batch_size
-    points = torch.linspace(float(latent.low), float(latent.high), rows)[:, None]
+    low, high = float(latent.low), float(latent.high)
+    if latent.kind == "uniform":
+        return low + (high - low) * torch.rand(*runs, rows, latent.dim)
+    points = torch.linspace(low, high, rows)[:, None]
     return points + float(latent.jitter) * torch.rand(*runs, rows, 1)
 
 
-def _log(setting: Setting, probability: Tensor) -> Tensor:
-    return probability.clamp(min=float(setting.loss.log_floor)).log()
+def _logs(setting: Setting, output: Tensor) -> tuple[Tensor, Tensor]:
+    """Log D and log(1 - D) of raw outputs."""
+    floor, clip = float(setting.loss.log_floor), float(setting.loss.clip)
+    if setting.loss.output == "probability":
+        output = output.clamp(clip, 1 - clip)
+        return output.log(), (1 - output).log()
+    if not floor and setting.loss.output == "logit":
+        return nn.functional.logsigmoid(output), nn.functional.logsigmoid(-output)
+    probability = torch.sigmoid(output)
+    return probability.clamp(min=floor).log(), (1 - probability).clamp(min=floor).log()
 
 
 def _d_loss(setting: Setting, real: Tensor, fake: Tensor) -> Tensor:
-    of_real, of_fake = torch.sigmoid(real), torch.sigmoid(fake)
-    return -(_log(setting, of_real) + _log(setting, 1 - of_fake)).mean()
+    return -(_logs(setting, real)[0] + _logs(setting, fake)[1]).mean()
 
 
 def _g_loss(setting: Setting, fake: Tensor) -> Tensor:
-    return -_log(setting, torch.sigmoid(fake)).mean()
+    return -_logs(setting, fake)[0].mean()
