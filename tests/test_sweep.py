@@ -14,6 +14,14 @@ SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
 RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def optimized():
+    """XLA's engine as users have it: how it rounds is looked at here."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
 def declared(**fields):
     return experiment.resolve(SMALL | fields)
 
