@@ -43,7 +43,7 @@ _DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices to use; default all GPUs, else all cores."
 )
 _BLOCK_SIZE = flags.DEFINE_integer(
-    "block_size", None, "Runs trained at a time; default up to 256 a core, up to 4096 a GPU."
+    "block_size", None, "Runs trained at a time; default up to 64 a core, up to 4096 a GPU."
 )
 _ENGINE = flags.DEFINE_enum(
     "engine",

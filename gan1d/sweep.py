@@ -26,9 +26,9 @@ from gan1d.progress import Silent, Status
 from gan1d.settings import Setting
 from gan1d.tally import Tally
 
-# On 2 cores XLA trains 32 to 512 runs a device about equally fast; lanes want enough that cores are
-# rarely waiting for the last one to finish. The figure for GPUs is a guess.
-RUNS_PER_DEVICE = {"cpu": 256}
+# On 2 cores XLA trains 32 to 512 runs a device about equally fast, and lanes lose 1 to 2% against
+# 256: little, as a block is what a sweep that is stopped loses. The figure for GPUs is a guess.
+RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
 SMALLEST_BLOCK = 128
 NOISES = (".tricks.input_noise", ".tricks.instance_noise")  # that take time even when they are 0
