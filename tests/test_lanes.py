@@ -585,6 +585,11 @@ def test_what_enters_memory_leaves_it_as_it_was(runs, shape, lanes):
     forms = memory.forms(like_one(arrays))
     blocked = memory.enter(forms, arrays, lanes)
     assert_agree(memory.leave(forms, blocked, runs), arrays)
+    kept = memory.leave(forms, blocked, runs)
+    for part in blocked.values():
+        part[:] = 1
+    assert_agree(kept, arrays)  # copies, as training goes on in the same memory
+    blocked = memory.enter(forms, arrays, lanes)
     # Padding is a run like others, so that it can't slow them down by being odd.
     assert_agree(
         memory.leave(forms, blocked, len(blocked["int"]) * lanes)["int"][-1], arrays["int"][-1]

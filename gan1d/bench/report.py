@@ -101,7 +101,8 @@ def _draw_scaling(ax: Axes, record: dict[str, Any]) -> None:
     measured = record["scaling"]
     runs = [int(count) for count in measured["seconds"]]
     each = [1e6 * median(s) / int(count) for count, s in measured["seconds"].items()]
-    ax.loglog(runs, each, "o-", color=common.BLUE)
+    ax.semilogx(runs, each, "o-", color=common.BLUE)
+    ax.set_ylim(0, 1.1 * max(each))
     ax.set_xlabel("runs")
     ax.set_ylabel("us/run")
     title = f"{WORKLOADS[measured['workload']].title}: {measured['steps']} updates"

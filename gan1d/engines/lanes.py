@@ -5,7 +5,7 @@ through as many log points as the host loop likes.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 
 from gan1d import keys, metrics, probe, train
 from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
-from gan1d.lanes import Program, drive, memory
+from gan1d.lanes import Program, Task, drive, memory
 from gan1d.schedule import Judging
 from gan1d.settings import Setting
 
@@ -29,6 +29,14 @@ class Block(NamedTuple):
     seeds: np.ndarray
     run: train.Run
     reference: metrics.Reference
+
+
+class Rooms(NamedTuple):
+    """Memory for what is seen of a block at some log points."""
+
+    scores: Any  # metrics, quantiles, sums of losses
+    pictures: Any
+    probes: Any  # distances, features; None where nobody follows features
 
 
 def compile_programs(setting: Setting, judging: Judging, threads: int) -> Programs:
@@ -64,49 +72,67 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
         stages = jax.tree.map(lambda array: array[0], memory.leave(staging.results, stages, kept))
         return Start(block, losses, stages)
 
-    def advance(block: Block, legs: Sequence[Leg], looking: bool) -> Advance:
-        run, points = block.run, len(legs)
-        given = (block.settings, block.seeds)
-        tasks = [training.task(vectors(block.count), given, run, ())]
-        if not looking:
-            drive(legs, tasks, lanes, threads)
-            return Advance(block, _diverged_at(block), None, 0.0)
-        shown, params = (block.settings, block.reference), run.state.params
+    def rooms(block: Block, points: int) -> Rooms:
+        runs, kept = vectors(block.count), vectors(block.kept)
         measured, quantiles, sums = scoring.results
         scores = (
-            memory.room(measured, vectors(block.count), lanes, points),
+            memory.room(measured, runs, lanes, points),
             # Only the last are wanted: all points leave theirs in the same place.
-            memory.room(quantiles, vectors(block.count), lanes, points, shared=True),
-            memory.room(sums, vectors(block.count), lanes, points),
+            memory.room(quantiles, runs, lanes, points, shared=True),
+            memory.room(sums, runs, lanes, points),
         )
-        tasks.append(scoring.task(vectors(block.count), shown, (params, run.loss_sums), scores))
-        pictures = memory.room(picturing.results, vectors(block.kept), lanes, points)
-        tasks.append(picturing.task(vectors(block.kept), shown, params, pictures))
+        pictures = memory.room(picturing.results, kept, lanes, points)
+        if probing is None:
+            return Rooms(scores, pictures, None)
+        distances, features = probing.results
+        probes = (
+            memory.room(distances, runs, lanes, points),
+            # Of runs without snapshots nobody wants them.
+            memory.room(features, runs, lanes, points, shared=not block.kept),
+        )
+        return Rooms(scores, pictures, probes)
+
+    def watchers(block: Block, rooms: Rooms) -> list[Task]:
+        runs, kept, run = vectors(block.count), vectors(block.kept), block.run
+        shown, params = (block.settings, block.reference), run.state.params
+        tasks = [
+            scoring.task(runs, shown, (params, run.loss_sums), rooms.scores),
+            picturing.task(kept, shown, params, rooms.pictures),
+        ]
+        if probing:
+            given = (block.settings, block.seeds)
+            tasks.append(probing.task(runs, given, run.state, rooms.probes))
+        return tasks
+
+    def looks(block: Block, rooms: Rooms) -> Looks:
+        last = rooms.scores[1][-1]
+        measured, _, sums = scoring.results
+        metrics_ = memory.leave(measured, rooms.scores[0], block.count)
+        snapshots = memory.leave(picturing.results, rooms.pictures, block.kept)
         if probing:
             distances, features = probing.results
-            probes = (
-                memory.room(distances, vectors(block.count), lanes, points),
-                # Of runs without snapshots nobody wants them.
-                memory.room(features, vectors(block.count), lanes, points, shared=not block.kept),
-            )
-            tasks.append(probing.task(vectors(block.count), given, run.state, probes))
-        moving, *rest = drive(legs, tasks, lanes, threads)
-        metrics_ = memory.leave(measured, scores[0], block.count)
-        snapshots = memory.leave(picturing.results, pictures, block.kept)
-        if probing:
-            metrics_["centroid_distance"] = memory.leave(distances, probes[0], block.count)
+            metrics_["centroid_distance"] = memory.leave(distances, rooms.probes[0], block.count)
             if block.kept:
-                snapshots["features"] = memory.leave(features, probes[1], block.kept)
-        looks = Looks(
+                snapshots["features"] = memory.leave(features, rooms.probes[1], block.kept)
+        return Looks(
             metrics_,
-            memory.leave(quantiles, scores[1][-1], block.count),
-            memory.leave(sums, scores[2], block.count),
+            memory.leave(scoring.results[1], last, block.count),
+            memory.leave(sums, rooms.scores[2], block.count),
             snapshots,
         )
-        return Advance(block, _diverged_at(block), looks, sum(rest) / (moving + sum(rest)))
 
-    def _diverged_at(block: Block) -> np.ndarray:
-        return memory.leave(training.carried.diverged_at, block.run.diverged_at, block.count)
+    def advance(block: Block, legs: Sequence[Leg], looking: bool) -> Advance:
+        given = (block.settings, block.seeds)
+        tasks = [training.task(vectors(block.count), given, block.run, ())]
+        seen, share = None, 0.0
+        if looking:
+            made = rooms(block, len(legs))
+            spent = drive(legs, [*tasks, *watchers(block, made)], lanes, threads)
+            seen, share = looks(block, made), sum(spent[1:]) / sum(spent)
+        else:
+            drive(legs, tasks, lanes, threads)
+        form, diverged_at = training.carried.diverged_at, block.run.diverged_at
+        return Advance(block, memory.leave(form, diverged_at, block.count), seen, share)
 
     return Programs(start, advance, unit=1)
 

@@ -120,7 +120,7 @@ def compile_programs(
         last = np.minimum(np.arange(block_size), count - 1)  # padding repeats the last run
         padded = jax.tree.map(lambda array: array[last], (settings, seeds))
         settings, seeds = jax.device_put(padded, NamedSharding(mesh, RUNS))
-        runs, references, losses, stages = begin(settings, seeds)
+        runs, references, losses, stages = jax.block_until_ready(begin(settings, seeds))
         losses, stages = jax.device_get((losses, stages))
         block = Block(count, kept, settings, seeds, runs, references)
         return Start(block, _first(losses, count), _first(stages, kept))

@@ -12,8 +12,8 @@ what is computed; `native`, which compiles it; `memory`, how arrays get in and o
 calls functions on blocks of runs; and `Program`, which ties these together and is what to use.
 """
 
-from gan1d.lanes.drive import drive
+from gan1d.lanes.drive import Task, drive
 from gan1d.lanes.graph import Unsupported
 from gan1d.lanes.program import Program
 
-__all__ = ["Program", "Unsupported", "drive"]
+__all__ = ["Program", "Task", "Unsupported", "drive"]

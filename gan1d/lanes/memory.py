@@ -88,7 +88,7 @@ def _fill(form: Form, array: np.ndarray, blocked: np.ndarray) -> None:
 
 def _plain(form: Form, blocked: np.ndarray, runs: int) -> np.ndarray:
     *points, blocks, size, lanes = blocked.shape
-    flat = blocked.swapaxes(-1, -2).reshape(*points, blocks * lanes, size)[..., :runs, :]
-    flat = np.ascontiguousarray(flat)
+    by_run = np.array(blocked.swapaxes(-1, -2), order="C")
+    flat = by_run.reshape(*points, blocks * lanes, size)[..., :runs, :]
     flat = flat.view(np.int32).astype(bool) if form.dtype == BOOL else flat.view(form.dtype)
     return flat.reshape(*points, runs, *form.shape)
