@@ -149,7 +149,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class _Attentive(progress.Silent):
-    """A reporter that also stops the sweep, between two chunks, once a signal has been noted.
+    """A reporter that also stops the sweep, between two calls, once a signal has been noted.
 
     An exception raised by a signal handler comes up wherever Python happens to be, and is lost
     where that is a callback of the garbage collector, such as JAX has.

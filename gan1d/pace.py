@@ -11,12 +11,13 @@ MOST_POINTS = 128  # log points in a call, since it holds what was seen at all o
 
 
 class Pace:
-    """Finds out how many updates take a call's time."""
+    """Finds out how many updates, and log points, take a call's time."""
 
     def __init__(self, unit: int):
-        """Begin with few updates; `unit` is the engine's."""
+        """Begin with few updates and one log point; `unit` is the engine's."""
         self._unit = unit
-        self._updates = max(unit, FIRST_UPDATES)
+        self._update_seconds = CALL_SECONDS / max(unit, FIRST_UPDATES)
+        self._point_seconds = CALL_SECONDS
 
     def legs(self, done: int, log_steps: Sequence[int]) -> tuple[list[Leg], bool]:
         """The next legs, and whether each of them ends at a log point.
@@ -25,13 +26,20 @@ class Pace:
           done: how many updates have been made.
           log_steps: the log points that have not been looked at yet; the first may be `done`.
         """
-        near = [step for step in log_steps[:MOST_POINTS] if step - done <= self._updates]
-        if near:
-            return [Leg(a, b - a) for a, b in itertools.pairwise([done, *near])], True
-        return [Leg(done, self._updates // self._unit * self._unit)], False
+        most = max(self._unit, int(CALL_SECONDS / self._update_seconds))
+        if log_steps[0] - done > most:
+            return [Leg(done, most // self._unit * self._unit)], False
+        near = [log_steps[0]]
+        for points, step in enumerate(log_steps[1:MOST_POINTS], 2):
+            if (step - done) * self._update_seconds + points * self._point_seconds > CALL_SECONDS:
+                break
+            near.append(step)
+        return [Leg(a, b - a) for a, b in itertools.pairwise([done, *near])], True
 
-    def took(self, updates: int, seconds: float) -> None:
-        """Take note of how long a call took."""
+    def took(self, legs: Sequence[Leg], training: float, judging: float) -> None:
+        """Take note of how many seconds a call took for updates and, if it looked, for looking."""
+        updates = sum(leg.count for leg in legs)
         if updates:
-            fitting = int(updates * CALL_SECONDS / max(seconds, 1e-6))
-            self._updates = max(fitting, self._unit)
+            self._update_seconds = max(training / updates, 1e-9)
+        if judging:
+            self._point_seconds = judging / len(legs)

@@ -10,11 +10,11 @@ LINE_SECONDS = 10.0
 
 
 class Status(NamedTuple):
-    """A sweep's state between two chunks."""
+    """A sweep's state between two calls to an engine."""
 
     runs_done: int
     runs: int
-    updates_done: int  # GAN updates, padding not counted
+    updates_done: int  # GAN updates
     updates: int
     diverged: int
     doing: str

@@ -123,8 +123,9 @@ def layout(
 ) -> Layout:
     """Choose devices and block size; None means all devices and a size that suits them.
 
-    That is no larger than the largest cohort needs for blocks of about equal size, but never below
-    128 runs if the machine has such blocks at all: smaller ones would not be faster.
+    That is no larger than the largest cohort needs, but never below 128 runs if the machine has
+    such blocks at all: so that on few cores XLA compiles every sweep for the same block size, and
+    its runs have the same rounding.
 
     Raises:
       ConfigError: the machine has fewer devices, or the block can't be spread evenly over them.
@@ -137,8 +138,7 @@ def layout(
     size = block_size
     if size is None:
         largest = max(len(cohort.indices) for cohort in group(experiment)) * len(experiment.seeds)
-        count = -(-largest // (per_device * len(chosen)))
-        needed = -(-max(largest, SMALLEST_BLOCK) // (count * len(chosen)))
+        needed = -(-max(largest, SMALLEST_BLOCK) // len(chosen))
         size = min(per_device, max(needed, 2)) * len(chosen)
     # A single run a device is compiled to other code than several are, with other rounding.
     if size < 2 * len(chosen) or size % len(chosen):
@@ -228,9 +228,10 @@ def _train_block(
         began = time.monotonic()
         training, diverged_at, seen, judging_share = programs.advance(training, legs, looking)
         seconds = time.monotonic() - began
-        pace.took(sum(leg.count for leg in legs), seconds)
-        entries.seconds["training"] += seconds * (1 - judging_share)
-        entries.seconds["judging"] += seconds * judging_share
+        trained, judged = seconds * (1 - judging_share), seconds * judging_share
+        pace.took(legs, trained, judged)
+        entries.seconds["training"] += trained
+        entries.seconds["judging"] += judged
         if looking:
             looks.append(seen)
             del ahead[: len(legs)]

@@ -8,7 +8,7 @@ import logging
 import jax
 import numpy as np
 import pytest
-from helpers import each_family, setting
+from helpers import setting
 from test_configs import CASES, MODULES
 
 from gan1d import (
@@ -309,9 +309,12 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
 # How it is judged.
 
 
-@each_family
-def test_judging_by_lanes_is_that_by_xla(target):
-    own = of_many_runs(setting(**of_unit_size(target.kind)))
+each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring"])
+
+
+@each_kind
+def test_judging_by_lanes_is_that_by_xla(kind):
+    own = of_many_runs(setting(**of_unit_size(kind)))
     params = drawn_at_random(own).state.params
     references = hurried(jax.vmap(lambda own: metrics.reference(own, JUDGING)), own)
     sums = train.Losses(np.ones(RUNS, np.float32), np.zeros(RUNS, np.float32))
@@ -322,18 +325,52 @@ def test_judging_by_lanes_is_that_by_xla(target):
     assert_close(carried, (params, train.Losses(0 * sums.d, sums.g)), tolerance=0)
 
 
-@each_family
-def test_targets_are_described_alike(target):
-    """Two of them, and the one twice."""
-    first = setting(**of_unit_size(target.kind)).target
+@each_kind
+def test_targets_are_described_alike(kind, caplog):
+    """Two of them, and the one twice; neither engine stands in for the other."""
+    first = setting(**of_unit_size(kind)).target
     chosen = [first, dataclasses.replace(first, loc=-1.0), first]
-    ours, theirs = (
-        describe.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
-    )
+    with caplog.at_level(logging.INFO, logger="absl"):
+        ours, theirs = (
+            describe.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
+        )
+    assert not caplog.records
     assert ours.keys() == theirs.keys() and ours["w1_null"].shape == (3, 3)
     for name, value in ours.items():
         assert_close(value, theirs[name])
         np.testing.assert_array_equal(value[0], value[2])
+
+
+BOTH_WAYS = {
+    "line": {"pretraining.steps": 3, "tricks.minibatch": "append", "judging.view": (-1.0, 6.0)},
+    "plane": {
+        "target.kind": "quadratic",
+        "target.scale": 0.01,
+        "latent.kind": "uniform",
+        "latent.dim": 2,
+        "discriminator.hidden": (3, 2),
+        "judging.features": True,
+    },
+}
+
+
+@pytest.mark.parametrize("name", BOTH_WAYS)
+def test_a_sweep_leaves_the_same_by_either_engine(name):
+    """Pictures, pretraining and probes included; of the second block one run only is pictured."""
+    shape = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 4}
+    shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 101}
+    shape |= {"judging.snapshot_seeds": 5}
+    declared = experiment.resolve(shape | BOTH_WAYS[name])
+    one, other = (
+        sweep.run(declared, sweep.layout(declared, 1, 4, engine)) for engine in ("lanes", "xla")
+    )
+    assert one.engines == ["lanes"] and other.engines == ["xla"]
+    for ours, theirs in ((one.runs, other.runs), (one.snapshots, other.snapshots)):
+        assert ours.keys() == theirs.keys()
+        for variable in ours.keys():
+            if ours[variable].dtype == np.float32:
+                assert_close(ours[variable].values, theirs[variable].values, tolerance=1e-4)
+    assert np.isfinite(one.snapshots.samples).all()
 
 
 # What is shipped.
@@ -349,16 +386,17 @@ def shipped():
         cohort = sweep.group(declared)[0]
         if cohort.structure not in seen:
             seen.add(cohort.structure)
-            yield pytest.param(cohort.example(), id=f"{name}:{variant}")
+            judging = declared.schedule.judging
+            yield pytest.param(cohort.example(), judging, id=f"{name}:{variant}")
 
 
-@pytest.mark.parametrize("chosen", list(shipped()))
-def test_lanes_train_every_config(chosen, monkeypatch):
+@pytest.mark.parametrize("chosen, judging", list(shipped()))
+def test_lanes_train_and_judge_every_config(chosen, judging, monkeypatch):
     """Up to LLVM, which is given the code but need not compile it."""
     given = []
     monkeypatch.setattr(native, "compile", lambda code, name: given.append(code))
-    lanes.compile_training(chosen)
-    assert given
+    lanes.compile_programs(chosen, judging, 1)
+    assert len(given) == 4 + bool(chosen.pretraining.steps) + judging.features
 
 
 # Which engine.

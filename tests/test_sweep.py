@@ -17,9 +17,10 @@ RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
 @pytest.fixture(scope="module", autouse=True)
 def optimized():
     """XLA's engine as users have it: how it rounds is looked at here."""
+    before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def declared(**fields):
@@ -120,7 +121,8 @@ LAYOUTS = [{"block_size": 32}, {"block_size": 4, "devices": 1}]
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_lanes_give_the_same_bits_in_other_layouts(layout):
     # With pretraining: as long a computation as training, and of batches.
-    made = declared(seeds="0:5", sweep=(RATES,), **{"pretraining.steps": 5})
+    # And of more runs than one thread's vectors hold.
+    made = declared(seeds="0:20", sweep=(RATES,), **{"pretraining.steps": 5})
     one, other = (trained(made, **{"engine": "lanes"} | fields) for fields in ({}, layout))
     assert_same(other, one)
 
@@ -373,13 +375,13 @@ def test_impossible_layouts_are_refused_by_name(layout):
         sweep.layout(declared(), **{"devices": 2} | layout)
 
 
-def test_default_blocks_are_no_larger_than_needed_and_about_equal(monkeypatch):
+def test_a_default_block_is_no_larger_than_needed(monkeypatch):
     monkeypatch.setitem(sweep.RUNS_PER_DEVICE, "cpu", 4096)
     sizes = [
         sweep.layout(declared(seeds=f"0:{seeds}", sweep=(RATES,)), 2).block_size
         for seeds in (1, 100, 5000)
     ]
-    assert sizes == [128, 300, 7500]
+    assert sizes == [128, 300, 8192]
 
 
 def test_an_easy_target_is_learned():

@@ -74,15 +74,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str, Any]:
-    """One workload by all contenders that can do it, which take turns."""
+    """One workload by all contenders, which take turns."""
     workload = WORKLOADS[name]
     trials: dict[str, Trial] = {}
     for contender, prepare in contenders.contenders().items():
         _progress(f"{name}: {contender}")
-        trial = prepare(workload, runs, steps)
-        if trial is not None:
-            trial.measure()
-            trials[contender] = trial
+        trials[contender] = prepare(workload, runs, steps)
+        trials[contender].measure()
     seconds = {contender: [] for contender in trials}
     for number in range(rounds):
         _progress(f"{name}: round {number + 1} of {rounds}")

@@ -35,8 +35,8 @@ class Trial(NamedTuple):
     measure: Callable[[], Seconds]
 
 
-# (workload, runs, steps or None for what suits it) -> its trial, None where it can't do that
-Contender = Callable[[Workload, int, int | None], Trial | None]
+# (workload, runs, steps or None for what suits it) -> its trial
+Contender = Callable[[Workload, int, int | None], Trial]
 
 
 def updates_per_second(workload: Workload, trial: Trial, seconds: Seconds) -> float:

@@ -147,6 +147,7 @@ def _layers(network: Any, widths: Iterable[int], activations: list[str]) -> list
 def _stacked(networks: list[nn.Module]) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
     """A function of (parameters, rows), and the parameters of as many networks."""
     params, _ = torch.func.stack_module_state(networks)
+    params = {name: param.detach() for name, param in params.items()}  # autograd need not watch
     one = networks[0]
     return lambda params, rows: torch.func.functional_call(one, params, (rows,)), params
 

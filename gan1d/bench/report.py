@@ -37,7 +37,7 @@ def throughput(record: dict[str, Any]) -> str:
             *(_rate_cell(measured, name, names[0]) for name in names),
             f"{measured['operations']:,}",
             f"{efficiency(record, workload):.0%}",
-            *(_seconds_cell(measured["contenders"].get(name)) for name in compiled),
+            *(f"{measured['contenders'][name]['compile_seconds']:.1f}" for name in compiled),
         ]
         for workload, measured in record["workloads"].items()
     ]
@@ -86,7 +86,6 @@ def _draw_throughput(ax: Axes, record: dict[str, Any]) -> None:
         found = [
             (place, median(each["contenders"][name]["updates_per_second"]))
             for place, each in enumerate(measured)
-            if name in each["contenders"]
         ]
         left = [place + (i + 0.5) * width - 0.4 for place, _ in found]
         ax.bar(left, [rate for _, rate in found], width, color=color, label=name)
@@ -110,28 +109,21 @@ def _draw_scaling(ax: Axes, record: dict[str, Any]) -> None:
 
 
 def _contenders(record: dict[str, Any]) -> list[str]:
-    """Those that any workload was measured with, in order."""
-    measured = record["workloads"].values()
-    return list(dict.fromkeys(name for each in measured for name in each["contenders"]))
+    """Those that every workload was measured with, in order."""
+    return list(next(iter(record["workloads"].values()))["contenders"])
 
 
 def _compile_times(record: dict[str, Any], name: str) -> list[float]:
-    cells = [each["contenders"].get(name) for each in record["workloads"].values()]
-    return [cell["compile_seconds"] for cell in cells if cell and cell["compile_seconds"]]
+    cells = [each["contenders"][name] for each in record["workloads"].values()]
+    return [cell["compile_seconds"] for cell in cells if cell["compile_seconds"]]
 
 
 def _rate_cell(measured: dict[str, Any], name: str, first: str) -> str:
-    if name not in measured["contenders"]:
-        return "-"
     rates = {
         each: median(cell["updates_per_second"]) for each, cell in measured["contenders"].items()
     }
     ratio = "" if name == first else f" ({_significant(rates[name] / rates[first], 2)}x)"
     return _significant(rates[name]) + ratio
-
-
-def _seconds_cell(cell: dict[str, Any] | None) -> str:
-    return f"{cell['compile_seconds']:.1f}" if cell else "-"
 
 
 def _significant(value: float, digits: int = 3) -> str:

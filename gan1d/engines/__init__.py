@@ -39,7 +39,7 @@ def compile_programs(
 
 
 def on_lanes(engine: str, devices: list[Any]) -> bool:
-    """Whether lanes does all that it can and that pays."""
+    """Whether lanes is tried before XLA."""
     return engine == "lanes" or (engine == "auto" and devices[0].platform == "cpu")
 
 

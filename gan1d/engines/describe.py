@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 
 from gan1d import keys, metrics
 from gan1d.lanes import Program, Unsupported
@@ -62,8 +63,8 @@ def _describer(structure: Any, judging: Judging, on_lanes: bool) -> Describer:
         number = jax.ShapeDtypeStruct((), np.uint32)
         try:
             one, null = _by_lanes(describe_one, scalars), _by_lanes(null_one, (scalars, number))
-        except Unsupported:
-            pass  # slower, and no run is affected: those are trained by what their log line says
+        except Unsupported as problem:
+            logging.info("The xla engine describes this target: lanes has no %s.", problem)
 
     def describer(numbers: list[np.ndarray], replicates: int) -> dict[str, np.ndarray]:
         count = len(numbers[0])

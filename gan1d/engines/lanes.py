@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan1d import keys, metrics, probe, train
+from gan1d import keys, metrics, networks, probe, train
 from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
 from gan1d.lanes import Program, Task, drive, memory
 from gan1d.schedule import Judging
@@ -34,9 +34,9 @@ class Block(NamedTuple):
 class Rooms(NamedTuple):
     """Memory for what is seen of a block at some log points."""
 
-    scores: Any  # metrics, quantiles, sums of losses
+    scores: tuple[Any, Any, Any]  # metrics, quantiles, sums of losses
     pictures: Any
-    probes: Any  # distances, features; None where nobody follows features
+    probes: tuple[Any, Any] | None  # distances, features; None where nobody follows them
 
 
 def compile_programs(setting: Setting, judging: Judging, threads: int) -> Programs:
@@ -50,6 +50,7 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     staging = compile_stages(setting, judging) if setting.pretraining.steps else None
     probing = compile_probe(setting) if judging.features else None
     lanes = training.lanes
+    pictured = networks.feature_count(setting) == 2
 
     def vectors(count: int) -> int:
         return memory.block_count(count, lanes)
@@ -87,8 +88,8 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
         distances, features = probing.results
         probes = (
             memory.room(distances, runs, lanes, points),
-            # Of runs without snapshots nobody wants them.
-            memory.room(features, runs, lanes, points, shared=not block.kept),
+            # Where they are in no picture nobody wants them.
+            memory.room(features, runs, lanes, points, shared=not (block.kept and pictured)),
         )
         return Rooms(scores, pictures, probes)
 
@@ -105,19 +106,19 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
         return tasks
 
     def looks(block: Block, rooms: Rooms) -> Looks:
-        last = rooms.scores[1][-1]
-        measured, _, sums = scoring.results
-        metrics_ = memory.leave(measured, rooms.scores[0], block.count)
+        scores, final, losses = rooms.scores
+        measured, quantiles, sums = scoring.results
+        metrics_ = memory.leave(measured, scores, block.count)
         snapshots = memory.leave(picturing.results, rooms.pictures, block.kept)
         if probing:
             distances, features = probing.results
             metrics_["centroid_distance"] = memory.leave(distances, rooms.probes[0], block.count)
-            if block.kept:
+            if block.kept and pictured:
                 snapshots["features"] = memory.leave(features, rooms.probes[1], block.kept)
         return Looks(
             metrics_,
-            memory.leave(scoring.results[1], last, block.count),
-            memory.leave(sums, rooms.scores[2], block.count),
+            memory.leave(quantiles, final[-1], block.count),
+            memory.leave(sums, losses, block.count),
             snapshots,
         )
 

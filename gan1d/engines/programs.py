@@ -43,7 +43,10 @@ class Advance(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """What trains and judges a cohort."""
+    """What trains and judges a cohort.
+
+    A block that `advance` was given must not be used again: its memory may be that of what it gave.
+    """
 
     start: Callable[[Setting, np.ndarray, int], Start]  # (settings, seeds, K)
     advance: Callable[[Any, Sequence[Leg], bool], Advance]  # (block, legs, look after each?)

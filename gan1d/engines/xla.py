@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import keys, metrics, probe, train
+from gan1d import keys, metrics, networks, probe, train
 from gan1d.engines.programs import Advance, Looks, Programs, Start
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 
 RUNS = PartitionSpec("runs")
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
-CHUNK_STEPS = 250  # at most, so that the host gets a word in every second or so
+CHUNK_STEPS = 250  # at most, whose noise is drawn ahead
 
 
 class Block(NamedTuple):
@@ -49,6 +49,7 @@ def compile_programs(
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
     steps = chunk_steps(setting, block_size, schedule)
+    pictured = networks.feature_count(setting) == 2
 
     def begin(settings, seeds):
         def one(setting, seed):
@@ -133,7 +134,7 @@ def compile_programs(
         if judging.features:
             distances, features = look(block.settings, block.seeds, runs, np.int32(number))
             scores["centroid_distance"] = distances
-            if block.kept:
+            if block.kept and pictured:
                 shown["features"] = features
         scores, sums, shown = jax.device_get((scores, sums, shown))
         return block, (*_first((scores, sums), block.count), _first(shown, block.kept))
@@ -154,9 +155,8 @@ def compile_programs(
         diverged_at = np.asarray(block.runs.diverged_at)[: block.count]
         looks = None
         if looking:
-            quantiles = [scores.pop("quantiles") for scores, _, _ in points][-1]
             scores, sums, shown = jax.tree.map(lambda *each: np.stack(each), *points)
-            looks = Looks(scores, quantiles, sums, shown)
+            looks = Looks(scores, scores.pop("quantiles")[-1], sums, shown)
         return Advance(block, diverged_at, looks, judging_seconds / (time.monotonic() - started))
 
     return Programs(start, advance, steps)

@@ -1,8 +1,8 @@
 """Take blocks of runs through updates and stops in one native call.
 
 At each stop programs may look at a block, and Python is not needed before all stops are done. The
-stops are cut into rounds. Each thread takes the next round of the next block that nobody has taken,
-so that none waits long for the others in the end.
+stops are cut into rounds, as far as there are several. Each thread takes the next round of the next
+block that nobody has taken, so that none waits long for the others in the end.
 """
 
 import functools
@@ -58,6 +58,8 @@ def drive(
     if len(tasks) == 1 and not tasks[0].results:
         stops = [piece for stop in stops for piece in _pieces(*stop)]  # nobody looks
     blocks = tasks[0].blocks
+    if not blocks or not stops:
+        return [0.0] * len(tasks)
     threads = max(1, min(threads, blocks))
     places = [task.places() for task in tasks]
     table = np.asarray(

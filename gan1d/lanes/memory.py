@@ -80,7 +80,7 @@ def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
 
 def _fill(form: Form, array: np.ndarray, blocked: np.ndarray) -> None:
     blocks, size, lanes = blocked.shape
-    flat = array.reshape(-1, size)
+    flat = array.reshape(len(array), size)
     flat = (flat.astype(np.int32) if form.dtype == BOOL else flat).view(np.float32)
     padded = flat[np.minimum(np.arange(blocks * lanes), len(flat) - 1)]
     blocked[:] = padded.reshape(blocks, lanes, size).swapaxes(1, 2)

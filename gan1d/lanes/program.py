@@ -70,9 +70,19 @@ class Program:
           given: arrays `[blocks, elements, lanes]`.
           carried: the same; each call replaces what they hold.
           results: room for the results of each stop, `[stops, blocks, elements, lanes]`.
+
+        Raises:
+          ValueError: they are not what the program was compiled for.
         """
+        jax.tree.map(
+            self._check, (self.given, self.carried, self.results), (given, carried, results)
+        )
         fixed = jax.tree.leaves((given, carried))
         return Task(self.function, self.plan.size, blocks, fixed, jax.tree.leaves(results))
+
+    def _check(self, form: memory.Form, array: np.ndarray) -> None:
+        if array.shape[-2:] != (form.size, self.lanes):
+            raise ValueError(f"an array {array.shape}, not of {form} for {self.lanes} lanes")
 
     def __call__(
         self, given: Any, carried: Any, first: int, count: int, threads: int = 1
