@@ -13,7 +13,7 @@ from helpers import config_of
 
 from gan1d import experiment
 from gan1d.bench import contenders, operations, report, workloads
-from gan1d.bench.contenders import Seconds, Trial
+from gan1d.bench.trial import Seconds, Trial
 
 CONFIGS = {
     "aylien-2016": ("aylien", "2016", {}),

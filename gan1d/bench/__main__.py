@@ -24,7 +24,7 @@ from absl import app, flags
 
 from gan1d import cli, machine, results, sweep
 from gan1d.bench import contenders, operations, report, workloads
-from gan1d.bench.contenders import Trial
+from gan1d.bench.trial import Trial
 from gan1d.bench.workloads import WORKLOADS
 
 _RUNS = flags.DEFINE_integer("runs", 1024, "GANs trained at a time.", lower_bound=1)

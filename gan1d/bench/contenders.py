@@ -3,7 +3,6 @@
 import importlib.util
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 from unittest import mock
 
 import jax
@@ -11,29 +10,11 @@ import numpy as np
 
 from gan1d import engines, keys, machine, sweep, train
 from gan1d.bench import workloads
+from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
 from gan1d.engines.programs import Programs
 from gan1d.experiment import Experiment
 from gan1d.sweep import Layout
-
-
-class Seconds(NamedTuple):
-    """What one measurement took."""
-
-    training: float
-    judging: float = 0.0
-    rest: float = 0.0  # initial weights, and results as arrays
-
-
-class Trial(NamedTuple):
-    """Something compiled, to be measured again and again."""
-
-    runs: int
-    steps: int
-    log_points: int  # that are judged
-    compile_seconds: float | None
-    measure: Callable[[], Seconds]
-
 
 # (workload, runs, steps or None for what suits it) -> its trial
 Contender = Callable[[Workload, int, int | None], Trial]

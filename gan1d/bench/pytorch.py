@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan1d.bench import workloads
-from gan1d.bench.contenders import Seconds, Trial
+from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
 from gan1d.settings import Setting
 
