@@ -36,6 +36,11 @@ def centroid_distances(looks: Array) -> Array:
     return jnp.sqrt(((real - fake) ** 2).sum(-1))
 
 
+def is_picture(setting: Setting) -> bool:
+    """Whether the features are kept as pictures: of two units, that is."""
+    return networks.feature_count(setting) == 2
+
+
 def look(setting: Setting, state: State, batch: Batch) -> tuple[Array, Array]:
     """How far the centroids of both kinds of features are apart, `[3]`, and the features."""
     looks = features(setting, state, batch)

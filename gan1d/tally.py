@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan1d import metrics, networks, results, targets, train
+from gan1d import metrics, probe, results, targets, train
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import Looks, Start
 from gan1d.experiment import Experiment
@@ -74,8 +74,7 @@ def kept_variables(experiment: Experiment) -> Kept:
         useless |= {"pretraining_loss", "d_initial", "d_pretrained"}
     if not features:
         useless |= {"centroid_distance"}
-    # Features are pictures: of two units, that is.
-    if not (features and all(networks.feature_count(setting) == 2 for setting in made)):
+    if not (features and all(map(probe.is_picture, made))):
         useless |= {"features"}
     dim = targets.dim(made[0].target)
     if dim == 2:

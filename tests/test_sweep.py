@@ -85,13 +85,14 @@ def test_blocks_hold_every_run_once(rates, seeds, size):
     values = ",".join(str(0.001 * (i + 1)) for i in range(rates))
     made = declared(seeds=f"3:{3 + seeds}", sweep=(f"generator.optimizer.rate={values}",))
     (cohort,) = sweep.group(made)
-    runs = []
+    runs, lengths = [], []
     for block in sweep.blocks(cohort, np.asarray(made.seeds), size):
-        assert len(block.seeds) <= size
+        lengths.append(len(block.seeds))
         numbers = np.stack(jax.tree.leaves(block.settings), axis=1)
         np.testing.assert_array_equal(numbers, cohort.numbers[block.setting])
         np.testing.assert_array_equal(block.seeds, block.seed + 3)
         runs += zip(block.setting, block.seed, strict=True)
+    assert set(lengths[:-1]) <= {size} and 0 < lengths[-1] <= size
     assert sorted(runs) == [(s, k) for s in range(rates) for k in range(seeds)]
 
 

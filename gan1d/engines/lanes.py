@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan1d import keys, metrics, networks, probe, train
+from gan1d import keys, metrics, probe, train
 from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
 from gan1d.lanes import Program, Task, drive, memory
 from gan1d.schedule import Judging
@@ -50,7 +50,7 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     staging = compile_stages(setting, judging) if setting.pretraining.steps else None
     probing = compile_probe(setting) if judging.features else None
     lanes = training.lanes
-    pictured = networks.feature_count(setting) == 2
+    pictured = probe.is_picture(setting)
 
     def vectors(count: int) -> int:
         return memory.block_count(count, lanes)

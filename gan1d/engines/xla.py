@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import keys, metrics, networks, probe, train
+from gan1d import keys, metrics, probe, train
 from gan1d.engines.programs import Advance, Looks, Programs, Start
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
@@ -49,7 +49,7 @@ def compile_programs(
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
     steps = chunk_steps(setting, block_size, schedule)
-    pictured = networks.feature_count(setting) == 2
+    pictured = probe.is_picture(setting)
 
     def begin(settings, seeds):
         def one(setting, seed):
