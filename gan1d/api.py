@@ -1,7 +1,6 @@
 """A sweep in one call: from a config to a Dataset, or to a results folder."""
 
 import contextlib
-import datetime
 import signal
 import sys
 import threading
@@ -12,8 +11,21 @@ from typing import Any
 import xarray as xr
 from absl import logging
 
-from gan1d import experiment, fields, figures, machine, progress, results, stats, sweep
-from gan1d.experiment import Experiment
+from gan1d import (
+    experiment,
+    fields,
+    figures,
+    host,
+    layout,
+    machine,
+    progress,
+    results,
+    stats,
+    store,
+    sweep,
+)
+from gan1d.experiment import ConfigError, Experiment
+from gan1d.layout import Layout
 
 
 def run(
@@ -43,100 +55,190 @@ def run(
 
     Returns:
       The runs, as documented in `results`. Interrupted, it returns what had finished (the variable
-      `finished` tells), or with a `workdir` leaves that there and raises.
+      `finished` tells); with a `workdir` it raises, and the same call goes on from there.
 
     Raises:
       ConfigError: the config can't be run, or `workdir` holds another sweep.
+      WriteError: something can't be written to `workdir`.
       KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
     """
     declared = experiment.resolve(config, name)
-    where = sweep.layout(declared, devices, block_size, engine)
     if workdir is None:
-        with _signals_noted() as noted:
-            return _train(declared, where, progress.reporter, noted).runs
+        return _in_memory(declared, layout.choose(declared, devices, block_size, engine))
     folder = Path(workdir)
+    where = choose_layout(declared, folder, devices, block_size, engine, overwrite=overwrite)
     previous = check_folder(declared, folder, overwrite=overwrite)
     if previous is not None:
         return previous
-    result = train_and_publish(declared, where, folder, report=progress.reporter)
-    if result.stopped_by is not None:
-        raise result.stopped_by
-    return result.runs
+    return train_and_publish(declared, where, folder, report=progress.reporter, overwrite=overwrite)
+
+
+def _in_memory(declared: Experiment, where: Layout) -> xr.Dataset:
+    """Train a sweep that leaves nothing on disk."""
+    kept = store.InMemory()
+    try:
+        with _signals_noted() as noted:
+            return _train(declared, where, progress.reporter, noted, kept).runs
+    except KeyboardInterrupt:
+        if not kept.blocks:
+            raise
+    return sweep.collect(declared, where, kept, {}).runs
+
+
+def choose_layout(
+    declared: Experiment,
+    folder: Path,
+    devices: int | None,
+    block_size: int | None,
+    engine: str,
+    *,
+    overwrite: bool,
+) -> Layout:
+    """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
+
+    Raises:
+      ConfigError: it can't be laid out in the way that is asked for.
+    """
+    begun = None if overwrite else _begun(declared, folder)
+    if begun is not None:
+        devices, block_size = devices or begun["devices"], block_size or begun["block_size"]
+    return layout.choose(declared, devices, block_size, engine)
+
+
+def _begun(declared: Experiment, folder: Path) -> dict[str, Any] | None:
+    """The identity of this sweep as it has been begun in a folder, or None."""
+    try:
+        plan = store.load_plan(folder)
+    except results.ResultsError:
+        return None  # said, and dealt with, when the blocks are opened
+    same = plan is not None and plan["identity"]["config"] == declared.config()
+    return plan["identity"] if same else None
 
 
 def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.Dataset | None:
-    """Make sure that results may go to a folder; the sweep's own results if they are there.
+    """Make sure that a folder holds no other sweep; the sweep's own results if they are all there.
 
     Raises:
-      ConfigError: the folder holds another sweep or part of this one, or can't be written to.
+      ConfigError: the folder holds another sweep.
+      ResultsError: it holds results that are damaged.
     """
-    record = None if overwrite else results.load_record(folder)
-    if record is None and not overwrite and (folder / "runs.nc").exists():
-        raise experiment.ConfigError(
+    if overwrite or _begun(declared, folder) is not None:
+        return None
+    record = results.load_record(folder)
+    if record is None and (folder / "runs.nc").exists():
+        raise ConfigError(
             [f"workdir={folder}: its runs.nc has no config.json; choose another folder"]
         )
-    if record is not None:
-        differing = _differences(record["config"], declared.config())
-        remedy = "choose another folder (workdir), or replace what it holds (overwrite)"
-        if differing:
-            raise experiment.ConfigError(
-                [f"workdir={folder}: it holds another sweep ({'; '.join(differing)}); {remedy}"]
-            )
-        previous = results.load(folder)
-        unfinished = int((previous.finished == 0).sum())
-        if not unfinished:
-            return previous
-        raise experiment.ConfigError(
-            [f"workdir={folder}: {unfinished} runs of this sweep had not finished; {remedy}"]
+    if record is None:
+        return None
+    differing = fields.differences(record["config"], declared.config())
+    if differing:
+        raise ConfigError(
+            [f"workdir={folder}: it holds another sweep ({differing}); {store.REMEDY}"]
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        results.replace(folder / ".writable", lambda path: path.touch())
-        (folder / ".writable").unlink()
-    except OSError as error:
-        raise experiment.ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
-    return None
+    return results.load(folder) if record["complete"] else None
 
 
 def train_and_publish(
     declared: Experiment,
-    where: sweep.Layout,
+    where: Layout,
     folder: Path,
     *,
     report: Callable[[int], progress.Silent],
+    overwrite: bool = False,
+    partial: bool = False,
     kinds: Sequence[str] | None = None,
-) -> sweep.Result:
-    """Train a sweep and write everything about it to a folder.
+    overrides: Sequence[str] = (),
+) -> xr.Dataset:
+    """Train what is missing of a sweep, and write everything about it to a folder.
 
-    That includes figures of the given kinds; None means all but animations. Of a sweep that an
-    interrupt or an error ended early, what had finished is written; the result's `stopped_by` says
-    so.
+    Args:
+      declared: the sweep.
+      where: how it is laid out.
+      folder: its results folder, as `check_folder` lets pass.
+      report: makes what is told how far it is, from the number of updates.
+      overwrite: replace what the folder holds.
+      partial: train nothing, and make results of what is finished.
+      kinds: of figures; None means all but animations.
+      overrides: what was given besides the config file, for the record.
+
+    Returns:
+      The sweep's runs.
+
+    Raises:
+      ConfigError: another process is at work in the folder, or it holds blocks of another sweep.
+      ResultsError: finished blocks were damaged meanwhile.
+      WriteError: something can't be written.
+      Stopped: by a signal; finished blocks are kept in the folder.
     """
-    record = {
+    with store.locked(folder):
+        kept = store.opened(folder, _identity(declared, where), anew=overwrite)
+        with _signals_noted() as noted:
+            if partial:
+                result = sweep.collect(declared, where, kept, {})
+            else:
+                result = _train(declared, where, report, noted, kept)
+            if result.unfinished and not partial:
+                raise results.ResultsError(
+                    f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
+                    "been written; give the same command again to train these runs anew"
+                )
+            record = _record(declared, where, result, kept.started, overrides)
+            _publish(declared.name, folder, result, record)
+            if not result.unfinished:
+                store.discard(folder)
+        if kinds is None or kinds:
+            figures.draw_all(folder, result.runs, result.snapshots, kinds)
+    return result.runs
+
+
+def _identity(declared: Experiment, where: Layout) -> dict[str, Any]:
+    """All that the numbers of a sweep depend on."""
+    return {
+        "config": declared.config(),
+        "engine": where.engine,
+        "block_size": where.block_size,
+        "devices": len(where.devices),
+        "device_kind": where.devices[0].device_kind,
+        "processor": host.processor(),
+        "versions": host.versions(),
+        "source": host.source(),
+    }
+
+
+def _record(
+    declared: Experiment,
+    where: Layout,
+    result: sweep.Result,
+    started: str,
+    overrides: Sequence[str],
+) -> dict[str, Any]:
+    """What config.json says of a sweep."""
+    return {
         "name": declared.name,
         "config": declared.config(),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "overrides": list(overrides),
         "command": [Path(sys.executable).name, *sys.orig_argv[1:]],
+        "started": started,
+        "finished": store.now(),
+        "complete": not result.unfinished,
         "block_size": where.block_size,
         "devices": [str(device) for device in where.devices],
-        **machine.provenance(),
+        "cohorts": result.cohorts,
+        "seconds": result.seconds,
+        **host.provenance(),
     }
-    with _signals_noted() as noted:
-        result = _train(declared, where, report, noted)
-        record |= {
-            "complete": result.stopped_by is None,
-            "engines": result.engines,  # of each cohort
-            "seconds": result.seconds,
-        }
-        figures.clear(folder)  # of an earlier sweep; not all may be drawn again
-        results.write(folder, result.runs, result.snapshots, record)
-        summary = stats.summary(result.runs)
-        results.replace(folder / "summary.csv", lambda path: summary.to_csv(path, index=False))
-        text = f"# {declared.name}\n\n{stats.table(summary)}\n"
-        results.replace(folder / "summary.md", lambda path: path.write_text(text))
-    if kinds is None or kinds:
-        figures.draw_all(folder, result.runs, result.snapshots, kinds)
-    return result
+
+
+def _publish(name: str, folder: Path, result: sweep.Result, record: dict[str, Any]) -> None:
+    """Write a sweep's results and tables."""
+    figures.clear(folder)  # of an earlier sweep; not all may be drawn again
+    summary = stats.summary(result.runs)
+    texts = {
+        "summary.csv": summary.to_csv(index=False),
+        "summary.md": f"# {name}\n\n{stats.table(summary)}\n",
+    }
+    results.write(folder, result.runs, result.snapshots, record, texts)
 
 
 class Stopped(KeyboardInterrupt):
@@ -200,22 +302,13 @@ def written(folder: Path) -> list[str]:
 
 def _train(
     declared: Experiment,
-    where: sweep.Layout,
+    where: Layout,
     report: Callable[[int], progress.Silent],
     noted: list[int],
+    kept: store.Store,
 ) -> sweep.Result:
     machine.enable_compilation_cache()
     runs = len(declared.points) * len(declared.seeds)
     updates = runs * declared.schedule.steps
     logging.info("%d GANs, %d updates each", runs, declared.schedule.steps)
-    return sweep.run(declared, where, _Attentive(report(updates), noted))
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Fields in which two resolved configs differ, as `field: old, now new`."""
-    before, after = (dict(fields.flatten(config)) for config in (old, new))
-    return [
-        f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
-        for field in dict.fromkeys([*before, *after])
-        if before.get(field) != after.get(field)
-    ]
+    return sweep.run(declared, where, _Attentive(report(updates), noted), kept)

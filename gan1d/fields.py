@@ -44,6 +44,16 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """The fields in which two resolved configs differ, and how; empty where they don't."""
+    before, after = (dict(flatten(config)) for config in (old, new))
+    return "; ".join(
+        f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
+        for field in dict.fromkeys([*before, *after])
+        if before.get(field) != after.get(field)
+    )
+
+
 def unknown_field(field: str, known: Any) -> str:
     """The problem of a name that is no field, with the nearest names that are."""
     near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)

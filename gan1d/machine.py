@@ -1,11 +1,6 @@
-"""The machine underneath: its devices, the compilation cache, and what results say of it."""
+"""What JAX finds on the machine: its devices; and where compiled programs are kept."""
 
-import hashlib
-import importlib.metadata
 import logging
-import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +8,9 @@ import absl.logging
 import jax
 import platformdirs
 
-import gan1d
+from gan1d import host
 
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+MOST_DEVICES = 64  # on fewer cores: JAX makes as many CPU devices as it is asked for
 
 
 def devices(count: int | None = None) -> list[Any]:
@@ -31,21 +21,22 @@ def devices(count: int | None = None) -> list[Any]:
     Raises:
       ValueError: fewer than `count` devices exist.
     """
+    most = max(MOST_DEVICES, host.cores())
+    if count is not None and not 1 <= count <= most:
+        raise ValueError(f"devices={count}: it must be at least 1 and at most {most}")
     # Every start on a machine without a TPU would log that there is none.
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)
     try:
-        jax.config.update("jax_num_cpu_devices", max(cores(), count or 1))
+        jax.config.update("jax_num_cpu_devices", max(host.cores(), count or 1))
     except (
         RuntimeError
     ):  # JAX has started, in a notebook for example: its devices are what there is
         absl.logging.info("JAX is already initialised; using the devices that it has.")
-    if count is not None and count < 1:
-        raise ValueError(f"devices={count}: it must be at least 1")
     found = jax.devices()
     if count is not None and count > len(found):
         raise ValueError(f"devices={count}: this machine has {len(found)}; give at most that many")
     if count is None and found[0].platform == "cpu":
-        count = min(len(found), cores())
+        count = min(len(found), host.cores())
     return found[:count]
 
 
@@ -56,7 +47,8 @@ def enable_compilation_cache() -> Path | None:
     """
     if jax.config.jax_compilation_cache_dir:
         return Path(jax.config.jax_compilation_cache_dir)  # the user's own choice
-    folder = Path(platformdirs.user_cache_dir("gan1d")) / f"jax-{jax.__version__}-{_processor()}"
+    kind = host.processor().rpartition("(")[2].rstrip(")")
+    folder = Path(platformdirs.user_cache_dir("gan1d")) / f"jax-{jax.__version__}-{kind}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable").touch()
@@ -67,49 +59,3 @@ def enable_compilation_cache() -> Path | None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder
-
-
-def provenance() -> dict[str, Any]:
-    """Versions, code revision and processor, as a results record keeps them."""
-    packages = ("jax", "jaxlib", "flax", "optax", "numpy", "xarray")
-    return {
-        "versions": {"gan1d": gan1d.__version__}
-        | {name: importlib.metadata.version(name) for name in packages},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "git": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The commit of the code, with `-dirty` where it was changed since; None outside git."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-        return done.stdout.strip()
-
-    try:
-        # An environment may lie in a repository that has nothing to do with the code in it.
-        git("ls-files", "--error-unmatch", Path(__file__).name)
-        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _processor() -> str:
-    """A short name of the processor's features: code compiled for one may not run on another."""
-    features = platform.machine() + platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        wanted = ("flags", "Features", "model name", "CPU part")
-        features += "".join(sorted({line for line in lines if line.startswith(wanted)}))
-    return hashlib.sha256(features.encode()).hexdigest()[:12]

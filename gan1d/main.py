@@ -8,7 +8,9 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
     python -m gan1d.main --config=configs/sweep.py \\
         --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
 
-Figures can be drawn again with `python -m gan1d.figures results/NAME`.
+A sweep that was stopped, in whatever way, goes on when the same command is given again. Figures can
+be drawn again with `python -m gan1d.figures results/NAME`; `python -m gan1d.results` verifies,
+describes and exports what is there.
 """
 
 import re
@@ -20,7 +22,19 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from gan1d import api, axes, engines, experiment, fields, figures, progress, results, stats, sweep
+from gan1d import (
+    api,
+    axes,
+    engines,
+    experiment,
+    fields,
+    figures,
+    layout,
+    progress,
+    results,
+    stats,
+    store,
+)
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -33,7 +47,12 @@ _SWEEP = flags.DEFINE_multi_string(
 )
 _SEEDS = flags.DEFINE_string("seeds", None, "Seeds, for example 0:128; END is excluded.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what the results folder holds.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Begin anew, and replace what the results folder holds."
+)
+_PARTIAL = flags.DEFINE_bool(
+    "partial", False, "Train nothing more: make results of the runs that are finished."
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
 _FIGURES = flags.DEFINE_bool("figures", True, "Draw figures at the end.")
 _ANIMATION = flags.DEFINE_bool(
@@ -57,28 +76,51 @@ _ENGINE = flags.DEFINE_enum(
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
     declared, folder = _declared(argv)
-    where = sweep.layout(declared, _DEVICES.value, _BLOCK_SIZE.value, _ENGINE.value)
+    overwrite = _OVERWRITE.value
+    asked = _DEVICES.value, _BLOCK_SIZE.value, _ENGINE.value
+    where = api.choose_layout(declared, folder, *asked, overwrite=overwrite)
     if _DRY_RUN.value:
         print(_dry_run(declared, where, folder))
         return 0
-    previous = api.check_folder(declared, folder, overwrite=_OVERWRITE.value)
+    previous = api.check_folder(declared, folder, overwrite=overwrite)
     if previous is not None:
         print(stats.table(stats.summary(previous)))
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
         print(f"Figures: python -m gan1d.figures {folder} --kind={'|'.join(figures.KINDS)}")
         return 0
-    result = api.train_and_publish(
-        declared, where, folder, kinds=_kinds(), report=progress.reporter
-    )
-    print(stats.table(stats.summary(result.runs)))
+    try:
+        runs = api.train_and_publish(
+            declared,
+            where,
+            folder,
+            report=progress.reporter,
+            overwrite=overwrite,
+            partial=_PARTIAL.value,
+            kinds=_kinds(),
+            overrides=_overrides(),
+        )
+    except BaseException:
+        _say_how_to_go_on(folder)
+        raise
+    print(stats.table(stats.summary(runs)))
     print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
-    if result.stopped_by is None:
-        return 0
-    again = shlex.join(["python", *(arg for arg in sys.orig_argv[1:] if arg != "--overwrite")])
-    print(f"Stopped early; to train the whole sweep: {again} --overwrite", file=sys.stderr)
-    if not isinstance(result.stopped_by, KeyboardInterrupt):
-        raise result.stopped_by
-    return _exit_code(result.stopped_by)
+    return 0
+
+
+def _say_how_to_go_on(folder: Path) -> None:
+    """After an interrupt or an error: how to get at what is kept."""
+    if not (folder / store.BLOCKS).exists():
+        return
+    ours = ("--overwrite", "--partial")
+    again = shlex.join(["python", *(arg for arg in sys.orig_argv[1:] if arg not in ours)])
+    print(f"Finished blocks are kept in {folder}. To go on from there: {again}", file=sys.stderr)
+    print(f"For results of what is finished, as it is: {again} --partial", file=sys.stderr)
+
+
+def _overrides() -> list[str]:
+    """The arguments that change what the config file says."""
+    changing = ("--config.", "--sweep", "--seeds")
+    return [arg for arg in sys.argv[1:] if re.sub("^--?", "--", arg).startswith(changing)]
 
 
 def _kinds() -> list[str]:
@@ -121,9 +163,9 @@ def _declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
     return declared, Path(_WORKDIR.value or f"results/{name}")
 
 
-def _dry_run(declared: experiment.Experiment, where: sweep.Layout, folder: Path) -> str:
+def _dry_run(declared: experiment.Experiment, where: layout.Layout, folder: Path) -> str:
     """What would be run, in words."""
-    size = sweep.estimate(declared, where)
+    size = layout.estimate(declared, where)
     steps, labels = declared.schedule.steps, declared.labels
     updates = size.runs * steps
     more = [f"  ... and {len(labels) - 50} more"] if len(labels) > 50 else []
@@ -172,8 +214,11 @@ def _run(argv: list[str]) -> int:
         return main(argv)
     except (experiment.ConfigError, results.ResultsError) as error:
         _fail(str(error))
+    except results.WriteError as error:
+        print(f"gan1d: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:
-        print("gan1d: interrupted; nothing more is written", file=sys.stderr)
+        print("gan1d: interrupted", file=sys.stderr)
         return _exit_code(stop)
 
 

@@ -1,8 +1,6 @@
-"""A sweep's results as they come in, on the host: allocated once, filled block by block."""
+"""What results keep of a block of runs, and how blocks are put together to a sweep's results."""
 
-import dataclasses
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,45 +14,12 @@ from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError, value_text
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
+PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
 _NEVER = np.iinfo(np.int32).max
 
-
-@dataclasses.dataclass
-class Tally:
-    """Counts and arrays of a sweep; indices are into its settings and seeds."""
-
-    experiment: Experiment
-    runs: dict[str, np.ndarray]
-    snapshots: dict[str, np.ndarray]
-    target: dict[str, np.ndarray]
-    snapshot_seeds: int  # how many seeds snapshots are kept of
-    seconds: dict[str, float]
-    runs_done: int = 0
-    updates_done: int = 0
-    diverged: int = 0
-    engines: list[str] = dataclasses.field(default_factory=list)  # of each cohort, in order
-
-
-def new(experiment: Experiment, *, on_lanes: bool) -> Tally:
-    """An empty tally; targets are described by native code, or by XLA.
-
-    Raises:
-      ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
-    """
-    described = sizes(experiment)
-    seeds = described["snapshot_seed"]
-    asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
-    if seeds < asked:
-        logging.info("Snapshots of %d seeds instead of %d, to bound memory.", seeds, asked)
-    kept = kept_variables(experiment)
-    return Tally(
-        experiment,
-        runs=results.allocate(kept.runs, described),
-        snapshots=results.allocate(kept.snapshots, described) if seeds else {},
-        target=_describe_targets(experiment, on_lanes),
-        snapshot_seeds=seeds,
-        seconds=defaultdict(float),
-    )
+# What is kept of the runs of a block, by name: arrays `[R, ...]`, or `[K, ...]` of snapshots, of
+# the block's first runs.
+Arrays = dict[str, np.ndarray]
 
 
 class Kept(NamedTuple):
@@ -63,6 +28,42 @@ class Kept(NamedTuple):
     runs: dict[str, results.Variable]
     targets: dict[str, results.Variable]
     snapshots: dict[str, results.Variable]
+
+
+class Tables(NamedTuple):
+    """What a sweep's results will hold."""
+
+    kept: Kept
+    sizes: dict[str, int]  # the length of every dimension
+
+    @property
+    def snapshot_seeds(self) -> int:
+        """How many seeds snapshots are kept of, the first ones."""
+        return self.sizes["snapshot_seed"]
+
+    def of_block(self, runs: int, pictured: int) -> Arrays:
+        """Room for a block of so many runs, filled with what stands for "no value"."""
+        variables = {name: _of(variable, "run") for name, variable in self.kept.runs.items()}
+        variables |= {
+            PICTURE + name: _of(variable, "picture")
+            for name, variable in self.kept.snapshots.items()
+        }
+        return results.allocate(variables, self.sizes | {"run": runs, "picture": pictured})
+
+
+def _of(variable: results.Variable, row: str) -> results.Variable:
+    """A variable of a sweep as one of a block's rows."""
+    rest = [dim for dim in variable.dims if dim not in ("setting", "seed", "snapshot_seed")]
+    return variable._replace(dims=(row, *rest))
+
+
+def tables(experiment: Experiment) -> Tables:
+    """The tables of a sweep."""
+    made = Tables(kept_variables(experiment), sizes(experiment))
+    asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
+    if made.snapshot_seeds < asked:
+        logging.info("Snapshots of %d seeds, not %d, to bound memory.", made.snapshot_seeds, asked)
+    return made
 
 
 def kept_variables(experiment: Experiment) -> Kept:
@@ -83,11 +84,11 @@ def kept_variables(experiment: Experiment) -> Kept:
             useless |= {"high_quality", "modes"}
         if not any(curves):
             useless |= {"residual"}
-    tables = (results.run_variables(dim), results.target_variables(dim), results.SNAPSHOT_VARIABLES)
+    found = (results.run_variables(dim), results.target_variables(dim), results.SNAPSHOT_VARIABLES)
     return Kept(
         *(
             {name: variable for name, variable in table.items() if name not in useless}
-            for table in tables
+            for table in found
         )
     )
 
@@ -119,68 +120,58 @@ def sizes(experiment: Experiment) -> dict[str, int]:
     return lengths | {"snapshot_seed": min(wanted, fitting)}
 
 
-def enter(
-    tally: Tally,
-    setting: np.ndarray,
-    seed: np.ndarray,
+def judged(
+    log_steps: Sequence[int],
+    block: Arrays,
     start: Start,
     diverged_at: np.ndarray,
     looks: Sequence[Looks],
-) -> None:
-    """Enter finished runs.
+) -> Arrays:
+    """What is kept of finished runs.
 
     Args:
-      tally: is changed.
-      setting: indices `[R]`.
-      seed: indices `[R]`.
+      log_steps: all of them.
+      block: room for it, `Tables.of_block`; is filled.
       start: what is known before the first update.
       diverged_at: in the end, `[R]`.
       looks: at all log points, in order.
     """
-    log_steps = np.asarray(tally.experiment.log_steps())[:, None]
+    steps = np.asarray(log_steps)[:, None]
     parts = [look._replace(quantiles=None) for look in looks]
     whole = jax.tree.map(lambda *each: np.concatenate(each), *parts)
     # Before the first update there is no loss.
-    spans = np.diff(log_steps, axis=0, prepend=0).astype(np.float32)
+    spans = np.diff(steps, axis=0, prepend=0).astype(np.float32)
     spans[0] = np.nan
     loss_d, loss_g = (sums / spans for sums in whole.loss_sums)
     values = whole.metrics | {"loss_d": loss_d, "loss_g": loss_g}
     # Weights can be finite and yet so large that what is generated is not.
     overflow = ~np.isfinite(values["w1"] + values["std"])
-    overflow_at = np.where(overflow, log_steps, _NEVER).min(0)
+    overflow_at = np.where(overflow, steps, _NEVER).min(0)
     ended = np.minimum(np.where(diverged_at < 0, _NEVER, diverged_at), overflow_at)
-    for name in values.keys() & tally.runs.keys():
-        kept = _masked(values[name], ended <= log_steps)
-        tally.runs[name][setting, seed] = np.moveaxis(kept, 0, 1)
-    tally.runs["quantiles"][setting, seed] = _masked(looks[-1].quantiles, ended < _NEVER)
-    tally.runs["diverged_at"][setting, seed] = np.where(ended < _NEVER, ended, -1)
-    tally.runs["finished"][setting, seed] = 1
+    for name in values.keys() & block.keys():
+        block[name][:] = np.moveaxis(_masked(values[name], ended <= steps), 0, 1)
+    block["quantiles"][:] = _masked(looks[-1].quantiles, ended < _NEVER)
+    block["diverged_at"][:] = np.where(ended < _NEVER, ended, -1)
+    block["finished"][:] = 1
     if start.pretraining_loss is not None:
-        tally.runs["pretraining_loss"][setting, seed] = start.pretraining_loss
-    pictured = seed < tally.snapshot_seeds
-    if not pictured.any():
-        return
-    row, column = setting[pictured], seed[pictured]
+        block["pretraining_loss"][:] = start.pretraining_loss
     for name, value in start.snapshots.items():
-        tally.snapshots[name][row, column] = value
+        if PICTURE + name in block:
+            block[PICTURE + name][:] = value
     for name, value in whole.snapshots.items():
-        _enter_snapshots(tally.snapshots, name, row, column, np.moveaxis(value, 0, 1))
+        if PICTURE + name in block:
+            _fill(block[PICTURE + name], name, np.moveaxis(value, 0, 1))
+    return block
 
 
-def _enter_snapshots(
-    snapshots: dict[str, np.ndarray],
-    name: str,
-    row: np.ndarray,
-    column: np.ndarray,
-    value: np.ndarray,
-) -> None:
-    """Enter pictures `[K, P, ...]`; settings may differ in how many latents and rows there are."""
-    if name == "latent":  # the same in all runs of a setting, and at all times
-        snapshots[name][row, :, : value.shape[-1]] = value[:, 0]
-    elif name == "features" and name in snapshots:
-        snapshots[name][row, column, ..., : value.shape[-2], :] = value
-    elif name in snapshots:
-        snapshots[name][row, column] = value
+def _fill(room: np.ndarray, name: str, value: np.ndarray) -> None:
+    """Fill in pictures `[K, P, ...]`; settings differ in how many latents and rows there are."""
+    if name == "latent":  # the same at all times
+        room[..., : value.shape[-1]] = value[:, 0]
+    elif name == "features":
+        room[..., : value.shape[-2], :] = value
+    else:
+        room[:] = value
 
 
 def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
@@ -188,21 +179,44 @@ def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
     return np.where(lost.reshape(*lost.shape, *[1] * (values.ndim - lost.ndim)), np.nan, values)
 
 
-def datasets(tally: Tally) -> tuple[Any, Any]:
-    """The sweep as a Dataset of runs and one of snapshots (None where none were kept)."""
-    experiment = tally.experiment
+def datasets(
+    experiment: Experiment,
+    made: Tables,
+    target: dict[str, np.ndarray],
+    blocks: Iterable[tuple[np.ndarray, np.ndarray, Arrays]],
+) -> tuple[Any, Any]:
+    """The sweep as a Dataset of runs and one of snapshots (None where none are kept).
+
+    Args:
+      experiment: the sweep.
+      made: its tables.
+      target: what `describe_targets` gives.
+      blocks: (index of the setting `[R]`, index of the seed `[R]`, what is kept of these runs);
+        runs that are in none are marked as not finished.
+    """
+    arrays = results.allocate(made.kept.runs, made.sizes)
+    snapshots = results.allocate(made.kept.snapshots, made.sizes) if made.snapshot_seeds else {}
+    for setting, seed, block in blocks:
+        for name, value in block.items():
+            if not name.startswith(PICTURE):
+                arrays[name][setting, seed] = value
+            elif snapshots:
+                row, column = setting[: len(value)], seed[: len(value)]
+                whole = snapshots[name.removeprefix(PICTURE)]
+                # All seeds of a setting share their pictures' latents.
+                whole[row if name == PICTURE + "latent" else (row, column)] = value
     coords = {
         "setting": np.asarray(experiment.labels),
         "seed": np.asarray(experiment.seeds),
         "step": np.asarray(experiment.log_steps()),
         "level": metrics.LEVELS,
     }
-    if "centroid_distance" in tally.runs:
+    if "centroid_distance" in arrays:
         coords["moment"] = np.asarray(results.MOMENTS)
     columns = zip(*experiment.points, strict=True) if experiment.swept else ()
     runs = results.dataset(
-        arrays=tally.runs,
-        target=tally.target,
+        arrays=arrays,
+        target=target,
         coords=coords,
         config=experiment.config(),
         swept={
@@ -213,20 +227,24 @@ def datasets(tally: Tally) -> tuple[Any, Any]:
         },
         title=experiment.name,
     )
-    if not tally.snapshots:
+    if not snapshots:
         return runs, None
-    kept = {
+    shown = {
         "setting": coords["setting"],
-        "snapshot_seed": coords["seed"][: tally.snapshot_seeds],
+        "snapshot_seed": coords["seed"][: made.snapshot_seeds],
         "step": coords["step"],
     }
-    if "features" in tally.snapshots:
-        kept |= {"moment": np.asarray(results.MOMENTS), "source": np.asarray(results.SOURCES)}
-    return runs, results.snapshot_dataset(tally.snapshots, kept)
+    if "features" in snapshots:
+        shown |= {"moment": np.asarray(results.MOMENTS), "source": np.asarray(results.SOURCES)}
+    return runs, results.snapshot_dataset(snapshots, shown)
 
 
-def _describe_targets(experiment: Experiment, on_lanes: bool) -> dict[str, np.ndarray]:
-    """The variables of every setting's target."""
+def describe_targets(experiment: Experiment, *, on_lanes: bool) -> dict[str, np.ndarray]:
+    """The variables of every setting's target, found out by native code or by XLA.
+
+    Raises:
+      ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
+    """
     made = [setting.target for setting in experiment.settings()]
     described = describe(
         made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes

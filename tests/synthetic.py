@@ -6,7 +6,7 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from gan1d import stats
+from gan1d import results, stats
 
 LEVELS = np.linspace(0, 1, 101)
 NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
@@ -174,6 +174,7 @@ def dataset(
         coords=coords | {field: ("setting", values) for field, values in swept.items()},
         attrs={
             "title": "synthetic",
+            "schema": results.SCHEMA,
             "swept": json.dumps(list(swept)),
             "config": json.dumps(config),
         },

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan1d import experiment, keys, metrics, sweep, train
+from gan1d import experiment, keys, layout, metrics, train
 from gan1d.fields import ConfigError
 
 FOLDER = Path(__file__).parents[1] / "configs"
@@ -50,7 +50,7 @@ def test_a_config_resolves_and_trains_a_few_steps(name, variant):
     made = experiment.resolve(module.get_config(variant) if variant else module.get_config(), name)
     assert len(made.seeds) >= 100
     key = keys.run_key(0)
-    first, *others = (cohort.example() for cohort in sweep.group(made))
+    first, *others = (cohort.example() for cohort in layout.group(made))
     few = jax.jit(a_few_steps, static_argnums=1).lower(first, made.schedule, key)
     # Compiled in a hurry: it runs two steps only.
     hurried = few.compile(compiler_options={"xla_backend_optimization_level": 0})

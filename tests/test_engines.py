@@ -17,6 +17,7 @@ from gan1d import (
     experiment,
     keys,
     latents,
+    layout,
     losses,
     metrics,
     networks,
@@ -27,6 +28,7 @@ from gan1d import (
     tricks,
 )
 from gan1d.engines import describe, lanes, xla
+from gan1d.fields import ConfigError
 from gan1d.lanes import Program, Unsupported, native
 from gan1d.progress import Silent
 from gan1d.schedule import Judging, Schedule
@@ -364,9 +366,9 @@ def test_a_sweep_leaves_the_same_by_either_engine(name):
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])
     one, other = (
-        sweep.run(declared, sweep.layout(declared, 1, 4, engine)) for engine in ("lanes", "xla")
+        sweep.run(declared, layout.choose(declared, 1, 4, engine)) for engine in ("lanes", "xla")
     )
-    assert one.engines == ["lanes"] and other.engines == ["xla"]
+    assert [one.cohorts[0]["engine"], other.cohorts[0]["engine"]] == ["lanes", "xla"]
     for ours, theirs in ((one.runs, other.runs), (one.snapshots, other.snapshots)):
         assert ours.keys() == theirs.keys()
         for variable in ours.keys():
@@ -385,7 +387,7 @@ def shipped():
         module = MODULES[name]
         config = module.get_config(variant) if variant else module.get_config()
         declared = experiment.resolve(config, name)
-        cohort = sweep.group(declared)[0]
+        cohort = layout.group(declared)[0]
         if cohort.structure not in seen:
             seen.add(cohort.structure)
             judging = declared.schedule.judging
@@ -429,9 +431,9 @@ def test_xla_steps_in_for_lanes_and_says_why(engine, size, chosen, logged, monke
     ] * logged
 
 
-def test_lanes_that_are_asked_for_and_can_not_raise(monkeypatch):
+def test_lanes_that_are_asked_for_and_can_not_are_refused(monkeypatch):
     monkeypatch.setattr(lanes, "compile_training", without_lanes)
-    with pytest.raises(Unsupported, match="frobnicate"):
+    with pytest.raises(ConfigError, match=r"engine=lanes.*frobnicate"):
         engines.compile_programs("lanes", setting(), Schedule(), 8, jax.devices())
 
 
@@ -449,7 +451,8 @@ def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
             "sweep": ["discriminator.hidden=(2,),(70,70)"],
         }
     )
-    where = sweep.layout(declared, devices=1, block_size=2)
-    result = api.train_and_publish(declared, where, tmp_path, report=lambda _: Silent(), kinds=())
-    assert result.stopped_by is None and (result.runs.finished == 1).all()
-    assert json.loads((tmp_path / "config.json").read_text())["engines"] == ["lanes", "xla"]
+    where = layout.choose(declared, devices=1, block_size=2)
+    runs = api.train_and_publish(declared, where, tmp_path, report=lambda _: Silent(), kinds=())
+    assert (runs.finished == 1).all()
+    record = json.loads((tmp_path / "config.json").read_text())
+    assert [cohort["engine"] for cohort in record["cohorts"]] == ["lanes", "xla"]

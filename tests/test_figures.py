@@ -413,7 +413,7 @@ def test_bad_folder_is_one_line_and_exit_code_2(tmp_path):
 
 def test_kinds_asked_for_are_drawn_from_a_results_folder(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}})
+    results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}, "complete": True}, {})
     done = run(tmp_path, "--kind=boundary", "--kind=heatmap", "--setting=plain", "--seed=1")
     assert done.returncode == 0
     assert done.stdout.split() == [str(tmp_path / "figures" / "boundary.png")]
@@ -432,7 +432,7 @@ def test_kinds_asked_for_are_drawn_from_a_results_folder(tmp_path):
 )
 def test_an_unknown_choice_is_one_line_and_exit_code_2(tmp_path, capsys, flag, words):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}})
+    results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}, "complete": True}, {})
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
         sys.exit(command_line.main(cli.parse(["figures", str(tmp_path), flag])))
     assert stop.value.code == 2

@@ -10,13 +10,15 @@ import synthetic
 import xarray as xr
 
 from gan1d import results
-from gan1d.results import ResultsError
+from gan1d.results import ResultsError, files
+
+RECORD = {"config": {"steps": 1}, "complete": True}
 
 
 @pytest.fixture
 def folder(tmp_path):
     runs = synthetic.dataset(seeds=5)
-    results.write(tmp_path, runs, synthetic.snapshots(runs), {"config": {"steps": 1}})
+    results.write(tmp_path, runs, synthetic.snapshots(runs), RECORD, {"summary.md": "a table"})
     return tmp_path
 
 
@@ -30,7 +32,7 @@ def test_what_is_written_is_what_is_read(folder):
 
 
 def test_results_without_snapshots_say_so(tmp_path):
-    results.write(tmp_path, synthetic.dataset(), None, {"config": {}})
+    results.write(tmp_path, synthetic.dataset(), None, RECORD, {})
     assert results.load_snapshots(tmp_path) is None
 
 
@@ -108,17 +110,29 @@ def test_a_truncated_or_missing_file_is_an_error(folder):
         results.load(folder)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"config": {}}', '"text"'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "nonsense", '{"config": {}}', '"text"', "[" * 10**5, "9" * 10**4]
+)
 def test_a_record_that_is_none_is_refused(folder, text):
     (folder / "config.json").write_text(text)
-    with pytest.raises(ResultsError, match="not a results record"):
+    with pytest.raises(ResultsError, match="not a record"):
         results.load(folder)
 
 
-def test_another_schema_is_refused(folder):
-    record = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(record | {"schema": 99}))
-    with pytest.raises(ResultsError, match="schema 99"):
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"schema": 99}, "schema 99"),
+        ({"config": []}, "not a results record"),
+        ({"sha256": {}}, "damaged"),
+        ({"complete": "yes"}, "not a results record"),
+    ],
+)
+def test_another_record_is_refused(folder, change, problem):
+    """One with a digest that fits."""
+    record = files.read_json(folder / "config.json")
+    files.write_json(folder / "config.json", record | change)
+    with pytest.raises(ResultsError, match=problem):
         results.load(folder)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, metrics, sweep, train
+from gan1d import experiment, layout, metrics, store, sweep, train
 from gan1d.lanes import native
 from gan1d.progress import Silent
 
@@ -27,12 +27,12 @@ def declared(**fields):
     return experiment.resolve(SMALL | fields)
 
 
-def laid_out(declared, **layout):
-    return sweep.layout(declared, **{"devices": 2, "block_size": 8} | layout)
+def laid_out(declared, **options):
+    return layout.choose(declared, **{"devices": 2, "block_size": 8} | options)
 
 
-def trained(declared, **layout):
-    return sweep.run(declared, laid_out(declared, **layout)).runs
+def trained(declared, **options):
+    return sweep.run(declared, laid_out(declared, **options)).runs
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_settings_of_one_structure_form_one_cohort():
             "target.loc=1,2",
         )
     )
-    cohorts = sweep.group(made)
+    cohorts = layout.group(made)
     assert [len(cohort.indices) for cohort in cohorts] == [6, 6]
     everything = list(made.settings())
     for cohort in cohorts:
@@ -70,7 +70,7 @@ def test_settings_of_one_structure_form_one_cohort():
 def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing():
     axis = "tricks.instance_noise=0,0.1 tricks.input_noise=0,0.1"
     noisy, silent = declared(seeds="0:4", sweep=(axis,)), declared(seeds="0:4")
-    (with_noise,), (without,) = sweep.group(noisy), sweep.group(silent)
+    (with_noise,), (without,) = layout.group(noisy), layout.group(silent)
     assert with_noise.example().tricks.input_noise == 0
     assert without.example().tricks.input_noise is None
     assert without.example().tricks.instance_noise is None
@@ -84,9 +84,10 @@ def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing(
 def test_blocks_hold_every_run_once(rates, seeds, size):
     values = ",".join(str(0.001 * (i + 1)) for i in range(rates))
     made = declared(seeds=f"3:{3 + seeds}", sweep=(f"generator.optimizer.rate={values}",))
-    (cohort,) = sweep.group(made)
+    (cohort,) = layout.group(made)
     runs, lengths = [], []
-    for block in sweep.blocks(cohort, np.asarray(made.seeds), size):
+    for number in range(layout.block_count(cohort, seeds, size)):
+        block = layout.block(cohort, np.asarray(made.seeds), size, number)
         lengths.append(len(block.seeds))
         numbers = np.stack(jax.tree.leaves(block.settings), axis=1)
         np.testing.assert_array_equal(numbers, cohort.numbers[block.setting])
@@ -119,18 +120,18 @@ def test_a_run_is_bitwise_the_same_beside_another_cohort(reference):
 LAYOUTS = [{"block_size": 32}, {"block_size": 4, "devices": 1}]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_lanes_give_the_same_bits_in_other_layouts(layout):
+@pytest.mark.parametrize("options", LAYOUTS)
+def test_lanes_give_the_same_bits_in_other_layouts(options):
     # With pretraining: as long a computation as training, and of batches.
     # And of more runs than one thread's vectors hold.
     made = declared(seeds="0:20", sweep=(RATES,), **{"pretraining.steps": 5})
-    one, other = (trained(made, **{"engine": "lanes"} | fields) for fields in ({}, layout))
+    one, other = (trained(made, **{"engine": "lanes"} | fields) for fields in ({}, options))
     assert_same(other, one)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_other_layouts_and_engines_change_rounding_only(reference, layout):
-    other = trained(declared(seeds="0:5", sweep=(RATES,)), **{"engine": "xla"} | layout)
+@pytest.mark.parametrize("options", LAYOUTS)
+def test_other_layouts_and_engines_change_rounding_only(reference, options):
+    other = trained(declared(seeds="0:5", sweep=(RATES,)), **{"engine": "xla"} | options)
     assert_same(other, reference, rtol=1e-5, atol=1e-5)
 
 
@@ -250,24 +251,31 @@ class StopAfter(Silent):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_sweep_keeps_its_finished_blocks(reference):
-    made = declared(seeds="0:5", sweep=(RATES,))
-    result = sweep.run(made, laid_out(made), StopAfter(8))
-    assert isinstance(result.stopped_by, KeyboardInterrupt)
-    finished = result.runs.finished.values == 1
-    assert finished.sum() == 8
+def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(reference):
+    made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
+    where = laid_out(made)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(made, where, StopAfter(8), kept)
+    partial = sweep.collect(made, where, kept, {})
+    finished = partial.runs.finished.values == 1
+    assert finished.sum() == 8 and partial.unfinished == 7
     for name in ("w1", "loss_g"):
         np.testing.assert_array_equal(
-            result.runs[name].values[finished], reference[name].values[finished]
+            partial.runs[name].values[finished], reference[name].values[finished]
         )
-        assert np.isnan(result.runs[name].values[~finished]).all()
-    np.testing.assert_array_equal(result.runs.outcome.values == -1, ~finished)
+        assert np.isnan(partial.runs[name].values[~finished]).all()
+    np.testing.assert_array_equal(partial.runs.outcome.values == -1, ~finished)
+    first = kept.blocks[0]
+    whole = sweep.run(made, where, None, kept)
+    assert kept.blocks[0] is first and whole.unfinished == 0
+    assert whole.runs.equals(reference)
 
 
-def test_a_sweep_stopped_before_its_first_block_gives_nothing():
-    made = declared(seeds="0:5", sweep=(RATES,))
+def test_a_sweep_stopped_before_its_first_block_keeps_nothing():
+    made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(made, laid_out(made), StopAfter(0))
+        sweep.run(made, laid_out(made), StopAfter(0), kept)
+    assert not kept.blocks
 
 
 CURVE = {
@@ -369,17 +377,18 @@ def test_snapshots_are_those_of_their_runs():
 
 
 @pytest.mark.parametrize(
-    "layout", [{"block_size": 3}, {"block_size": 2}, {"block_size": 0}, {"devices": 99}]
+    "options",
+    [{"block_size": 3}, {"block_size": 2}, {"block_size": 0}, {"devices": 99}, {"devices": 0}],
 )
-def test_impossible_layouts_are_refused_by_name(layout):
-    with pytest.raises(experiment.ConfigError, match=next(iter(layout))):
-        sweep.layout(declared(), **{"devices": 2} | layout)
+def test_impossible_layouts_are_refused_by_name(options):
+    with pytest.raises(experiment.ConfigError, match=next(iter(options))):
+        layout.choose(declared(), **{"devices": 2} | options)
 
 
 def test_a_default_block_is_no_larger_than_needed(monkeypatch):
-    monkeypatch.setitem(sweep.RUNS_PER_DEVICE, "cpu", 4096)
+    monkeypatch.setitem(layout.RUNS_PER_DEVICE, "cpu", 4096)
     sizes = [
-        sweep.layout(declared(seeds=f"0:{seeds}", sweep=(RATES,)), 2).block_size
+        layout.choose(declared(seeds=f"0:{seeds}", sweep=(RATES,)), 2).block_size
         for seeds in (1, 100, 5000)
     ]
     assert sizes == [128, 300, 8192]

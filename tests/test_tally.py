@@ -18,10 +18,9 @@ def looks(w1, losses=(0.0, 0.0)):
 
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    entries = tally.new(made, on_lanes=True)
-    both = np.array([0, 0]), np.array([0, 1])
-    tally.enter(entries, *both, Start(None, None, {}), np.int32(diverged_at), list(seen))
-    return entries.runs
+    room = tally.tables(made).of_block(runs=2, pictured=0)
+    nothing = Start(None, None, {})
+    return tally.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
 
 
 def test_losses_are_means_over_the_span_before_a_log_point():
@@ -29,22 +28,22 @@ def test_losses_are_means_over_the_span_before_a_log_point():
     runs = entered(
         looks([[1, 1]]), looks([[1, 1], [1, 1]], losses=([250.0, 750.0], [500.0, 1000.0]))
     )
-    np.testing.assert_array_equal(runs["loss_d"][0, 0], [np.nan, 1, 3])
-    np.testing.assert_array_equal(runs["loss_g"][0, 1], [np.nan, 2, 4])
+    np.testing.assert_array_equal(runs["loss_d"][0], [np.nan, 1, 3])
+    np.testing.assert_array_equal(runs["loss_g"][1], [np.nan, 2, 4])
 
 
 def test_values_end_where_a_run_diverges():
     runs = entered(looks([[1, 1], [2, 2], [3, 3]]), diverged_at=(-1, 251))
-    np.testing.assert_array_equal(runs["w1"][0], [[1, 2, 3], [1, 2, np.nan]])
-    assert runs["diverged_at"][0].tolist() == [-1, 251]
-    assert np.isnan(runs["quantiles"][0, 1]).all()
-    assert not np.isnan(runs["quantiles"][0, 0]).any()
+    np.testing.assert_array_equal(runs["w1"], [[1, 2, 3], [1, 2, np.nan]])
+    assert runs["diverged_at"].tolist() == [-1, 251]
+    assert np.isnan(runs["quantiles"][1]).all()
+    assert not np.isnan(runs["quantiles"][0]).any()
 
 
 def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
     runs = entered(looks([[1, 1], [2, np.inf], [3, 3]]), diverged_at=(-1, 400))
-    assert runs["diverged_at"][0].tolist() == [-1, 250]
-    np.testing.assert_array_equal(runs["w1"][0, 1], [1, np.nan, np.nan])
+    assert runs["diverged_at"].tolist() == [-1, 250]
+    np.testing.assert_array_equal(runs["w1"][1], [1, np.nan, np.nan])
 
 
 def kept(**fields):

@@ -22,7 +22,7 @@ from typing import Any
 import jax
 from absl import app, flags
 
-from gan1d import cli, machine, results, sweep
+from gan1d import cli, host, layout, machine, results
 from gan1d.bench import contenders, operations, report, workloads
 from gan1d.bench.trial import Trial
 from gan1d.bench.workloads import WORKLOADS
@@ -58,8 +58,8 @@ def main(argv: Sequence[str]) -> int:
         rounds, runs, steps = 1, QUICK_RUNS[0], QUICK_STEPS
         scaled = {"counts": QUICK_RUNS, "steps": QUICK_STEPS}
     record = {
-        "provenance": machine.provenance(),
-        "cores": machine.cores(),
+        "provenance": host.provenance(),
+        "cores": host.cores(),
         "runs": runs,
         "rounds": rounds,
         "workloads": {name: throughput(name, runs, steps, rounds) for name in _WORKLOADS.value},
@@ -106,7 +106,7 @@ def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str
 
 def peaks(rounds: int) -> dict[str, list[float]]:
     """Operations a second at best, by one thread and by one a core."""
-    measures = {str(threads): operations.peak(threads) for threads in {1, machine.cores()}}
+    measures = {str(threads): operations.peak(threads) for threads in {1, host.cores()}}
     measured: dict[str, list[float]] = {threads: [] for threads in measures}
     for _ in range(rounds):
         for threads, measure in measures.items():
@@ -119,14 +119,14 @@ def scaling(counts: Sequence[int], steps: int, rounds: int) -> dict[str, Any]:
     sweeps = [
         workloads.declared(WORKLOADS[SCALED], steps=steps, seeds=f"0:{count}") for count in counts
     ]
-    layout = sweep.layout(sweeps[-1], engine="lanes")
-    programs, _ = contenders.compiled(sweeps[-1], layout)
-    contenders.swept(sweeps[0], layout, programs)
+    where = layout.choose(sweeps[-1], engine="lanes")
+    programs, _ = contenders.compiled(sweeps[-1], where)
+    contenders.swept(sweeps[0], where, programs)
     seconds: dict[str, list[float]] = {str(count): [] for count in counts}
     for number in range(rounds):
         _progress(f"number of runs: round {number + 1} of {rounds}")
         for count, declared in zip(counts, sweeps, strict=True):
-            seconds[str(count)].append(sum(contenders.swept(declared, layout, programs)))
+            seconds[str(count)].append(sum(contenders.swept(declared, where, programs)))
     return {"workload": SCALED, "steps": steps, "seconds": seconds}
 
 

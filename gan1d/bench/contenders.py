@@ -8,13 +8,13 @@ from unittest import mock
 import jax
 import numpy as np
 
-from gan1d import engines, keys, machine, sweep, train
+from gan1d import engines, host, keys, layout, sweep, train
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
 from gan1d.engines.programs import Programs
 from gan1d.experiment import Experiment
-from gan1d.sweep import Layout
+from gan1d.layout import Layout
 
 # (workload, runs, steps or None for what suits it) -> its trial
 Contender = Callable[[Workload, int, int | None], Trial]
@@ -68,34 +68,30 @@ def engine(name: str, devices: int | None = None) -> Contender:
         usual = workload.lanes_steps if name == "lanes" else workload.other_steps
         steps = steps or usual
         declared = workloads.declared(workload, steps=steps, seeds=f"0:{runs}")
-        layout = sweep.layout(declared, devices, engine=name)
-        programs, compile_seconds = compiled(declared, layout)
+        where = layout.choose(declared, devices, engine=name)
+        programs, compile_seconds = compiled(declared, where)
         logged = len(declared.log_steps())
-        return Trial(
-            runs, steps, logged, compile_seconds, lambda: swept(declared, layout, programs)
-        )
+        return Trial(runs, steps, logged, compile_seconds, lambda: swept(declared, where, programs))
 
     return prepare
 
 
-def compiled(declared: Experiment, layout: Layout) -> tuple[Programs, float]:
+def compiled(declared: Experiment, where: Layout) -> tuple[Programs, float]:
     """The programs of a sweep of one cohort, and how long it took to compile them."""
-    (cohort,) = sweep.group(declared)
+    (cohort,) = layout.group(declared)
     began = time.perf_counter()
     _, programs = engines.compile_programs(
-        layout.engine, cohort.example(), declared.schedule, layout.block_size, layout.devices
+        where.engine, cohort.example(), declared.schedule, where.block_size, where.devices
     )
     return programs, time.perf_counter() - began
 
 
-def swept(declared: Experiment, layout: Layout, programs: Programs) -> Seconds:
+def swept(declared: Experiment, where: Layout, programs: Programs) -> Seconds:
     """How long a sweep takes whose programs are compiled already."""
     # A sweep compiles anew each time, which would take most of the bench's time.
-    compile_programs = mock.Mock(return_value=(layout.engine, programs))
+    compile_programs = mock.Mock(return_value=(where.engine, programs))
     with mock.patch.object(engines, "compile_programs", compile_programs):
-        result = sweep.run(declared, layout)
-    if result.stopped_by is not None:
-        raise result.stopped_by
+        result = sweep.run(declared, where)
     training, judging = (result.seconds[part] for part in ("training", "judging"))
     rest = result.seconds["total"] - training - judging
     return Seconds(training, judging, rest)
@@ -103,7 +99,7 @@ def swept(declared: Experiment, layout: Layout, programs: Programs) -> Seconds:
 
 def contenders() -> dict[str, Contender]:
     """All of them; the one that others are compared with comes first."""
-    cores = machine.cores()
+    cores = host.cores()
     found: dict[str, Contender] = {
         "jit(vmap(scan))": plain,
         "xla": engine("xla"),

@@ -5,7 +5,7 @@ Pretraining is left out, since it is no update.
 
 from typing import Any, NamedTuple
 
-from gan1d import experiment, sweep
+from gan1d import experiment, layout
 from gan1d.experiment import Experiment
 from gan1d.settings import Setting
 
@@ -107,5 +107,5 @@ def declared(workload: Workload, **changes: Any) -> Experiment:
 
 def setting(workload: Workload) -> Setting:
     """The workload's GAN, without noise that is never drawn."""
-    (cohort,) = sweep.group(declared(workload))
+    (cohort,) = layout.group(declared(workload))
     return cohort.example()

@@ -8,6 +8,7 @@ from absl import logging
 from gan1d import keys, train
 from gan1d.engines import lanes, xla
 from gan1d.engines.programs import Programs
+from gan1d.fields import ConfigError
 from gan1d.lanes import Unsupported
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
@@ -26,14 +27,14 @@ def compile_programs(
     "auto" is lanes on CPUs, unless that can't compile the cohort or a weight matrix is large.
 
     Raises:
-      Unsupported: `engine` is "lanes" and there is something that it can't compile.
+      ConfigError: `engine` is "lanes" and there is something that it can't compile.
     """
     if on_lanes(engine, devices) and (engine == "lanes" or not _has_large_matrix(setting)):
         try:
             return "lanes", lanes.compile_programs(setting, schedule.judging, len(devices))
         except Unsupported as problem:
             if engine == "lanes":
-                raise
+                raise ConfigError([f"engine=lanes: it has no {problem}; use auto or xla"]) from None
             logging.info("The xla engine trains this cohort: lanes has no %s.", problem)
     return "xla", xla.compile_programs(setting, schedule, block_size, devices)
 
@@ -46,3 +47,9 @@ def on_lanes(engine: str, devices: list[Any]) -> bool:
 def _has_large_matrix(setting: Setting) -> bool:
     state, _ = jax.eval_shape(train.init, setting, jax.eval_shape(keys.run_key, 0))
     return max(leaf.size for leaf in jax.tree.leaves(state.params)) > LARGEST_MATRIX
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether this is what an engine raises where there is not enough memory for a block."""
+    exhausted = isinstance(error, jax.errors.JaxRuntimeError)
+    return isinstance(error, MemoryError) or (exhausted and "RESOURCE_EXHAUSTED" in str(error))

@@ -5,6 +5,7 @@ Each kind is a pure function of the results, written to results/NAME/figures/KIN
 Settings are ordered as in the summary, best first; where a kind shows one setting, it is the best.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from gan1d.figures import common, film, final, line, plane, training
 from gan1d.figures.common import SelectionError
 from gan1d.figures.film import Film
+from gan1d.results import files
 
 Kind = Callable[[xr.Dataset, xr.Dataset | None, int | None], Figure | Film | None]
 
@@ -59,12 +61,13 @@ def draw_all(
 
     Raises:
       SelectionError: there is no such setting, or no snapshots of that seed.
+      WriteError: a figure can't be written.
     """
     selected = common.select(runs, snapshots, setting, seed)
     if kinds is None:
         kinds = [kind for kind in KINDS if kind not in ON_REQUEST]
     target = Path(folder) / "figures"
-    target.mkdir(parents=True, exist_ok=True)
+    files.make_folder(target)
     paths = []
     for kind in kinds:
         drawn = KINDS[kind](*selected)
@@ -72,7 +75,7 @@ def draw_all(
             paths += film.write(drawn, target / kind)
         elif drawn is not None:
             paths.append(target / f"{kind}.png")
-            drawn.savefig(paths[-1], dpi=150)
+            files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
     return paths
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from gan1d.figures import common
 from gan1d.figures.line import LinePanel
 from gan1d.figures.plane import PlanePanel, draw_scale
+from gan1d.results import files
 
 MAX_FRAMES = 400
 FRAME_RATES = (4, 30)  # a second: slowest and fastest
@@ -88,7 +89,8 @@ def write(film: Film, stem: Path) -> list[Path]:
     images = _images(film)
     gif = stem.with_suffix(".gif")
     durations = [1000 // rate] * (len(images) - 1) + [LAST_FRAME]
-    images[0].save(gif, save_all=True, append_images=images[1:], duration=durations, loop=0)
+    moving = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    files.replace(gif, lambda path: images[0].save(path, format="GIF", **moving))
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         return [gif]
@@ -97,7 +99,10 @@ def write(film: Film, stem: Path) -> list[Path]:
     even = ["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p"]
     command = [ffmpeg, "-y", "-loglevel", "error", "-i", str(gif), *even, str(mp4)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL)
-    return [gif, mp4] if done.returncode == 0 else [gif]
+    if done.returncode:
+        mp4.unlink(missing_ok=True)
+        return [gif]
+    return [gif, mp4]
 
 
 def _images(film: Film) -> list[Image.Image]:

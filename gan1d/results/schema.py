@@ -1,16 +1,7 @@
-"""Results of a sweep as an xarray Dataset, and the folder that keeps them.
+"""What results hold: every variable, and the Dataset of a sweep."""
 
-A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4, readable with
-xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable is checksummed
-(fletcher32), and `config.json` holds the SHA-256 of `runs.nc`, which `load` verifies.
-"""
-
-import hashlib
 import json
 import math
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +9,7 @@ import xarray as xr
 
 from gan1d import stats
 
-SCHEMA = 2
+SCHEMA = 3
 NULL_REPLICATES = 256
 
 
@@ -94,6 +85,13 @@ def target_variables(dim: int) -> dict[str, Variable]:
         ),
     }
 
+# Judged from what is kept of a run, when results are put together.
+DERIVED = {
+    "first_met": Variable(_RUN, "first log point of a success, -1 for never", np.int32, -1),
+    "last_met": Variable(_RUN, "last log point of a success, -1 for never", np.int32, -1),
+    "best_step": Variable(_RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
+    "outcome": Variable(_RUN, "how the run ended", np.int8, stats.UNFINISHED),
+}
 
 # The state that training ended in, where a run has diverged: its last finite one.
 # Not `seed`: a group's dimensions have to agree with its parent's.
@@ -108,12 +106,13 @@ SNAPSHOT_VARIABLES = {
         (*_SNAPSHOT, "moment", "source", "row", "feature"), "D's last hidden features"
     ),
 }
+# Variables that results have only where they make sense.
+OPTIONAL = frozenset(
+    ("high_quality", "modes", "residual", "centroid_distance", "pretraining_loss")
+    + ("d_initial", "d_pretrained", "features")
+)
 MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
 SOURCES = ("real", "generated")
-
-
-class ResultsError(ValueError):
-    """A results folder that can't be used, in one line."""
 
 
 def allocate(variables: dict[str, Variable], sizes: dict[str, int]) -> dict[str, np.ndarray]:
@@ -172,21 +171,12 @@ def dataset(
         success_w1=judging["success_w1"],
     )
     first, last, best = stats.stopping_steps(met, arrays["w1"], np.asarray(coords["step"]))
-    never = ", -1 for never"
-    variables |= {
-        "first_met": (_RUN, first, {"long_name": f"first log point of a success{never}"}),
-        "last_met": (_RUN, last, {"long_name": f"last log point of a success{never}"}),
-        "best_step": (_RUN, best, {"long_name": f"log point of the lowest w1{never}"}),
-    }
+    judged = {"first_met": first, "last_met": last, "best_step": best, "outcome": outcome}
+    variables |= _described(DERIVED, judged)
     meanings = ["unfinished", *(name.replace(" ", "_") for name in stats.OUTCOMES)]
-    variables["outcome"] = (
-        _RUN,
-        outcome,
-        {
-            "long_name": "how the run ended",
-            "flag_values": np.arange(-1, len(stats.OUTCOMES), dtype=np.int8),
-            "flag_meanings": " ".join(meanings),
-        },
+    variables["outcome"][2].update(
+        flag_values=np.arange(stats.UNFINISHED, len(stats.OUTCOMES), dtype=np.int8),
+        flag_meanings=" ".join(meanings),
     )
     fields = {name: ("setting", np.asarray(values)) for name, values in swept.items()}
     attributes = {
@@ -212,113 +202,3 @@ def _described(variables: dict[str, Variable], arrays: dict[str, np.ndarray]) ->
         for name, variable in variables.items()
         if name in arrays
     }
-
-
-def write(
-    folder: Path, runs: xr.Dataset, snapshots: xr.Dataset | None, record: dict[str, Any]
-) -> None:
-    """Write runs.nc, then config.json with the hash of it; each appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def write_netcdf(path: Path) -> None:
-        runs.to_netcdf(path, engine="h5netcdf", encoding=_encoding(runs))
-        if snapshots is not None:
-            snapshots.to_netcdf(
-                path, mode="a", group="snapshots", engine="h5netcdf", encoding=_encoding(snapshots)
-            )
-
-    replace(folder / "runs.nc", write_netcdf)
-    record = record | {"schema": SCHEMA, "sha256": {"runs.nc": _sha256(folder / "runs.nc")}}
-    text = json.dumps(record, indent=2) + "\n"
-    replace(folder / "config.json", lambda path: path.write_text(text))
-
-
-def replace(path: Path, write_to: Callable[[Path], Any]) -> None:
-    """Write a file under a temporary name, bring it to the disk, and put it in place at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_to(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load_record(folder: Path | str) -> dict[str, Any] | None:
-    """What config.json of a folder says, or None where there is none.
-
-    Raises:
-      ResultsError: where it isn't a results record.
-    """
-    path = Path(folder) / "config.json"
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: not a results record ({error})") from None
-    if not isinstance(record, dict) or "config" not in record or "sha256" not in record:
-        raise ResultsError(f"{path}: not a results record of gan1d")
-    return record
-
-
-def load(folder: Path | str) -> xr.Dataset:
-    """The runs of a results folder, verified against their hash and in memory.
-
-    Raises:
-      ResultsError: nothing there, an unknown schema, or damage.
-    """
-    return _read(folder).to_dataset(inherit=False)
-
-
-def load_snapshots(folder: Path | str) -> xr.Dataset | None:
-    """The snapshots of a results folder, or None where none were kept.
-
-    Raises:
-      ResultsError: as `load`.
-    """
-    tree = _read(folder)
-    if "snapshots" not in tree:
-        return None
-    snapshots = tree["snapshots"].to_dataset()  # with the coordinates that it shares with the root
-    return snapshots[[name for name in SNAPSHOT_VARIABLES if name in snapshots]]
-
-
-def _read(folder: Path | str) -> xr.DataTree:
-    """The whole of runs.nc, in memory, once its hash has been verified."""
-    folder = Path(folder)
-    path = folder / "runs.nc"
-    record = load_record(folder)
-    if record is None or not path.exists():
-        raise ResultsError(f"{folder}: no results here (config.json and runs.nc are expected)")
-    if record.get("schema") != SCHEMA:
-        raise ResultsError(f"{folder}: results of schema {record.get('schema')}, not {SCHEMA}")
-    if record["sha256"].get("runs.nc") != _sha256(path):
-        raise ResultsError(f"{path}: damaged, its SHA-256 is not the one in config.json")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return tree.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ResultsError(f"{path}: can't be read ({error})") from None
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _encoding(data: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Compression and a checksum for every variable with an extent."""
-    encoding: dict[str, dict[str, Any]] = {}
-    for name, variable in data.variables.items():
-        if not variable.shape:
-            continue
-        entry = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
-        if variable.dtype.kind in "OU":
-            # Fixed-width characters: variable-length strings lie outside the checksummed chunks.
-            entry |= {"dtype": "S1"}
-        elif variable.dtype.kind == "f":
-            entry |= {"_FillValue": np.nan}
-        encoding[str(name)] = entry
-    return encoding

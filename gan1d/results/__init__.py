@@ -1,0 +1,48 @@
+"""The folder that keeps a sweep's results: what is in it, and how it is written and read.
+
+A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4, readable with
+xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable of runs.nc is checksummed
+(fletcher32), and `config.json` holds the SHA-256 of the other files and its own digest.
+
+`python -m gan1d.results` verifies, describes and exports such a folder. None of it needs JAX.
+"""
+
+from gan1d.results.files import ResultsError, WriteError, replace
+from gan1d.results.netcdf import damaged, load, load_record, load_snapshots, write
+from gan1d.results.schema import (
+    MOMENTS,
+    NULL_REPLICATES,
+    SCHEMA,
+    SNAPSHOT_VARIABLES,
+    SOURCES,
+    Variable,
+    allocate,
+    dataset,
+    nbytes,
+    run_variables,
+    snapshot_dataset,
+    target_variables,
+)
+
+__all__ = [
+    "MOMENTS",
+    "NULL_REPLICATES",
+    "SCHEMA",
+    "SNAPSHOT_VARIABLES",
+    "SOURCES",
+    "ResultsError",
+    "Variable",
+    "WriteError",
+    "allocate",
+    "damaged",
+    "dataset",
+    "load",
+    "load_record",
+    "load_snapshots",
+    "nbytes",
+    "replace",
+    "run_variables",
+    "snapshot_dataset",
+    "target_variables",
+    "write",
+]

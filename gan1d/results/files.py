@@ -1,0 +1,90 @@
+"""Files that are whole or not there, and what tells that they are the ones that were written."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class ResultsError(ValueError):
+    """A results folder that can't be used, in one line."""
+
+
+class WriteError(OSError):
+    """A file that can't be written: a full disk, a folder that is read-only, ..."""
+
+
+def replace(path: Path, write_to: Callable[[Path], Any]) -> None:
+    """Write a file under a temporary name, bring it to the disk, and put it in place at once.
+
+    Raises:
+      WriteError: it can't be written; what was there is there still.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            write_to(temporary)
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)  # where the new name is kept
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # HDF5's are RuntimeErrors at times
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
+        raise WriteError(f"{path}: can't be written ({reason})") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in, unless there is one.
+
+    Raises:
+      WriteError: that can't be done.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path}: can't be made ({error.strerror})") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of plain data, as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record together with its own digest, by which `read_json` knows it again."""
+    text = json.dumps(record | {"digest": digest(record)}, indent=2) + "\n"
+    replace(path, lambda temporary: temporary.write_text(text))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A record that `write_json` wrote.
+
+    Raises:
+      ResultsError: it is not there, is none, or has been changed since.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultsError(f"{path}: not a record of gan1d ({error})") from None
+    if not isinstance(record, dict) or "digest" not in record:
+        raise ResultsError(f"{path}: not a record of gan1d")
+    if record.pop("digest") != digest(record):
+        raise ResultsError(f"{path}: damaged or edited, its digest is of other content")
+    return record
