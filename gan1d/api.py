@@ -1,6 +1,7 @@
 """A sweep in one call: from a config to a Dataset, or to a results folder."""
 
 import contextlib
+import shlex
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ from gan1d import (
 )
 from gan1d.experiment import ConfigError, Experiment
 from gan1d.layout import Layout
+from gan1d.results import blocks
 
 
 def run(
@@ -108,7 +110,7 @@ def choose_layout(
 def _begun(declared: Experiment, folder: Path) -> dict[str, Any] | None:
     """The identity of this sweep as it has been begun in a folder, or None."""
     try:
-        plan = store.load_plan(folder)
+        plan = blocks.load_plan(folder)
     except results.ResultsError:
         return None  # said, and dealt with, when the blocks are opened
     same = plan is not None and plan["identity"]["config"] == declared.config()
@@ -172,7 +174,8 @@ def train_and_publish(
       Stopped: by a signal; finished blocks are kept in the folder.
     """
     with store.locked(folder):
-        kept = store.opened(folder, _identity(declared, where), anew=overwrite)
+        count = layout.count_blocks(declared, where)
+        kept = store.opened(folder, _identity(declared, where), count, anew=overwrite)
         with _signals_noted() as noted:
             if partial:
                 result = sweep.collect(declared, where, kept, {})
@@ -218,7 +221,7 @@ def _record(
         "name": declared.name,
         "config": declared.config(),
         "overrides": list(overrides),
-        "command": [Path(sys.executable).name, *sys.orig_argv[1:]],
+        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
         "started": started,
         "finished": store.now(),
         "complete": not result.unfinished,

@@ -1,6 +1,8 @@
 """The axes of a sweep and its seeds, as text: FIELD=V1,V2,... and FIRST:END."""
 
 import itertools
+import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,57 +11,76 @@ from gan1d.settings import Setting
 
 PLAIN = "plain"  # the name of the setting in which every trick is off
 BASE = "base"  # the same where some trick is on in every setting
+MOST_SEEDS = 10**7
+MOST_SETTINGS = 10**5
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Seeds from text such as `0:128`, `7` or `0:100,500:600` (ends excluded).
 
     Raises:
-      ValueError: on anything else, an empty or overlapping range, or a seed outside [0, 2^31).
+      ValueError: on anything else, an empty or overlapping range, a seed outside [0, 2^31), or too
+        many of them.
     """
-    seeds: list[int] = []
+    spans: list[tuple[int, int]] = []
     for part in text.split(","):
         first, colon, last = part.strip().partition(":")
-        if not first.isdecimal() or (colon and not last.isdecimal()):
+        numbers = [first, last] if colon else [first]
+        if not all(re.fullmatch("[0-9]{1,10}", number) for number in numbers):
             raise ValueError(f"seeds={text}: write FIRST:END or one number, for example 0:128")
         start, end = int(first), int(last) if colon else int(first) + 1
-        if end > 2**31 or end - start > 10**8:
-            raise ValueError(f"seeds={text}: seeds are below 2^31 and at most 10^8 of them")
+        if end > 2**31:
+            raise ValueError(f"seeds={text}: {part} goes beyond 2^31, seeds are below")
         if end <= start:
             raise ValueError(f"seeds={text}: {part} holds no seed; END is excluded and above FIRST")
-        seeds.extend(range(start, end))
-    if len(set(seeds)) != len(seeds):
-        raise ValueError(f"seeds={text}: ranges overlap; name every seed once")
-    return tuple(seeds)
+        spans.append((start, end))
+    if sum(end - start for start, end in spans) > MOST_SEEDS:
+        raise ValueError(f"seeds={text}: they are more than {MOST_SEEDS}; run several sweeps")
+    for (_, end), (start, _) in itertools.pairwise(sorted(spans)):
+        if start < end:
+            raise ValueError(f"seeds={text}: ranges overlap; name every seed once")
+    return tuple(itertools.chain.from_iterable(range(*span) for span in spans))
 
 
 def parse_axis(text: str) -> list[tuple[str, list[Any]]]:
     """An axis `FIELD=V1,V2,...`, or several of them to be varied in step, as (field, values).
 
     Raises:
-      ValueError: unknown or fixed field, a value of the wrong type or range, uneven lengths.
+      ValueError: unknown or fixed fields, values of the wrong type or range, uneven lengths; one
+        problem a line.
     """
     known = fields.specs()
-    columns = []
+    columns, problems = [], []
     for term in _split(text, " "):
         field, equals, listed = term.partition("=")
         if not equals:
-            raise ValueError(f"sweep={text}: write an axis as FIELD=V1,V2,...")
-        if field not in known:
-            raise ValueError(f"sweep={text}: {fields.unknown_field(field, known)}")
-        if field not in {name for name, _, _ in spec.specs(Setting)}:
-            raise ValueError(f"sweep={text}: {field} is the same for a whole sweep; run two sweeps")
-        values = [fields.parsed(field, value) for value in _split(listed, ",")]
-        if not values:
-            raise ValueError(f"sweep={text}: {field} has no values")
-        columns.append((field, values))
-    if not columns:
-        raise ValueError("sweep: an axis is empty; write FIELD=V1,V2,...")
-    lengths = {len(values) for _, values in columns}
-    if len(lengths) > 1:
+            problems.append(f"sweep={text}: write an axis as FIELD=V1,V2,...")
+        elif field not in known:
+            problems.append(f"sweep={text}: {fields.unknown_field(field, known)}")
+        elif field not in {name for name, _, _ in spec.specs(Setting)}:
+            problems.append(f"sweep={text}: {field} is the same for a whole sweep; run two sweeps")
+        else:
+            values = [_value(field, value, problems) for value in _split(listed, ",")]
+            if not values:
+                problems.append(f"sweep={text}: {field} has no values")
+            columns.append((field, values))
+    if not columns and not problems:
+        problems.append("sweep: an axis is empty; write FIELD=V1,V2,...")
+    if len({len(values) for _, values in columns}) > 1 and not problems:
         counts = ", ".join(f"{field}: {len(values)}" for field, values in columns)
-        raise ValueError(f"sweep={text}: fields varied in step need as many values each ({counts})")
+        problems.append(f"sweep={text}: fields varied in step need as many values each ({counts})")
+    if problems:
+        raise ValueError("\n".join(problems))
     return columns
+
+
+def _value(field: str, text: str, problems: list[str]) -> Any:
+    """A value of an axis; what is wrong with it is added to the problems."""
+    try:
+        return fields.parsed(field, text)
+    except ValueError as error:
+        problems.append(f"sweep: {error}")
+        return None
 
 
 def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
@@ -84,13 +105,28 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
 
 
 def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
-    """The swept fields and their values per setting: the product of the axes."""
-    parsed = [parse_axis(axis) for axis in axes]
+    """The swept fields and their values per setting: the product of the axes.
+
+    Raises:
+      ValueError: axes that can't be parsed, a field with two of them, or too many settings; one
+        problem a line.
+    """
+    parsed, problems = [], []
+    for axis in axes:
+        try:
+            parsed.append(parse_axis(axis))
+        except ValueError as error:
+            problems.append(str(error))
     swept = tuple(field for columns in parsed for field, _ in columns)
     twice = {field for field in swept if swept.count(field) > 1}
     if twice:
-        raise ValueError(f"sweep: {', '.join(sorted(twice))} is swept twice; keep one axis a field")
+        problems.append(f"sweep: {', '.join(sorted(twice))} is swept twice; keep one axis a field")
     rows = [list(zip(*(values for _, values in columns), strict=True)) for columns in parsed]
+    settings = math.prod(map(len, rows))
+    if settings > MOST_SETTINGS:
+        problems.append(f"sweep: {settings} settings, at most {MOST_SETTINGS}; run several sweeps")
+    if problems:
+        raise ValueError("\n".join(problems))
     points = tuple(tuple(itertools.chain(*point)) for point in itertools.product(*rows))
     return swept, points
 

@@ -21,6 +21,8 @@ from gan1d.fields import ConfigError, value_text
 from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 
+MOST_LOG_POINTS = 10**5
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -96,9 +98,18 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
     Raises:
       ConfigError: with every problem found, one a line.
     """
+    if not isinstance(config, ml_collections.ConfigDict | Mapping):
+        raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
     problems: list[str] = []
     values = {field: default for field, (_, default) in fields.specs().items()}
+    sections = {"judging"} | {name.rpartition(".")[0] for name in values}
+    given: set[str] = set()
     for field, value in fields.flatten(config):
+        if field in given:
+            problems.append(f"{field}: it is given twice; give it by one of its names")
+        given.add(field)
+        if field in sections and isinstance(value, ml_collections.ConfigDict | Mapping):
+            continue  # nothing in it
         if field not in values:
             problems.append(fields.unknown_field(field, values))
             continue
@@ -106,27 +117,34 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
             values[field] = fields.checked(field, value)
         except ValueError as error:
             problems.append(str(error))
+    parsed = {}
+    for field, parse in (("seeds", axes.parse_seeds), ("sweep", axes.product)):
+        try:
+            parsed[field] = parse(values[field])
+        except ValueError as error:
+            problems += str(error).splitlines()
+    view = values["judging.view"]
+    if not (len(view) == 2 and (view[0] < view[1] or view == (0.0, 0.0))):
+        remedy = "give two ends in ascending order, such as (-8,8), or (0,0)"
+        problems.append(f"judging.view={value_text(view)}: {remedy}")
+    points = values["steps"] // values["judging.log_every"]
+    if points > MOST_LOG_POINTS:
+        remedy = (
+            f"it makes {points} log points of {values['steps']} steps; at most {MOST_LOG_POINTS}"
+        )
+        problems.append(f"judging.log_every={values['judging.log_every']}: {remedy}")
     if problems:
         raise ConfigError(problems)
 
     schedule = spec.build(Schedule, values)
     base = {field: values[field] for field, _, _ in spec.specs(Setting)}
-    view = schedule.judging.view
-    if not (len(view) == 2 and (view[0] < view[1] or view == (0.0, 0.0))):
-        remedy = "give two ends in ascending order, such as (-8,8), or (0,0)"
-        raise ConfigError([f"judging.view={value_text(view)}: {remedy}"])
-    try:
-        seeds = axes.parse_seeds(schedule.seeds)
-        swept, points = axes.product(schedule.sweep)
-    except ValueError as error:
-        raise ConfigError(str(error).splitlines()) from None
+    seeds, (swept, points) = parsed["seeds"], parsed["sweep"]
     # A value that an axis replaces would silently do nothing.
     changed = [field for field in swept if base[field] != fields.specs()[field][1]]
-    if changed:
-        raise ConfigError([axes.overridden(field, base[field]) for field in changed])
-    without_effect = list(axes.without_effect(base, swept, points))
-    if without_effect:
-        raise ConfigError(without_effect)
+    problems = [axes.overridden(field, base[field]) for field in changed]
+    problems += axes.without_effect(base, swept, points)
+    if problems:
+        raise ConfigError(problems)
     labels = axes.labels(base, swept, points)
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule)
     _check_settings(experiment)

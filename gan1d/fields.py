@@ -14,6 +14,8 @@ from gan1d.schedule import Schedule
 from gan1d.settings import Setting
 from gan1d.spec import Spec
 
+SHOWN = 200  # characters of a value in a message
+
 
 class ConfigError(ValueError):
     """A config that can't be run; each problem names the field, the value and what to do."""
@@ -35,10 +37,10 @@ def specs() -> dict[str, tuple[Spec, Any]]:
 
 
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A nested config as (dotted name, value)."""
+    """A nested config as (dotted name, value); sections without entries come as they are."""
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if isinstance(value, ml_collections.ConfigDict | dict):
+        if isinstance(value, ml_collections.ConfigDict | dict) and len(value):
             yield from flatten(value, name + ".")
         else:
             yield name, value
@@ -72,7 +74,17 @@ def value_text(value: Any) -> str:
         return f"({entries},)" if len(value) == 1 else f"({entries})"
     if isinstance(value, float) and float(f"{value:g}") == value:
         return f"{value:g}"
-    return str(value)
+    text = value if isinstance(value, str) else _shown(value)
+    return text if text.isprintable() else repr(text)
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, cut short."""
+    try:
+        text = repr(value)
+    except ValueError:  # whole numbers of thousands of digits
+        return "a number too long to write"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def checked(field: str, value: Any) -> Any:
@@ -83,7 +95,7 @@ def checked(field: str, value: Any) -> Any:
         kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
         example = value_text(default) if default else '("FIELD=V1,V2",)'
         wanted = kind.get(type(default)) or f"a tuple such as {example}"
-        raise ValueError(f"{field}={value!r}: it must be {wanted}")
+        raise ValueError(f"{field}={_shown(value)}: it must be {wanted}")
     if isinstance(default, str) and not known.options:
         return typed  # free text is checked where it is parsed
     if isinstance(typed, tuple) and any(isinstance(entry, str) for entry in typed):

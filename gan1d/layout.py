@@ -20,7 +20,7 @@ from gan1d.tally import Arrays, Tables
 # 256: little, as a block is what a sweep that is stopped loses. The figure for GPUs is a guess.
 RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
-SMALLEST_BLOCK = 128
+SMALLEST_BLOCK, LARGEST_BLOCK = 128, 2**20
 # Runs of a block on a device: a single one is compiled to other code than several are, with other
 # rounding.
 SMALLEST_SHARE = 2
@@ -107,6 +107,12 @@ def block(cohort: Cohort, seeds: np.ndarray, size: int, number: int) -> Block:
     return Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32))
 
 
+def count_blocks(experiment: Experiment, where: Layout) -> int:
+    """How many blocks a whole sweep has."""
+    seeds = len(experiment.seeds)
+    return sum(block_count(cohort, seeds, where.block_size) for cohort in group(experiment))
+
+
 class Share(NamedTuple):
     """A cohort's share of a sweep: blocks with numbers that no other cohort's have."""
 
@@ -169,10 +175,9 @@ def choose(
         needed = -(-max(largest, SMALLEST_BLOCK) // len(chosen))
         size = min(per_device, max(needed, SMALLEST_SHARE)) * len(chosen)
     smallest = SMALLEST_SHARE * len(chosen)
-    if size < smallest or size % len(chosen):
-        raise ConfigError(
-            [f"block_size={size}: give a multiple of {len(chosen)} (devices), {smallest} or more"]
-        )
+    if not smallest <= size <= LARGEST_BLOCK or size % len(chosen):
+        remedy = f"give a multiple of {len(chosen)} (devices) from {smallest} to {LARGEST_BLOCK}"
+        raise ConfigError([f"block_size={size}: {remedy}"])
     return Layout(chosen, size, engine)
 
 
@@ -203,9 +208,7 @@ class Estimate(NamedTuple):
 def estimate(experiment: Experiment, where: Layout) -> Estimate:
     """Size a sweep up."""
     cohorts = group(experiment)
-    seeds = len(experiment.seeds)
-    blocks = sum(block_count(cohort, seeds, where.block_size) for cohort in cohorts)
-    runs = len(experiment.points) * seeds
+    runs = len(experiment.points) * len(experiment.seeds)
     block_bytes = []
     key = jax.eval_shape(keys.run_key, 0)
     for cohort in cohorts:
@@ -224,7 +227,7 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
     kept = tally.kept_variables(experiment)
     return Estimate(
         cohorts=len(cohorts),
-        blocks=blocks,
+        blocks=count_blocks(experiment, where),
         runs=runs,
         block_bytes=max(block_bytes),
         result_bytes=sum(results.nbytes(variables, sizes) for variables in kept),

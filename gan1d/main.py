@@ -33,8 +33,8 @@ from gan1d import (
     progress,
     results,
     stats,
-    store,
 )
+from gan1d.results import blocks
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -109,7 +109,7 @@ def main(argv: list[str]) -> int:
 
 def _say_how_to_go_on(folder: Path) -> None:
     """After an interrupt or an error: how to get at what is kept."""
-    if not (folder / store.BLOCKS).exists():
+    if not (folder / blocks.FOLDER).exists():
         return
     ours = ("--overwrite", "--partial")
     again = shlex.join(["python", *(arg for arg in sys.orig_argv[1:] if arg not in ours)])
@@ -188,11 +188,9 @@ def _dry_run(declared: experiment.Experiment, where: layout.Layout, folder: Path
 
 def _parse(argv: list[str]) -> list[str]:
     """Parse flags as absl does, with problems as lines instead of tracebacks."""
-    known = fields.specs()
-    for argument in argv[1:]:
-        override = re.match(r"--config\.([^=\s]+)", argument)
-        if override and override[1] not in known:
-            _fail(fields.unknown_field(override[1], known))
+    problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]
+    if problems:
+        _fail("\n".join(problems))
     try:
         return flags.FLAGS(argv)
     except Exception as error:  # a config file is a program: it can raise anything
@@ -200,6 +198,26 @@ def _parse(argv: list[str]) -> list[str]:
         # Of a traceback, which some errors bring along as text, the last line says what is wrong.
         problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
         _fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
+
+
+def _override_problem(argument: str) -> str | None:
+    """What is wrong with an override, so that all of them can be told at once; None if nothing."""
+    override = re.fullmatch(r"--?config\.([^=\s]+)(=.*)?", argument, re.DOTALL)
+    if override is None:
+        return None
+    field, text = override[1], override[2]
+    known = fields.specs()
+    if field not in known:
+        return fields.unknown_field(field, known)
+    default = known[field][1]
+    # absl has its own words for true and false, and takes a lone value for a tuple of one.
+    if text is None or isinstance(default, bool | tuple):
+        return None
+    try:
+        fields.parsed(field, text[1:])
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _fail(message: str) -> None:
@@ -230,8 +248,10 @@ def _fields_help() -> str:
     """Every field of a config, for --help."""
     lines = []
     for name, (spec, default) in fields.specs().items():
-        allowed = f" ({spec.range()})" if spec.range() != "any number" else ""
-        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{allowed}")
+        allowed = spec.range() if spec.range() != "any number" else ""
+        told = ", ".join(filter(None, [spec.unit, allowed]))
+        told = f" ({told})" if told else ""
+        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{told}")
     return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)
 
 

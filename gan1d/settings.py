@@ -21,26 +21,40 @@ class Target:
     """The distribution to be learned."""
 
     kind: str = choice("gaussian", "family", targets.FAMILIES, label="target")
-    loc: float = number(4.0, "location", label="target loc")
-    scale: float = number(0.5, "scale", low=0, open_low=True, label="target scale")
+    loc: float = number(4.0, "location", unit="data units", label="target loc")
+    scale: float = number(
+        0.5, "scale", low=0, open_low=True, unit="data units", label="target scale"
+    )
     weights: tuple[float, ...] = number(
         (0.5, 0.5),
         "mixture: weights, normalised",
         low=0,
         open_low=True,
+        unit="ratio",
         label="weights",
         only=MIXTURE,
     )
     means: tuple[float, ...] = number(
-        (-2.0, 2.0), "mixture: means, before loc and scale", label="means", only=MIXTURE
+        (-2.0, 2.0),
+        "mixture: means, before loc and scale",
+        unit="target scales",
+        label="means",
+        only=MIXTURE,
     )
     stds: tuple[float, ...] = number(
-        (0.5, 0.5), "mixture: standard deviations", low=0, open_low=True, label="stds", only=MIXTURE
+        (0.5, 0.5),
+        "mixture: standard deviations",
+        low=0,
+        open_low=True,
+        unit="target scales",
+        label="stds",
+        only=MIXTURE,
     )
     noise: float = number(
         0.02,
         "2-D: std of the normal noise around the curve or the modes, before scale",
         low=0,
+        unit="target scales",
         label="target noise",
         only=("kind", *targets.PLANE),
     )
@@ -49,6 +63,7 @@ class Target:
         "ring: modes; grid: modes along a side",
         low=1,
         high=64,
+        unit="modes",
         label="modes",
         only=("kind", "ring", "grid"),
     )
@@ -59,16 +74,20 @@ class Latent:
     """What the generator is fed."""
 
     kind: str = choice("stratified", "distribution", latents.KINDS, label="latent")
-    dim: int = field(1, "dimension (stratified: 1)", low=1, high=1024, label="latent dim")
+    dim: int = field(
+        1, "dimension (stratified: 1)", low=1, high=1024, unit="dimensions", label="latent dim"
+    )
     low: float = number(
         -8.0,
         "stratified, uniform: lower end",
+        unit="latent units",
         label="latent low",
         only=("kind", "stratified", "uniform"),
     )
     high: float = number(
         8.0,
         "stratified, uniform: upper end",
+        unit="latent units",
         label="latent high",
         only=("kind", "stratified", "uniform"),
     )
@@ -76,6 +95,7 @@ class Latent:
         0.01,
         "stratified: width of each point's uniform jitter",
         low=0,
+        unit="latent units",
         label="latent jitter",
         only=("kind", "stratified"),
     )
@@ -86,21 +106,33 @@ class Optimizer:
     """How one network's gradients become steps."""
 
     kind: str = choice("adam", "method", optimizers.OPTIMIZERS, label="optimizer")
-    rate: float = number(1e-3, "learning rate", low=0, label="rate")
+    rate: float = number(1e-3, "learning rate", low=0, unit="per step", label="rate")
     decay: float = number(
-        1.0, "factor on the rate every decay_steps steps", low=0, open_low=True, label="rate decay"
+        1.0,
+        "factor on the rate every decay_steps steps",
+        low=0,
+        open_low=True,
+        unit="ratio",
+        label="rate decay",
     )
     decay_steps: float = number(
-        1000.0, "steps of this network between decays", low=1, label="decay steps"
+        1000.0, "steps of this network between decays", low=1, unit="steps", label="decay steps"
     )
     momentum: float = number(
-        0.9, "momentum: coefficient", low=0, high=1, label="momentum", only=("kind", "momentum")
+        0.9,
+        "momentum: coefficient",
+        low=0,
+        high=1,
+        unit="ratio",
+        label="momentum",
+        only=("kind", "momentum"),
     )
     b1: float = number(
         0.9,
         "adam: decay of the first moment",
         low=0,
         high=0.999999,
+        unit="ratio",
         label="b1",
         only=ADAM,
     )
@@ -109,6 +141,7 @@ class Optimizer:
         "adam: decay of the second moment",
         low=0,
         high=0.999999,
+        unit="ratio",
         label="b2",
         only=ADAM,
     )
@@ -116,6 +149,7 @@ class Optimizer:
         1e-8,
         "adam, rmsprop: keeps the divisor from 0",
         low=0,
+        unit="gradient units",
         label="epsilon",
         only=(*ADAM, "rmsprop"),
     )
@@ -124,6 +158,7 @@ class Optimizer:
         "rmsprop: decay of the mean square",
         low=0,
         high=1,
+        unit="ratio",
         label="rms",
         only=("kind", "rmsprop"),
     )
@@ -131,6 +166,7 @@ class Optimizer:
         0.0,
         "rmsprop: first value of the mean square (TensorFlow 1: 1)",
         low=0,
+        unit="gradient units squared",
         label="rms start",
         only=("kind", "rmsprop"),
     )
@@ -141,7 +177,7 @@ class Generator:
     """The generator."""
 
     hidden: tuple[int, ...] = field(
-        (4,), "units of each hidden layer", low=1, high=4096, label="G hidden"
+        (4,), "units of each hidden layer", low=1, high=4096, unit="units", label="G hidden"
     )
     activation: str = choice(
         "softplus", "hidden activation", networks.ACTIVATIONS, label="G activation"
@@ -150,10 +186,12 @@ class Generator:
         "linear", "activation of the output", networks.ACTIVATIONS, label="G output"
     )
     output_scale: float = number(
-        1.0, "factor on the output", low=0, open_low=True, label="G output scale"
+        1.0, "factor on the output", low=0, open_low=True, unit="ratio", label="G output scale"
     )
     kernel_init: str = choice("normal", "weights", networks.INITIALIZERS, label="G init")
-    kernel_scale: float = number(1.0, "factor on the initial weights", low=0, label="G init scale")
+    kernel_scale: float = number(
+        1.0, "factor on the initial weights", low=0, unit="ratio", label="G init scale"
+    )
     optimizer: Optimizer = section(Optimizer())
 
 
@@ -162,7 +200,7 @@ class Discriminator:
     """The discriminator."""
 
     hidden: tuple[int, ...] = field(
-        (8, 8, 8), "units of each hidden layer", low=1, high=4096, label="D hidden"
+        (8, 8, 8), "units of each hidden layer", low=1, high=4096, unit="units", label="D hidden"
     )
     activation: str = choice(
         "relu", "hidden activation", networks.ACTIVATIONS, label="D activation"
@@ -177,7 +215,9 @@ class Discriminator:
         "linear", "activation of the output", networks.ACTIVATIONS, label="D output"
     )
     kernel_init: str = choice("normal", "weights", networks.INITIALIZERS, label="D init")
-    kernel_scale: float = number(1.0, "factor on the initial weights", low=0, label="D init scale")
+    kernel_scale: float = number(
+        1.0, "factor on the initial weights", low=0, unit="ratio", label="D init scale"
+    )
     optimizer: Optimizer = section(Optimizer())
 
 
@@ -191,6 +231,7 @@ class Loss:
         "smallest probability a log sees (0: none)",
         low=0,
         high=0.5,
+        unit="probability",
         label="log floor",
         only=CROSS_ENTROPY,
     )
@@ -207,6 +248,7 @@ class Loss:
         "output=probability: distance that it keeps from 0 and 1",
         low=0,
         high=0.49,
+        unit="probability",
         label="clip",
         only=("output", "probability"),
     )
@@ -215,6 +257,7 @@ class Loss:
         "one-sided: D's target for real rows is 1 - this",
         low=0,
         high=0.9,
+        unit="probability",
         label="label smoothing",
         neutral=0.0,
     )
@@ -232,15 +275,22 @@ class Tricks:
         neutral="off",
     )
     minibatch_kernels: int = field(
-        5, "minibatch: kernels", low=1, high=1024, label="kernels", only=MINIBATCH
+        5, "minibatch: kernels", low=1, high=1024, unit="kernels", label="kernels", only=MINIBATCH
     )
     minibatch_dim: int = field(
-        3, "minibatch: dimension of a kernel", low=1, high=1024, label="kernel dim", only=MINIBATCH
+        3,
+        "minibatch: dimension of a kernel",
+        low=1,
+        high=1024,
+        unit="dimensions",
+        label="kernel dim",
+        only=MINIBATCH,
     )
     minibatch_init_scale: float = number(
         0.02,
         "minibatch: std of the initial projection",
         low=0,
+        unit="ratio",
         label="projection scale",
         only=MINIBATCH,
     )
@@ -248,6 +298,7 @@ class Tricks:
         0.0,
         "minibatch: added to a row's distance to itself",
         low=0,
+        unit="distance",
         label="self distance",
         only=MINIBATCH,
     )
@@ -256,6 +307,7 @@ class Tricks:
         "minibatch: rows that each row is compared with, itself included (0: all)",
         low=0,
         high=65536,
+        unit="rows",
         label="rows compared",
         only=MINIBATCH,
     )
@@ -292,6 +344,7 @@ class Tricks:
         1.0,
         "historical averaging: weight of the squared distance",
         low=0,
+        unit="ratio",
         label="history weight",
         only=("historical_averaging", "on"),
     )
@@ -299,6 +352,7 @@ class Tricks:
         0.0,
         "std of sorted normal noise on the data and on G's latents",
         low=0,
+        unit="data units",
         label="input noise",
         neutral=0.0,
     )
@@ -306,6 +360,7 @@ class Tricks:
         0.0,
         "std of normal noise on D's inputs, real and generated",
         low=0,
+        unit="data units",
         label="instance noise",
         neutral=0.0,
     )
@@ -315,9 +370,15 @@ class Tricks:
 class Pretraining:
     """D's regression on the target's density before the GAN starts."""
 
-    steps: int = field(0, "steps", low=0, high=100_000, label="pretraining", neutral=0)
-    low: float = number(-5.0, "lower end of the points' uniform distribution", label="pre low")
-    high: float = number(5.0, "upper end of the points' uniform distribution", label="pre high")
+    steps: int = field(
+        0, "steps", low=0, high=100_000, unit="steps", label="pretraining", neutral=0
+    )
+    low: float = number(
+        -5.0, "lower end of the points' uniform distribution", unit="data units", label="pre low"
+    )
+    high: float = number(
+        5.0, "upper end of the points' uniform distribution", unit="data units", label="pre high"
+    )
 
 
 @pytree
@@ -325,10 +386,14 @@ class Training:
     """One update: d_steps steps of D, then g_steps steps of G, each on its own batch."""
 
     batch_size: int = field(
-        8, "rows of real and of generated data", low=1, high=65536, label="batch"
+        8, "rows of real and of generated data", low=1, high=65536, unit="rows", label="batch"
     )
-    d_steps: int = field(1, "steps of D in an update", low=1, high=100, label="D steps")
-    g_steps: int = field(1, "steps of G in an update", low=1, high=100, label="G steps")
+    d_steps: int = field(
+        1, "steps of D in an update", low=1, high=100, unit="steps", label="D steps"
+    )
+    g_steps: int = field(
+        1, "steps of G in an update", low=1, high=100, unit="steps", label="G steps"
+    )
     sort: bool = field(
         True, "sort the 1-D data of each batch, and latents but stratified ones", label="sort"
     )

@@ -26,6 +26,7 @@ class Spec:
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False  # low itself is excluded
+    unit: str = ""  # of a number; "ratio" where it has none
     label: str = ""  # how a swept value is named in tables and figures
     neutral: Any = None  # the value that means "off", left out of names
     only: tuple[str, ...] = ()  # a field beside it, and the values of that where it has an effect

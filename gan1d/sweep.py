@@ -22,7 +22,7 @@ from gan1d.fields import ConfigError
 from gan1d.layout import Block, Cohort, Layout, Share
 from gan1d.pace import Pace
 from gan1d.progress import Silent, Status
-from gan1d.store import Finished
+from gan1d.results.blocks import Finished
 from gan1d.tally import Arrays, Tables
 
 

@@ -118,3 +118,14 @@ CURVES = tuple(kind for kind in PLANE if kind not in CLUSTERS)
 
 def each_plane(kinds=tuple(PLANE)):
     return pytest.mark.parametrize("target", [PLANE[kind] for kind in kinds], ids=kinds)
+
+
+def assert_same_bits(one, other):
+    """Two Datasets hold the same variables with the same bytes."""
+    assert one.variables.keys() == other.variables.keys()
+    for name in one.variables:
+        ours, theirs = one[name].values, other[name].values
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), name
+        if ours.dtype == object:
+            ours, theirs = ours.astype(str), theirs.astype(str)
+        assert ours.tobytes() == theirs.tobytes(), name

@@ -1,0 +1,112 @@
+"""Files of finished blocks, in the folder of a sweep that is being trained.
+
+`blocks/` holds `plan.json`, which says all that the sweep's numbers depend on, and a file a block,
+`NUMBER-SHA256.safetensors`. A file's name is its entry in the list of blocks: one rename publishes
+a block together with its hash, so that at no moment one is there without the other. In each file
+stands of which plan it is.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from gan1d.results import files
+from gan1d.results.files import ResultsError
+
+FOLDER, PLAN = "blocks", "plan.json"
+NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.safetensors")
+HEADER_BYTES = 2**16  # that a file may have besides its arrays, at most
+NEEDED = {"config", "devices", "block_size"}  # of what a plan's identity says
+
+
+class Finished(NamedTuple):
+    """A block that is trained."""
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]  # how it was: plain data
+
+
+def load_plan(folder: Path) -> dict[str, Any] | None:
+    """What the blocks in a results folder are of, or None where there are none.
+
+    Raises:
+      ResultsError: that can't be told.
+    """
+    path = folder / FOLDER / PLAN
+    if not path.exists():
+        return None
+    plan = files.read_json(path)
+    identity = plan.get("identity")
+    if not (isinstance(identity, dict) and identity.keys() >= NEEDED and "started" in plan):
+        raise ResultsError(f"{path}: not a plan of gan1d")
+    return plan
+
+
+def listed(folder: Path) -> dict[int, list[Path]]:
+    """The files of blocks in a results folder by the blocks' numbers; none is looked into."""
+    found: dict[int, list[Path]] = {}
+    for path in sorted((folder / FOLDER).glob("*.safetensors")):
+        if match := NAME.fullmatch(path.name):
+            found.setdefault(int(match[1]), []).append(path)
+    return found
+
+
+def write(folder: Path, plan: str, number: int, block: Finished) -> Path:
+    """Bring a finished block to the disk; returns its path.
+
+    Raises:
+      WriteError: it can't be written.
+    """
+    told = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
+    content = safetensors.numpy.save(block.arrays, told)
+    name = f"{number:06}-{hashlib.sha256(content).hexdigest()}.safetensors"
+    path = folder / FOLDER / name
+    files.replace(path, lambda temporary: temporary.write_bytes(content))
+    return path
+
+
+def read(path: Path, plan: str, number: int, limit: int) -> Finished:
+    """A block from its file, once that has been verified.
+
+    Args:
+      path: the file's.
+      plan: the digest of the identity that the block has to have.
+      number: the block's.
+      limit: bytes that its arrays take at most.
+
+    Raises:
+      ResultsError: the file is not what was written, or of another block.
+    """
+    try:
+        if path.stat().st_size > limit + HEADER_BYTES:
+            raise ResultsError(f"{path}: larger than its block can be")
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != NAME.fullmatch(path.name)[2]:
+            raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
+        arrays = safetensors.numpy.load(content)
+        told = told_by(path)
+        facts = json.loads(told["facts"])
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ResultsError):
+            raise
+        raise ResultsError(f"{path}: can't be read ({error})") from None
+    if told.get("plan") != plan or told.get("number") != str(number):
+        raise ResultsError(f"{path}: a block of another sweep, or another one of this")
+    return Finished(arrays, facts)
+
+
+def told_by(path: Path) -> dict[str, str]:
+    """What a file in safetensors' format says besides its arrays.
+
+    Raises:
+      OSError, ValueError, KeyError, TypeError: it is none.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return json.loads(file.read(min(length, HEADER_BYTES)))["__metadata__"]

@@ -1,0 +1,145 @@
+"""A sweep that is killed, at any moment, goes on as if nothing had been."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from helpers import assert_same_bits
+
+from gan1d import results
+from gan1d.results import blocks, files
+
+KILLS = 20
+BLOCK = 8
+SWEEP = [
+    "--config=long.py",
+    f"--block_size={BLOCK}",
+    "--devices=2",
+    "--nofigures",
+]
+CONFIG = """
+from gan1d.experiment import default_config
+
+def get_config():
+    config = default_config()
+    config.generator.hidden = (2,)
+    config.discriminator.hidden = (2,)
+    config.steps = 4000
+    config.seeds = "0:2000"
+    return config
+"""
+# Imports once, then forks a process for each line that it reads: most of a start is imports.
+FORKS = """
+import json, os, sys
+from gan1d import main, sweep
+
+train = sweep._train
+
+def noted(job, training, runs, room):
+    with open(os.environ["BEGUN"], "a") as file:
+        file.write(f"{os.getpid()} {runs.seed[0]}\\n")
+    return train(job, training, runs, room)
+
+sweep._train = noted
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        sys.argv = ["main", *json.loads(line)]
+        main._parse(sys.argv)
+        os._exit(main._run(sys.argv[:1]))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Forks:
+    """Runs the command line again and again."""
+
+    def __init__(self, place):
+        self.begun = place / "begun.txt"
+        self.begun.touch()
+        with open(place / "output.txt", "w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", FORKS],
+                cwd=place,
+                env=os.environ | {"BEGUN": str(self.begun)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+            )
+        self.output = place / "output.txt"
+
+    def start(self, *arguments):
+        self.process.stdin.write(json.dumps([*SWEEP, *arguments]) + "\n")
+        self.process.stdin.flush()
+        # What a child prints, tables above all, goes the same way.
+        return int(self._number())
+
+    def exit_code(self):
+        return int(self._number())
+
+    def _number(self):
+        for line in self.process.stdout:
+            if line.strip().lstrip("-").isdigit():
+                return line
+        raise AssertionError(self.output.read_text())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def forks(tmp_path):
+    (tmp_path / "long.py").write_text(CONFIG)
+    made = Forks(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks, tmp_path):
+    """And trains no block twice but those that were in flight."""
+    forks.start("--workdir=whole")
+    assert forks.exit_code() == 0, forks.output.read_text()
+    whole = results.load(tmp_path / "whole")
+    total = whole.sizes["seed"] // BLOCK
+    assert forks.begun.read_text().count("\n") == total
+    forks.begun.write_text("")
+
+    moments, startup = random.Random(0), None
+    folder, finished, progress = tmp_path / "killed", set(), []
+    for _ in range(KILLS):
+        before = forks.begun.read_text().count("\n")
+        began, child = time.monotonic(), forks.start("--workdir=killed")
+        if startup is None or moments.random() < 0.6:  # while it trains, and writes blocks
+            ahead = moments.randint(1, total // (2 * KILLS))
+            while forks.begun.read_text().count("\n") < before + ahead:
+                time.sleep(0.001)
+            startup = startup or time.monotonic() - began
+            time.sleep(moments.uniform(0, 0.03))
+        else:  # before that, in most cases
+            time.sleep(moments.uniform(0, startup))
+        os.kill(child, signal.SIGKILL)
+        assert forks.exit_code() == -signal.SIGKILL, "the sweep ended before it was killed"
+        anew = forks.begun.read_text().splitlines()[before:]
+        assert not {int(line.split()[1]) // BLOCK for line in anew} & finished
+        finished = set(blocks.listed(folder))
+        progress.append(len(finished))
+    assert progress == sorted(progress) and len(set(progress)) > 3 and progress[-1] < total
+    forks.start("--workdir=killed")
+    assert forks.exit_code() == 0, forks.output.read_text()
+    assert_same_bits(results.load(folder), whole)
+    ours, theirs = (results.load_snapshots(path) for path in (folder, tmp_path / "whole"))
+    assert_same_bits(ours, theirs)
+    begun = forks.begun.read_text().splitlines()
+    assert total <= len(begun) <= total + KILLS
+    assert not list(folder.glob("blocks")) and not list(folder.glob(".*"))
+    record = files.read_json(folder / "config.json")
+    assert record["complete"] is True
