@@ -7,6 +7,7 @@ from gan1d.engines.programs import Leg
 
 CALL_SECONDS = 0.5
 FIRST_UPDATES = 16  # of each run, before it is known how long they take
+FASTER = 16  # times that a call may seem than the one before: a clock can stand still
 MOST_POINTS = 128  # log points in a call, since it holds what was seen at all of them
 
 
@@ -40,6 +41,6 @@ class Pace:
         """Take note of how many seconds a call took for updates and, if it looked, for looking."""
         updates = sum(leg.count for leg in legs)
         if updates:
-            self._update_seconds = max(training / updates, 1e-9)
+            self._update_seconds = max(training / updates, self._update_seconds / FASTER)
         if judging:
-            self._point_seconds = judging / len(legs)
+            self._point_seconds = max(judging / len(legs), self._point_seconds / FASTER)

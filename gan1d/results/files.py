@@ -31,8 +31,8 @@ def replace(path: Path, write_to: Callable[[Path], Any]) -> None:
             _sync(path.parent)  # where the new name is kept
         finally:
             temporary.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # HDF5's are RuntimeErrors at times
-        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise WriteError(f"{path}: can't be written ({reason})") from error
 
 

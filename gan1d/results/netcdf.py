@@ -1,5 +1,6 @@
 """runs.nc and config.json of a results folder: written, and read once they have been verified."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,18 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     runs = runs.assign_attrs(provenance=json.dumps(record))
 
-    def write_netcdf(path: Path) -> None:
-        runs.to_netcdf(path, engine="h5netcdf", encoding=_encoding(runs))
-        if snapshots is not None:
-            snapshots.to_netcdf(
-                path, mode="a", group="snapshots", engine="h5netcdf", encoding=_encoding(snapshots)
-            )
-
-    files.replace(folder / RUNS, write_netcdf)
+    # In memory first: a disk that fills up under HDF5 brings down the whole process.
+    content = io.BytesIO()
+    runs.to_netcdf(content, engine="h5netcdf", encoding=_encoding(runs))
+    if snapshots is not None:
+        encoding = _encoding(snapshots)
+        snapshots.to_netcdf(
+            content, mode="a", group="snapshots", engine="h5netcdf", encoding=encoding
+        )
+    for name in (RUNS, *texts, RECORD):
+        for path in folder.glob(f".{name}.*.tmp"):
+            path.unlink()  # of a process that was killed while it wrote
+    files.replace(folder / RUNS, lambda path: path.write_bytes(content.getbuffer()))
     for name, text in texts.items():
         files.replace(folder / name, lambda path, text=text: path.write_text(text))
     hashes = {name: files.sha256(folder / name) for name in (RUNS, *texts)}

@@ -1,0 +1,459 @@
+"""What machines do to a sweep: it ends cleanly, loses nothing, and goes on to the same bits."""
+
+import errno
+import functools
+import itertools
+import logging
+import os
+import random
+import resource
+import time
+
+import jax
+import numpy as np
+import pytest
+from helpers import assert_same_bits
+
+from gan1d import api, engines, experiment, host, layout, results, store, sweep
+from gan1d.experiment import ConfigError
+from gan1d.progress import Silent
+from gan1d.results import WriteError, blocks, files
+
+TINY = {
+    "steps": 10,
+    "seeds": "0:6",
+    "judging.log_every": 5,
+    "judging.points": 101,
+    "judging.snapshot_seeds": 3,
+    "generator.hidden": (2,),
+    "discriminator.hidden": (2,),
+    "discriminator.optimizer.kind": "sgd",
+}
+BLOCKS = 3  # of 2 runs
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(monkeypatch):
+    """Sweeps of one structure compile once in this module."""
+    monkeypatch.setattr(engines, "compile_programs", _compile)
+
+
+@functools.cache
+def _of(engine, structure, schedule, size, devices):
+    setting = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
+    return COMPILE(engine, setting, schedule, size, list(devices))
+
+
+COMPILE = engines.compile_programs
+
+
+def _compile(engine, setting, schedule, size, devices):
+    return _of(engine, jax.tree.structure(setting), schedule, size, tuple(devices))
+
+
+def train(folder, config=TINY, *, size=2, engine="auto", **options):
+    declared = experiment.resolve(config)
+    overwrite = options.get("overwrite", False)
+    where = api.choose_layout(declared, folder, 1, size, engine, overwrite=overwrite)
+    options = {"kinds": (), "report": lambda _: Silent()} | options
+    return api.train_and_publish(declared, where, folder, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a sweep that nothing happened to, its runs and its snapshots."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "compile_programs", _compile)
+        train(folder)
+    return folder, results.load(folder), results.load_snapshots(folder)
+
+
+def assert_like(folder, whole):
+    expected, runs, snapshots = whole
+    assert_same_bits(results.load(folder), runs)
+    assert_same_bits(results.load_snapshots(folder), snapshots)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in expected.iterdir()
+    )
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The blocks that are trained, by the first of their seeds."""
+    begun = []
+    one = sweep._train
+
+    def noted(job, training, runs, room):
+        begun.append(int(runs.seed[0]) // 2)
+        return one(job, training, runs, room)
+
+    monkeypatch.setattr(sweep, "_train", noted)
+    return begun
+
+
+def failing(monkeypatch, number, error, half):
+    """Let the write of this number fail, before or after something has been written."""
+    replace, count = files.replace, itertools.count()
+
+    def replace_or_fail(path, write_to):
+        if next(count) != number:
+            return replace(path, write_to)
+
+        def fail(temporary):
+            if half:
+                write_to(temporary)
+                os.truncate(temporary, temporary.stat().st_size // 2)
+            raise error
+
+        return replace(path, fail)
+
+    monkeypatch.setattr(files, "replace", replace_or_fail)
+    return count
+
+
+# Disks.
+
+WRITES = 1 + BLOCKS + 4  # plan, blocks, runs.nc, two tables, config.json
+
+
+def test_so_many_files_are_written(tmp_path, monkeypatch):
+    count = failing(monkeypatch, -1, None, half=False)
+    train(tmp_path)
+    assert next(count) == WRITES
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["at first", "halfway"])
+@pytest.mark.parametrize("number", range(WRITES))
+def test_a_full_disk_loses_nothing_at_any_write(number, half, tmp_path, whole, trained):
+    with pytest.MonkeyPatch.context() as patch:
+        failing(patch, number, OSError(errno.ENOSPC, "No space left on device"), half)
+        with pytest.raises(WriteError, match=r"can't be written .*No space left"):
+            train(tmp_path)
+    assert not list(tmp_path.rglob("*.tmp"))
+    if number < WRITES - 1:
+        assert not (tmp_path / "config.json").exists()
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+    assert len(trained) == BLOCKS + (1 <= number <= BLOCKS)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_a_file_that_may_not_grow_further_is_an_error_of_its_name(share, tmp_path, whole):
+    """By the system's own limit."""
+    limit = int((whole[0] / "runs.nc").stat().st_size * share)
+    with pytest.MonkeyPatch.context() as patch:
+        write = files.replace
+
+        def limited(path, write_to):
+            if path.name != "runs.nc":
+                return write(path, write_to)
+            _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            try:
+                return write(path, write_to)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+        patch.setattr(files, "replace", limited)
+        with pytest.raises(WriteError, match=r"runs\.nc: can't be written"):
+            train(tmp_path)
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+@pytest.mark.parametrize("folder", ["file/under", "/proc/gan1d", "file"])
+def test_a_folder_that_can_not_be_is_refused(folder, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"workdir=.*can't write there"):
+        train(tmp_path / folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(ConfigError, match=r"workdir=.*can't write there"):
+        train(tmp_path)
+
+
+def test_a_folder_that_becomes_read_only_loses_nothing(tmp_path, whole, trained):
+    with pytest.MonkeyPatch.context() as patch:
+        failing(patch, 2, OSError(errno.EROFS, "Read-only file system"), half=False)
+        with pytest.raises(WriteError, match="Read-only file system"):
+            train(tmp_path)
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+    assert trained == [0, 1, 1, 2]
+
+
+# Blocks.
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    """A sweep whose blocks are all finished, but not its results."""
+    with pytest.MonkeyPatch.context() as patch:
+        failing(patch, 1 + BLOCKS, OSError(errno.ENOSPC, "full"), half=False)
+        with pytest.raises(WriteError):
+            train(tmp_path)
+    assert len(blocks.listed(tmp_path)) == BLOCKS
+    return tmp_path
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def other_arrays(path):
+    """With a hash that fits, as by hand."""
+    told = blocks.told_by(path)
+    arrays = {"w1": np.zeros(3, np.float32)}
+    path.unlink()
+    blocks.write(path.parents[1], told["plan"], 1, blocks.Finished(arrays, {}))
+
+
+def other_number(path):
+    path.unlink()
+    (first,) = path.parent.glob("000000-*")
+    (path.parent / first.name.replace("000000", "000001")).write_bytes(first.read_bytes())
+
+
+DAMAGES = {
+    "truncated": (truncate, "size|damaged"),
+    "emptied": (lambda path: path.write_bytes(b""), "damaged"),
+    "flipped": (flip, "damaged"),
+    "deleted": (lambda path: path.unlink(), ""),
+    "grown": (lambda path: path.write_bytes(b"x" * 10**6), "larger than"),
+    "of other arrays": (other_arrays, "other arrays"),
+    "of another number": (other_number, "another one of this"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "can't be read"),
+}
+
+
+@pytest.mark.parametrize("damage", list(DAMAGES)[:-1])
+def test_a_damaged_block_is_trained_again_and_no_other(damage, stopped, whole, trained, caplog):
+    change, message = DAMAGES[damage]
+    (path,) = blocks.listed(stopped)[1]
+    change(path)
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        train(stopped)
+    assert trained == [1]
+    assert_like(stopped, whole)
+    if message:
+        assert any(word in caplog.text for word in message.split("|"))
+        assert "it is trained again" in caplog.text
+
+
+def test_every_flipped_bit_of_a_block_is_noticed(stopped):
+    """At 2,000 positions."""
+    (path,) = blocks.listed(stopped)[0]
+    plan, content = blocks.told_by(path)["plan"], path.read_bytes()
+    blocks.read(path, plan, 0, len(content))
+    positions = np.unique(np.linspace(0, len(content) - 1, 2000).astype(int))
+    assert len(positions) > 1990
+    for i, position in enumerate(positions):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << i % 8
+        path.write_bytes(damaged)
+        with pytest.raises(results.ResultsError, match="damaged"):
+            blocks.read(path, plan, 0, len(content))
+
+
+def test_a_block_damaged_after_it_was_found_whole_ends_the_sweep(tmp_path, whole, monkeypatch):
+    """Nothing partial is handed over as whole."""
+    collect = sweep.collect
+
+    def damage_first(*given):
+        flip(blocks.listed(tmp_path)[2][0])
+        return collect(*given)
+
+    monkeypatch.setattr(sweep, "collect", damage_first)
+    with pytest.raises(results.ResultsError, match="2 runs were damaged"):
+        train(tmp_path)
+    assert not (tmp_path / "runs.nc").exists()
+    monkeypatch.setattr(sweep, "collect", collect)
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+def test_what_a_killed_process_leaves_half_written_is_cleared_away(stopped, whole):
+    (stopped / "blocks" / ".000007-abc.safetensors.99.tmp").write_text("half")
+    (stopped / ".runs.nc.99.tmp").write_text("half")
+    (stopped / ".lock").write_text("process 99 on a machine that is gone")
+    train(stopped)
+    assert_like(stopped, whole)
+
+
+def test_a_damaged_plan_loses_nothing(stopped, whole, trained, caplog):
+    flip(stopped / "blocks" / "plan.json")
+    train(stopped)
+    assert trained == [] and "it is written again" in caplog.text
+    assert_like(stopped, whole)
+
+
+def test_a_damaged_plan_hands_no_blocks_to_another_sweep(stopped, whole):
+    flip(stopped / "blocks" / "plan.json")
+    with pytest.raises(ConfigError, match="a block of another sweep"):
+        train(stopped, TINY | {"steps": 11})
+    train(stopped)
+    assert_like(stopped, whole)
+
+
+# Folders.
+
+
+def test_another_sweep_in_the_folder_is_refused_with_the_difference(stopped, whole):
+    other = TINY | {"steps": 11, "target.loc": 3.0}
+    with pytest.raises(ConfigError, match=r"target\.loc=4\.0 there, 3\.0 now; steps=10 there, 11"):
+        train(stopped, other)
+    train(stopped, other, overwrite=True)
+    assert results.load(stopped).step.values[-1] == 11
+    assert not (stopped / "blocks").exists()
+    del whole
+
+
+def test_other_code_or_another_layout_is_refused_with_the_difference(stopped, monkeypatch):
+    with pytest.raises(ConfigError, match=r"another way.*block_size=2 there, 4 now"):
+        train(stopped, size=4)
+    monkeypatch.setattr(host, "source", lambda: "0123")
+    with pytest.raises(ConfigError, match=r"another way.*source=.* there, '0123' now"):
+        train(stopped)
+
+
+def test_a_sweep_goes_on_in_the_layout_that_it_was_begun_in(stopped, whole):
+    train(stopped, size=None)
+    assert_like(stopped, whole)
+
+
+def test_a_second_process_is_refused(tmp_path, whole):
+    with store.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
+        train(tmp_path)
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, whole, monkeypatch, caplog):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(store.fcntl, "flock", no_locks)
+    train(tmp_path)
+    assert "No locks available" in caplog.text
+    assert_like(tmp_path, whole)
+
+
+def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, trained):
+    blocks.listed(stopped)[1][0].unlink()
+    runs = train(stopped, partial=True)
+    assert runs.finished.values.tolist() == [[1, 1, 0, 0, 1, 1]]
+    assert (runs.outcome.values[0, 2:4] == -1).all() and trained == []
+    assert files.read_json(stopped / "config.json")["complete"] is False
+    train(stopped)
+    assert trained == [1]
+    assert_like(stopped, whole)
+
+
+# Clocks and memory.
+
+
+def test_clocks_that_jump_or_stand_still_change_nothing(tmp_path, whole, monkeypatch):
+    jumps, now = random.Random(0), [0.0]
+
+    def monotonic():
+        now[0] += jumps.choice([0.0, 0.0, 1e-9, 1e6])
+        return now[0]
+
+    monkeypatch.setattr(time, "monotonic", monotonic)
+    train(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+LONG = TINY | {"seeds": "0:70"}
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("at-once")
+    train(folder, LONG, size=64)
+    return results.load(folder)
+
+
+def fitting(runs, error):
+    """What compiles programs that have memory for so many runs."""
+
+    def compile_programs(engine, setting, schedule, size, devices):
+        name, programs = _compile(engine, setting, schedule, size, devices)
+
+        def start(settings, seeds, pictured):
+            if len(seeds) > runs:
+                raise error
+            return programs.start(settings, seeds, pictured)
+
+        return name, programs._replace(start=start)
+
+    return compile_programs
+
+
+@pytest.mark.parametrize("runs", [32, 17, 2])
+def test_a_block_that_does_not_fit_is_halved_to_the_same_bits(
+    runs, at_once, tmp_path, monkeypatch, caplog
+):
+    error = MemoryError("Unable to allocate it")
+    monkeypatch.setattr(engines, "compile_programs", fitting(runs, error))
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        train(tmp_path, LONG, size=64)
+    assert "Out of memory with 64 runs at a time" in caplog.text
+    assert_same_bits(results.load(tmp_path), at_once)
+    (cohort,) = files.read_json(tmp_path / "config.json")["cohorts"]
+    assert runs / 2 < cohort["runs_at_a_time"] <= runs
+
+
+def test_a_block_that_never_fits_is_an_error_with_a_remedy(tmp_path, monkeypatch):
+    error = MemoryError("Unable to allocate it")
+    monkeypatch.setattr(engines, "compile_programs", fitting(1, error))
+    with pytest.raises(ConfigError, match=r"training\.batch_size: .* 2 runs at a time"):
+        train(tmp_path, LONG, size=64)
+
+
+def test_xla_halves_blocks_too(tmp_path, monkeypatch):
+    """To the same runs up to rounding: it compiles other code for other sizes."""
+    expected = train(tmp_path / "whole", size=8, engine="xla")
+    error = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating it")
+    monkeypatch.setattr(engines, "compile_programs", fitting(4, error))
+    runs = train(tmp_path / "halved", size=8, engine="xla")
+    (cohort,) = files.read_json(tmp_path / "halved" / "config.json")["cohorts"]
+    assert cohort == {"engine": "xla", "runs_at_a_time": 4}
+    np.testing.assert_allclose(runs.w1, expected.w1, rtol=1e-5)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "compile_programs", fitting(1, RuntimeError("something else")))
+    with pytest.raises(RuntimeError, match="something else"):
+        train(tmp_path)
+
+
+def test_results_that_no_memory_can_hold_are_refused(monkeypatch):
+    monkeypatch.setattr(host, "memory", lambda: 10**6)
+    with pytest.raises(ConfigError, match=r"seeds=0:2000: .* GiB of memory"):
+        layout.choose(experiment.resolve(TINY | {"seeds": "0:2000"}))
+
+
+# Divergence.
+
+
+def test_blocks_of_which_all_runs_diverge_are_results(tmp_path):
+    """With tables and figures; of every kind that applies."""
+    wild = {"generator.optimizer.rate": 1e25, "loss.kind": "least_squares"}
+    wild |= {"discriminator.optimizer.rate": 1e25}
+    runs = train(tmp_path, TINY | wild, kinds=None)
+    assert (runs.outcome == 3).all() and (runs.finished == 1).all()
+    assert ((runs.diverged_at >= 0) & (runs.diverged_at < 10)).all()
+    assert np.isnan(runs.w1.values[..., -1]).all() and np.isnan(runs["quantiles"]).all()
+    assert "| " in (tmp_path / "summary.md").read_text()
+    assert (tmp_path / "figures" / "outcomes.png").exists()
