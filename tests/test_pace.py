@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.pace import CALL_SECONDS, FASTER, MOST_POINTS, Pace
+from gan1d.pace import CALL_SECONDS, FASTER, FIRST_UPDATES, MOST_POINTS, Pace
 
 
 def calls(log_steps, unit, update_seconds, point_seconds=0.0):
@@ -48,7 +48,7 @@ def counts(*training):
 
 
 def test_calls_take_about_as_long_as_they_should():
-    """10,000 updates of 2 ms, looked at in the end or often: but for the first calls, 250 a call."""
+    """10,000 updates of 2 ms, looked at in the end or often: 250 a call, but for the first ones."""
     once = counts([0, 10_000], 1, 0.002, 0.001)
     assert once[1] < 250 and set(once[2:-1]) == {int(CALL_SECONDS / 0.002)}
     often = counts(range(0, 10_001, 10), 1, 0.002, 0.001)
@@ -69,4 +69,6 @@ def test_an_update_that_takes_longer_than_a_call_is_made_alone():
 
 def test_a_clock_that_stands_still_does_not_make_a_call_endless():
     made = counts([0, 10**6], 1, 0.0)
-    assert all(later <= FASTER * before for before, later in itertools.pairwise(made))
+    # The first call may look at once, and make no update.
+    assert len(made) > 4
+    assert all(b <= FASTER * max(a, FIRST_UPDATES) for a, b in itertools.pairwise(made))
