@@ -99,6 +99,8 @@ def main(argv: list[str]) -> int:
             kinds=_kinds(),
             overrides=_overrides(),
         )
+    except experiment.ConfigError:  # refused: what is there is not this sweep's, or not ours alone
+        raise
     except BaseException:
         _say_how_to_go_on(folder)
         raise

@@ -1,13 +1,19 @@
 """Settings, targets and their reference distributions in float64, for several test modules."""
 
 import runpy
+import signal
+import sys
+import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.stats
+from absl import flags
+from absl.testing import flagsaver
 
-from gan1d import experiment, targets
+from gan1d import experiment, main, targets
 
 
 def setting(**fields):
@@ -20,6 +26,23 @@ def config_of(name, variant):
     """A variant of a config that is shipped, configs/NAME.py:VARIANT."""
     path = Path(__file__).parents[1] / "configs" / f"{name}.py"
     return runpy.run_path(str(path))["get_config"](variant)
+
+
+def run_main(*arguments):
+    """The exit code of the command line, in this process: most of a start is imports."""
+    saved, known = flagsaver.save_flag_values(), set(flags.FLAGS)
+    terminate = signal.getsignal(signal.SIGTERM)
+    try:
+        with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)  # config_flags
+            return main._run(main._parse(sys.argv))
+    except SystemExit as stop:
+        return stop.code
+    finally:
+        signal.signal(signal.SIGTERM, terminate)
+        for name in set(flags.FLAGS) - known:  # each config that is parsed adds its fields
+            delattr(flags.FLAGS, name)
+        flagsaver.restore_flag_values(saved)
 
 
 class Mixture:

@@ -58,9 +58,10 @@ for line in sys.stdin:
 
 
 class Forks:
-    """Runs the command line again and again."""
+    """Runs the command line in a folder, again and again."""
 
     def __init__(self, place):
+        self.place = place
         self.begun = place / "begun.txt"
         self.begun.touch()
         with open(place / "output.txt", "w") as output:
@@ -96,25 +97,32 @@ class Forks:
         self.process.stdout.close()
 
 
-@pytest.fixture
-def forks(tmp_path):
-    (tmp_path / "long.py").write_text(CONFIG)
-    made = Forks(tmp_path)
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    place = tmp_path_factory.mktemp("forks")
+    (place / "long.py").write_text(CONFIG)
+    made = Forks(place)
     yield made
     made.close()
 
 
-def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks, tmp_path):
+@pytest.fixture
+def forks(process):
+    process.begun.write_text("")
+    return process
+
+
+def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks):
     """And trains no block twice but those that were in flight."""
     forks.start("--workdir=whole")
     assert forks.exit_code() == 0, forks.output.read_text()
-    whole = results.load(tmp_path / "whole")
+    whole = results.load(forks.place / "whole")
     total = whole.sizes["seed"] // BLOCK
     assert forks.begun.read_text().count("\n") == total
     forks.begun.write_text("")
 
     moments, startup = random.Random(0), None
-    folder, finished, progress = tmp_path / "killed", set(), []
+    folder, finished, progress = forks.place / "killed", set(), []
     for _ in range(KILLS):
         before = forks.begun.read_text().count("\n")
         began, child = time.monotonic(), forks.start("--workdir=killed")
@@ -136,10 +144,47 @@ def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks, tmp_path):
     forks.start("--workdir=killed")
     assert forks.exit_code() == 0, forks.output.read_text()
     assert_same_bits(results.load(folder), whole)
-    ours, theirs = (results.load_snapshots(path) for path in (folder, tmp_path / "whole"))
+    ours, theirs = (results.load_snapshots(path) for path in (folder, forks.place / "whole"))
     assert_same_bits(ours, theirs)
     begun = forks.begun.read_text().splitlines()
     assert total <= len(begun) <= total + KILLS
     assert not list(folder.glob("blocks")) and not list(folder.glob(".*"))
     record = files.read_json(folder / "config.json")
     assert record["complete"] is True
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_finished_blocks_and_says_how_to_go_on(forks, number, code):
+    workdir = f"--workdir=stopped-{code}"
+    child = forks.start(workdir)
+    while forks.begun.read_text().count("\n") < 5:
+        time.sleep(0.001)
+    os.kill(child, number)
+    assert forks.exit_code() == code
+    folder, errors = forks.place / f"stopped-{code}", forks.output.read_text()
+    finished = len(blocks.listed(folder))
+    begun = forks.begun.read_text().count("\n")
+    assert 4 <= finished <= begun <= finished + 1  # nothing new was begun
+    assert f"Stopped; {finished * BLOCK} of 2000 runs are kept" in errors
+    assert "To go on from there: python" in errors and "Traceback" not in errors
+    assert not (folder / "runs.nc").exists()
+    forks.start(workdir, "--partial")
+    assert forks.exit_code() == 0
+    assert (results.load(folder).finished == 1).sum() == finished * BLOCK
+
+
+def test_two_processes_can_not_share_a_folder(forks):
+    first = forks.start("--workdir=shared")
+    while not forks.begun.read_text():
+        time.sleep(0.001)
+    second = subprocess.run(
+        [sys.executable, "-m", "gan1d.main", *SWEEP, "--workdir=shared"],
+        cwd=forks.place,
+        capture_output=True,
+        text=True,
+    )
+    assert second.returncode == 2
+    (line,) = second.stderr.splitlines()
+    assert line.startswith(f"gan1d: workdir=shared: process {first} on")
+    os.kill(first, signal.SIGKILL)
+    assert forks.exit_code() == -signal.SIGKILL

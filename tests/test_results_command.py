@@ -1,0 +1,162 @@
+"""python -m gan1d.results: verifies, describes and exports a folder."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from absl import flags
+from absl.testing import flagsaver
+
+from gan1d import results, stats
+from gan1d.results import __main__ as command
+from gan1d.results import blocks, files, tables
+
+RECORD = {
+    "config": {"steps": 1},
+    "complete": True,
+    "command": "python -m gan1d.main --config=c.py",
+    "cohorts": [{"engine": "lanes", "runs_at_a_time": 128}],
+    "seconds": {"training": 12.3},
+    "git": None,
+}
+
+
+@pytest.fixture
+def runs():
+    swept = {"tricks.minibatch": ["off", "replace", "off"], "target.loc": [1.0, 1.0, 2.0]}
+    return synthetic.dataset(seeds=5, swept=swept)
+
+
+@pytest.fixture
+def folder(tmp_path, runs):
+    path = tmp_path / "results"
+    results.write(path, runs, synthetic.snapshots(runs), RECORD, {"summary.md": "a table"})
+    return path
+
+
+def call(*arguments, **given):
+    with flagsaver.flagsaver():
+        argv = ["results", *map(str, arguments)]
+        return command.main(flags.FLAGS([*argv, *(f"--{k}={v}" for k, v in given.items())]))
+
+
+def test_whole_results_are_verified(folder, capsys):
+    assert call("verify", folder) == 0
+    assert "whole, 3 settings x 5 seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["runs.nc", "summary.md", "config.json"])
+@pytest.mark.parametrize("how", ["flipped", "missing"])
+def test_damage_is_found_and_named(name, how, folder, capsys):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 4
+    if how == "flipped":
+        (folder / name).write_bytes(content)
+    else:
+        (folder / name).unlink()
+    assert call("verify", folder) == 1
+    told = capsys.readouterr()
+    assert name in told.out + told.err
+
+
+def test_results_that_fit_their_hash_but_are_none_are_found(folder, capsys):
+    (folder / "runs.nc").write_bytes(b"nonsense")
+    record = files.read_json(folder / "config.json")
+    record["sha256"]["runs.nc"] = files.sha256(folder / "runs.nc")
+    files.write_json(folder / "config.json", record)
+    assert call("verify", folder) == 1
+    assert "can't be read" in capsys.readouterr().err
+
+
+def test_a_sweep_under_way_is_described_and_verified(tmp_path, capsys):
+    identity = {"config": {}, "devices": 1, "block_size": 2}
+    (tmp_path / "blocks").mkdir()
+    plan = {"identity": identity, "started": "then", "blocks": 3}
+    files.write_json(tmp_path / "blocks" / "plan.json", plan)
+    digest = files.digest(identity)
+    for number in range(2):
+        block = blocks.Finished({"w1": np.zeros((2, 3), np.float32)}, {})
+        path = blocks.write(tmp_path, digest, number, block)
+    assert call("verify", tmp_path) == 0
+    assert "2 of 3 blocks are finished, 0 damaged" in capsys.readouterr().out
+    assert call("info", tmp_path) == 0
+    assert "2 of 3 blocks since then" in capsys.readouterr().out
+    path.write_bytes(path.read_bytes()[:-1])
+    assert call("verify", tmp_path) == 1
+    assert "1 of 3 blocks are finished, 1 damaged" in capsys.readouterr().out
+
+
+def test_info_tells_what_was_run_and_how_it_ended(folder, runs, capsys):
+    assert call("info", folder) == 0
+    told = capsys.readouterr().out
+    success = int((runs.outcome == stats.SUCCESS).sum())
+    for words in (f"{success} success", "1 unfinished", "engine lanes", "training 12.3", "c.py"):
+        assert words in told
+
+
+def test_info_of_a_strange_record_is_no_traceback(folder, capsys):
+    record = files.read_json(folder / "config.json")
+    strange = {"command": 5, "seconds": [None, {}], "cohorts": "x", "versions": {"a": [1]}}
+    files.write_json(folder / "config.json", record | strange)
+    assert call("info", folder) == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(("table", "rows"), [("runs", 15), ("curves", 15 * 21), ("summary", 3)])
+def test_tables_are_exported(suffix, table, rows, folder, runs, tmp_path, capsys):
+    path = tmp_path / f"table.{suffix}"
+    assert call("export", folder, to=str(path), table=table) == 0
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[suffix]
+    frame = read(path)
+    assert len(frame) == rows and f"{rows} rows" in capsys.readouterr().out
+    assert set(frame["tricks.minibatch"]) == {"off", "replace"}
+
+
+def test_a_table_of_runs_has_the_values_of_the_results(runs):
+    frame = tables.runs_table(runs)
+    row = frame[(frame.setting == "minibatch replace") & (frame.seed == 3)].iloc[0]
+    run = runs.sel(setting="minibatch replace", seed=3)
+    assert row["target.loc"] == 1.0 and row["tricks.minibatch"] == "replace"
+    assert row.outcome == stats.OUTCOMES[int(run.outcome)]
+    for name in ("w1", "ks", "mean", "std", "loss_d", "diverged_at", "best_step"):
+        np.testing.assert_array_equal(row[name], run[name].isel(step=-1, missing_dims="ignore"))
+    part = run.centroid_distance.isel(step=-1).sel(moment="after G")
+    np.testing.assert_array_equal(row["centroid_distance_after_G"], part)
+
+
+def test_a_table_of_curves_has_the_values_of_the_results():
+    runs = synthetic.dataset(seeds=4, target="ring")
+    frame = tables.curves_table(runs)
+    row = frame[(frame.setting == "plain") & (frame.seed == 2) & (frame.step == 500)].iloc[0]
+    run = runs.sel(setting="plain", seed=2, step=500)
+    np.testing.assert_array_equal([row.mean_x, row.mean_y], run["mean"])
+    assert row.energy == run.energy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "words", "code"),
+    [
+        ([], {}, "usage", 2),
+        (["verify"], {}, "usage", 2),
+        (["rub", "results"], {}, "usage", 2),
+        (["export", "results"], {}, "to: name the file", 2),
+        (["export", "results"], {"to": "runs.xls"}, "ends in .csv or .parquet", 1),
+        (["export", "results"], {"to": "none/runs.csv"}, "can't be written", 1),
+        (["info", "nothing"], {}, "no results here", 1),
+        (["verify", "nothing"], {}, "no results here", 1),
+    ],
+)
+def test_what_can_not_be_done_is_one_line(
+    arguments, given, words, code, folder, capsys, monkeypatch
+):
+    monkeypatch.chdir(folder.parent)
+    assert call(*arguments, **given) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_records_are_plain_json(folder):
+    record = json.loads((folder / "config.json").read_text())
+    assert record["complete"] is True and record["schema"] == results.SCHEMA
