@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 from helpers import setting
-from test_configs import CASES, MODULES
 
 from gan1d import (
     api,
@@ -29,7 +28,7 @@ from gan1d import (
 )
 from gan1d.engines import describe, lanes, xla
 from gan1d.fields import ConfigError
-from gan1d.lanes import Program, Unsupported, native
+from gan1d.lanes import Program, Unsupported
 from gan1d.progress import Silent
 from gan1d.schedule import Judging, Schedule
 
@@ -375,32 +374,6 @@ def test_a_sweep_leaves_the_same_by_either_engine(name):
             if ours[variable].dtype == np.float32:
                 assert_close(ours[variable].values, theirs[variable].values, tolerance=1e-4)
     assert np.isfinite(one.snapshots.samples).all()
-
-
-# What is shipped.
-
-
-def shipped():
-    """The first setting of each variant of a config; of those of one structure, one."""
-    seen = set()
-    for name, variant in CASES:
-        module = MODULES[name]
-        config = module.get_config(variant) if variant else module.get_config()
-        declared = experiment.resolve(config, name)
-        cohort = layout.group(declared)[0]
-        if cohort.structure not in seen:
-            seen.add(cohort.structure)
-            judging = declared.schedule.judging
-            yield pytest.param(cohort.example(), judging, id=f"{name}:{variant}")
-
-
-@pytest.mark.parametrize("chosen, judging", list(shipped()))
-def test_lanes_train_and_judge_every_config(chosen, judging, monkeypatch):
-    """Up to LLVM, which is given the code but need not compile it."""
-    given = []
-    monkeypatch.setattr(native, "compile", lambda code, name: given.append(code))
-    lanes.compile_programs(chosen, judging, 1)
-    assert len(given) == 4 + bool(chosen.pretraining.steps) + judging.features
 
 
 # Which engine.

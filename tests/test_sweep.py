@@ -14,7 +14,7 @@ SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
 RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture
 def optimized():
     """XLA's engine as users have it: how it rounds is looked at here."""
     before = jax.config.values["jax_disable_most_optimizations"]
@@ -130,7 +130,7 @@ def test_lanes_give_the_same_bits_in_other_layouts(options):
 
 
 @pytest.mark.parametrize("options", LAYOUTS)
-def test_other_layouts_and_engines_change_rounding_only(reference, options):
+def test_other_layouts_and_engines_change_rounding_only(reference, options, optimized):
     other = trained(declared(seeds="0:5", sweep=(RATES,)), **{"engine": "xla"} | options)
     assert_same(other, reference, rtol=1e-5, atol=1e-5)
 
