@@ -64,7 +64,7 @@ def unknown_field(field: str, known: Any) -> str:
     hint = (
         f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "see --help for all fields"
     )
-    return f"{field}: there is no such field; {hint}"
+    return f"{value_text(field)}: there is no such field; {hint}"
 
 
 def value_text(value: Any) -> str:

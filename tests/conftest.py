@@ -32,4 +32,13 @@ jax.devices()
 hypothesis.settings.register_profile(
     "repeatable", deadline=None, derandomize=True, database=None, max_examples=25
 )
+# For `pytest tests/test_fuzz.py --hypothesis-profile=thorough`: other examples each time.
+hypothesis.settings.register_profile(
+    "thorough",
+    deadline=None,
+    database=None,
+    max_examples=10_000,
+    print_blob=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 hypothesis.settings.load_profile("repeatable")
