@@ -305,6 +305,17 @@ def test_a_damaged_plan_hands_no_blocks_to_another_sweep(stopped, whole):
     assert_like(stopped, whole)
 
 
+def test_a_sweep_by_xla_goes_on_to_the_same_bits_too(tmp_path, trained):
+    train(tmp_path / "whole", size=4, engine="xla")
+    with pytest.MonkeyPatch.context() as patch:
+        failing(patch, 2, OSError(errno.ENOSPC, "full"), half=True)
+        with pytest.raises(WriteError):
+            train(tmp_path / "stopped", size=4, engine="xla")
+    train(tmp_path / "stopped", size=4, engine="xla")
+    assert trained == [0, 2, 0, 2, 2]
+    assert_same_bits(*(results.load(tmp_path / name) for name in ("whole", "stopped")))
+
+
 # Folders.
 
 

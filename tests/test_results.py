@@ -75,16 +75,35 @@ def test_every_variable_is_checksummed(folder):
     assert not unprotected
 
 
-def test_a_flipped_byte_is_an_error(folder):
+def test_every_flipped_bit_of_runs_is_an_error(folder):
+    """At 2,000 positions."""
     path = folder / "runs.nc"
     whole = path.read_bytes()
-    rng = np.random.default_rng(0)
-    for position in rng.integers(0, len(whole), 50):
+    positions = np.unique(np.linspace(0, len(whole) - 1, 2000).astype(int))
+    assert len(positions) == 2000
+    for i, position in enumerate(positions):
         damaged = bytearray(whole)
-        damaged[position] ^= 1 << rng.integers(8)
+        damaged[position] ^= 1 << i % 8
         path.write_bytes(damaged)
         with pytest.raises(ResultsError, match="damaged"):
             results.load(folder)
+
+
+def test_every_flipped_bit_of_the_record_is_an_error_or_changes_nothing(folder):
+    """Nothing changes where it is blank space that becomes another one."""
+    path, record = folder / "config.json", results.load_record(folder)
+    whole = path.read_bytes()
+    unnoticed = 0
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            assert results.load_record(folder) == record
+            unnoticed += 1
+        except ResultsError:
+            pass
+    assert unnoticed < 0.2 * len(whole)
 
 
 def test_a_flipped_byte_of_data_is_an_error_to_xarray_alone(folder):

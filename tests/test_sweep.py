@@ -129,6 +129,13 @@ def test_lanes_give_the_same_bits_in_other_layouts(options):
     assert_same(other, one)
 
 
+def test_xla_gives_the_same_bits_beside_other_runs(optimized):
+    """In blocks of one size, on as many devices."""
+    whole = trained(declared(seeds="0:5", sweep=(RATES,)), engine="xla")
+    alone = declared(seeds="3:4", sweep=("discriminator.optimizer.rate=3e-3",))
+    assert_same(trained(alone, engine="xla"), whole.sel(seed=[3]).isel(setting=[1]))
+
+
 @pytest.mark.parametrize("options", LAYOUTS)
 def test_other_layouts_and_engines_change_rounding_only(reference, options, optimized):
     other = trained(declared(seeds="0:5", sweep=(RATES,)), **{"engine": "xla"} | options)
