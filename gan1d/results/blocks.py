@@ -22,7 +22,6 @@ from gan1d.results.files import ResultsError
 FOLDER, PLAN = "blocks", "plan.json"
 NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.safetensors")
 HEADER_BYTES = 2**16  # that a file may have besides its arrays, at most
-NEEDED = {"config", "devices", "block_size"}  # of what a plan's identity says
 
 
 class Finished(NamedTuple):
@@ -43,7 +42,12 @@ def load_plan(folder: Path) -> dict[str, Any] | None:
         return None
     plan = files.read_json(path)
     identity = plan.get("identity")
-    if not (isinstance(identity, dict) and identity.keys() >= NEEDED and "started" in plan):
+    known = isinstance(identity, dict) and isinstance(identity.get("config"), dict)
+    if not (
+        known
+        and all(isinstance(identity.get(name), int) for name in ("devices", "block_size"))
+        and isinstance(plan.get("started"), str)
+    ):
         raise ResultsError(f"{path}: not a plan of gan1d")
     return plan
 

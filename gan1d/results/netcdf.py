@@ -140,7 +140,8 @@ def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
     except ResultsError as problem:
         raise ResultsError(f"{path}: not results of gan1d: {problem}") from None
     except Exception as error:  # the libraries raise anything over a file that they don't expect
-        raise ResultsError(f"{path}: can't be read ({type(error).__name__}: {error})") from None
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ResultsError(f"{path}: can't be read ({reason})") from None
     return runs, snapshots
 
 
