@@ -24,7 +24,7 @@ from gan1d.settings import Setting
 MOST_LOG_POINTS = 10**5
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # told apart by identity: what is found out is cached
 class Experiment:
     """A checked sweep: settings x seeds."""
 
@@ -154,6 +154,7 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
 def _check_settings(experiment: Experiment) -> None:
     """Refuse settings that occur twice or whose fields conflict; the first setting is named."""
     seen: set[tuple[Any, ...]] = set()
+    dims: set[int] = set()
     problems: dict[str, str] = {}
     for label, point, setting in zip(
         experiment.labels, experiment.points, experiment.settings(), strict=True
@@ -164,9 +165,9 @@ def _check_settings(experiment: Experiment) -> None:
         if point in seen:
             problems.setdefault("sweep: a setting occurs twice; name each value once", where)
         seen.add(point)
+        dims.add(targets.dim(setting.target))
     view = experiment.schedule.judging.view
-    dims = sorted({targets.dim(setting.target) for setting in experiment.settings()})
-    if dims == [2] and view != (0.0, 0.0):
+    if dims == {2} and view != (0.0, 0.0):
         problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
     if len(dims) > 1:
         problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""

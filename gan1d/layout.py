@@ -4,6 +4,7 @@ A cohort's settings share one traced program. Its runs are laid out in blocks, w
 over the whole sweep; a block is what is trained, and kept on disk, in one go.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -61,6 +62,7 @@ class Layout(NamedTuple):
     engine: str = "auto"
 
 
+@functools.lru_cache(tally.CACHED)
 def group(experiment: Experiment) -> list[Cohort]:
     """The sweep's settings by structure, in order of first appearance."""
     groups: dict[Any, tuple[list[int], list[np.ndarray]]] = {}

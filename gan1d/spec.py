@@ -5,6 +5,7 @@ section that is a pytree has the traced ones as its leaves and the static ones a
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -96,11 +97,22 @@ def specs(section: type, prefix: str = "") -> Iterator[tuple[str, Spec, Any]]:
 
 def build(section: type, values: dict[str, Any], prefix: str = "") -> Any:
     """A section from {dotted name: value} of all its fields."""
-    entries = {}
-    for entry in dataclasses.fields(section):
-        name = prefix + entry.name
-        if "spec" in entry.metadata:
-            entries[entry.name] = values[name]
-        else:
-            entries[entry.name] = build(type(entry.default_factory()), values, name + ".")
-    return section(**entries)
+    return section(
+        **{
+            entry: values[name] if inner is None else build(inner, values, name + ".")
+            for entry, name, inner in _entries(section, prefix)
+        }
+    )
+
+
+@functools.cache
+def _entries(section: type, prefix: str) -> list[tuple[str, str, type | None]]:
+    """A section's entries: name, dotted name, and the type of those that are sections."""
+    return [
+        (
+            entry.name,
+            prefix + entry.name,
+            None if "spec" in entry.metadata else type(entry.default_factory()),
+        )
+        for entry in dataclasses.fields(section)
+    ]

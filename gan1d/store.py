@@ -22,6 +22,7 @@ from gan1d.results.blocks import Finished
 from gan1d.tally import Arrays
 
 LOCK = ".lock"
+FACTS = {"trained", "seconds"}  # what is told of a block besides its arrays
 REMEDY = "choose another folder (workdir), or replace what it holds (overwrite)"
 
 
@@ -66,7 +67,7 @@ class OnDisk:
         for path in list(self._paths.get(number, [])):
             try:
                 found = blocks.read(path, self._plan, number, limit)
-                if _forms(found.arrays) != _forms(like):
+                if _forms(found.arrays) != _forms(like) or found.facts.keys() != FACTS:
                     raise results.ResultsError(f"{path}: holds other arrays than its block")
                 return found
             except results.ResultsError as problem:

@@ -1,5 +1,6 @@
 """What results keep of a block of runs, and how blocks are put together to a sweep's results."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from gan1d.fields import ConfigError, value_text
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
+CACHED = 4  # sweeps of which it is remembered what their results will hold
 _NEVER = np.iinfo(np.int32).max
 
 # What is kept of the runs of a block, by name: arrays `[R, ...]`, or `[K, ...]` of snapshots, of
@@ -66,6 +68,7 @@ def tables(experiment: Experiment) -> Tables:
     return made
 
 
+@functools.lru_cache(CACHED)
 def kept_variables(experiment: Experiment) -> Kept:
     """Those that make sense for at least one setting."""
     made = list(experiment.settings())
@@ -93,6 +96,7 @@ def kept_variables(experiment: Experiment) -> Kept:
     )
 
 
+@functools.lru_cache(CACHED)
 def sizes(experiment: Experiment) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
     made = list(experiment.settings())

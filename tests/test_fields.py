@@ -115,3 +115,12 @@ def test_every_default_is_its_own_text(field):
 @given(st.floats(-1e30, 1e30).filter(lambda value: value == 0 or abs(value) > 1e-30))
 def test_no_number_loses_digits_as_text(value):
     assert fields.parsed("target.loc", fields.value_text(value)) == value
+
+
+def test_every_number_has_a_unit():
+    """And each field a range or options; texts are checked where they are parsed."""
+    for name, (known, default) in fields.specs().items():
+        entry = default[0] if isinstance(default, tuple) and default else default
+        number = isinstance(entry, int | float) and not isinstance(entry, bool)
+        assert bool(known.unit) == number, name
+        assert known.options or not isinstance(default, str) or name == "seeds", name

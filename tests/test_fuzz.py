@@ -20,6 +20,7 @@ from helpers import run_main
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import gan1d
 from gan1d import axes, compare, experiment, fields, results, spec, stats
 from gan1d.experiment import ConfigError
 from gan1d.results import ResultsError, files, tables
@@ -49,15 +50,16 @@ words = st.one_of(
     st.sampled_from(["True", "None", "nan", "inf", "1e5", "0x10", "1_0", "()", "[1]", "\n", "\0"]),
 )
 leaves = numbers | words | st.none() | st.binary(max_size=3)
-anything = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(st.sampled_from(["steps", "kind", "a", ""]), inner, max_size=2)
-    ),
-    max_leaves=6,
-)
+
+
+def nested(inner):
+    """Values of a kind, and lists, tuples and dicts of them."""
+    names = st.sampled_from(["steps", "kind", "a", ""])
+    several = st.lists(inner, max_size=4)
+    return inner | several | several.map(tuple) | st.dictionaries(names, inner, max_size=2)
+
+
+anything = nested(nested(leaves))
 
 
 @st.composite
@@ -174,6 +176,39 @@ def test_a_config_dict_is_no_different(config):
         assume(False)
     with contextlib.suppress(ConfigError):
         experiment.resolve(config)
+
+
+SMALL = 5  # whole numbers and tuples are no larger: what is compiled may be strange, not large
+
+
+@st.composite
+def trainable(draw):
+    """A config of valid fields, few of them other than by default."""
+    config = {"steps": 3, "seeds": "0:3", "judging.log_every": 2, "judging.points": 101}
+    names = [name for name in SPECS if name not in (*config, "sweep", "judging.view")]
+    for field in draw(st.lists(st.sampled_from(names), max_size=6, unique=True)):
+        known, default = SPECS[field]
+        whole = isinstance(default[0] if isinstance(default, tuple) else default, int)
+        if whole and not isinstance(default, bool):
+            one = st.integers(int(known.low), max(SMALL, int(known.low)))
+            several = st.lists(one, max_size=3).map(tuple)
+            config[field] = draw(several if isinstance(default, tuple) else one)
+        else:
+            config[field] = draw(valid(field))
+    return config
+
+
+@settings(max_examples=max(2, settings().max_examples // 100))
+@given(trainable())
+def test_a_config_that_is_not_refused_trains_and_is_drawn(tmp_path_factory, config):
+    """However strange its numbers are."""
+    folder = tmp_path_factory.mktemp("trained")
+    try:
+        runs = gan1d.run(config, workdir=folder, devices=1)
+    except ConfigError:
+        return
+    assert (runs.finished == 1).all() and (runs.outcome >= 0).all()
+    assert results.load(folder).equals(runs)
 
 
 # Text.
@@ -396,10 +431,11 @@ def use(folder):
         assert command.info(folder) == command.verify(folder) == 0
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=5,
+json_leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+json_values = (
+    json_leaves
+    | st.lists(json_leaves, max_size=3)
+    | st.dictionaries(st.text(max_size=4), json_leaves, max_size=3)
 )
 record_names = st.sampled_from(["config", "sha256", "schema", "complete", "digest", "name"])
 records = st.dictionaries(record_names, json_values | st.just(results.SCHEMA)).map(json.dumps)

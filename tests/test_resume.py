@@ -126,7 +126,7 @@ def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks):
     for _ in range(KILLS):
         before = forks.begun.read_text().count("\n")
         began, child = time.monotonic(), forks.start("--workdir=killed")
-        if startup is None or moments.random() < 0.6:  # while it trains, and writes blocks
+        if startup is None or moments.random() < 0.4:  # while it trains, and writes blocks
             ahead = moments.randint(1, total // (2 * KILLS))
             while forks.begun.read_text().count("\n") < before + ahead:
                 time.sleep(0.001)
