@@ -19,8 +19,9 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import hypothesis
 import jax
+import pytest
 
-from gan1d import machine
+from gan1d import engines, machine
 
 # [B, 1] against [B] must not quietly become [B, B].
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -42,3 +43,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def compiled_once(monkeypatch):
+    """Sweeps of one structure compile once in a module; for tests of other things than that."""
+    import helpers  # after pytest has made its assertions talk
+
+    monkeypatch.setattr(engines, "compile_programs", helpers.compile_once)

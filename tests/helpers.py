@@ -1,5 +1,6 @@
 """Settings, targets and their reference distributions in float64, for several test modules."""
 
+import functools
 import runpy
 import signal
 import sys
@@ -7,13 +8,14 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
+import jax
 import numpy as np
 import pytest
 import scipy.stats
 from absl import flags
 from absl.testing import flagsaver
 
-from gan1d import experiment, main, targets
+from gan1d import engines, experiment, main, targets
 
 
 def setting(**fields):
@@ -43,6 +45,22 @@ def run_main(*arguments):
         for name in set(flags.FLAGS) - known:  # each config that is parsed adds its fields
             delattr(flags.FLAGS, name)
         flagsaver.restore_flag_values(saved)
+
+
+_compile_programs = engines.compile_programs
+
+
+def compile_once(engine, setting, schedule, size, devices):
+    """As `engines.compile_programs`, but what it has compiled before it gives again."""
+    hurried = jax.config.values["jax_disable_most_optimizations"]
+    structure = jax.tree.structure(setting)
+    return _compiled(engine, structure, schedule, size, tuple(devices), hurried)
+
+
+@functools.cache
+def _compiled(engine, structure, schedule, size, devices, hurried):
+    setting = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
+    return _compile_programs(engine, setting, schedule, size, list(devices))
 
 
 class Mixture:

@@ -10,6 +10,8 @@ import gan1d
 from gan1d import api, progress, results, sweep
 from gan1d.experiment import ConfigError
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
 TINY = {
     "steps": 10,
     "seeds": "0:3",

@@ -1,7 +1,6 @@
 """What machines do to a sweep: it ends cleanly, loses nothing, and goes on to the same bits."""
 
 import errno
-import functools
 import itertools
 import logging
 import os
@@ -12,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from helpers import assert_same_bits
+from helpers import assert_same_bits, compile_once
 
 from gan1d import api, engines, experiment, host, layout, results, store, sweep
 from gan1d.experiment import ConfigError
@@ -32,23 +31,7 @@ TINY = {
 BLOCKS = 3  # of 2 runs
 
 
-@pytest.fixture(autouse=True)
-def compiled_once(monkeypatch):
-    """Sweeps of one structure compile once in this module."""
-    monkeypatch.setattr(engines, "compile_programs", _compile)
-
-
-@functools.cache
-def _of(engine, structure, schedule, size, devices):
-    setting = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
-    return COMPILE(engine, setting, schedule, size, list(devices))
-
-
-COMPILE = engines.compile_programs
-
-
-def _compile(engine, setting, schedule, size, devices):
-    return _of(engine, jax.tree.structure(setting), schedule, size, tuple(devices))
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 def train(folder, config=TINY, *, size=2, engine="auto", **options):
@@ -63,9 +46,7 @@ def train(folder, config=TINY, *, size=2, engine="auto", **options):
 def whole(tmp_path_factory):
     """The folder of a sweep that nothing happened to, its runs and its snapshots."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "compile_programs", _compile)
-        train(folder)
+    train(folder)
     return folder, results.load(folder), results.load_snapshots(folder)
 
 
@@ -399,7 +380,7 @@ def fitting(runs, error):
     """What compiles programs that have memory for so many runs."""
 
     def compile_programs(engine, setting, schedule, size, devices):
-        name, programs = _compile(engine, setting, schedule, size, devices)
+        name, programs = compile_once(engine, setting, schedule, size, devices)
 
         def start(settings, seeds, pictured):
             if len(seeds) > runs:

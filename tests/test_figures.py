@@ -16,8 +16,8 @@ from gan1d.figures import common
 ALWAYS = ("outcomes", "w1", "losses", "final_w1", "successes", "approach")
 LINE_KINDS = ("densities", *ALWAYS, "pretraining", "boundary")
 PLANE_KINDS = (*ALWAYS, "samples", "features")
-MANY = [f"rate {i % 20} + size {i // 20}" for i in range(400)]
-GRID = {"rate": [i % 20 for i in range(400)], "size": [0.5 * (i // 20) for i in range(400)]}
+MANY = [f"rate {i % 10} + size {i // 10}" for i in range(100)]
+GRID = {"rate": [i % 10 for i in range(100)], "size": [0.5 * (i // 10) for i in range(100)]}
 
 CASES = {
     "tricks": lambda: synthetic.dataset(
@@ -30,7 +30,7 @@ CASES = {
     "nothing finished": lambda: synthetic.dataset(unfinished=24),
     "ring": lambda: synthetic.dataset(target="ring"),
     "curve": lambda: synthetic.dataset(["plain"], target="curve", outcome=stats.DIVERGED),
-    "400 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
+    "100 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
 }
 DRAWN = [
     (case, kind)
@@ -40,7 +40,7 @@ DRAWN = [
 ]
 DRAWN += itertools.product(("ring", "curve"), PLANE_KINDS)
 # Slow ones: those with the longest titles, and those with several panels a setting.
-DRAWN += itertools.product(["400 settings"], ("outcomes", "approach", "boundary"))
+DRAWN += itertools.product(["100 settings"], ("outcomes", "approach", "boundary"))
 
 
 def draw(kind, ds, snapshots=None, seed=None):
@@ -79,8 +79,8 @@ def test_every_kind_draws_every_case_without_overlapping_text(cases, case, kind)
     seeds = "seed 0" if kind in ("boundary", "samples", "features") else f"seeds: {ds.seed.size}"
     assert "synthetic" in title and seeds in title
     most = 6 if kind == "boundary" else 18
-    note = f"{most} best and {most} worst of 400 settings"
-    assert (note in title) == (ds.sizes["setting"] == 400)
+    note = f"{most} best and {most} worst of 100 settings"
+    assert (note in title) == (ds.sizes["setting"] == 100)
     texts = [ax.title for ax in panels(figure)] + [ax.xaxis.label for ax in figure.axes]
     texts += [figure._suptitle, figure.legends[0], *figure.axes[0].get_yticklabels()]
     boxes = [text.get_window_extent() for text in texts if text.get_visible()]
@@ -196,7 +196,7 @@ def test_feature_matching_loss_has_its_own_axis_and_no_equilibrium():
 def test_settings_without_a_finished_run_are_not_the_worst():
     ds = synthetic.dataset(MANY, seeds=3, unfinished=30, log_points=2)
     title = draw("outcomes", ds).get_suptitle()
-    assert "18 best and 18 worst of 390 settings" in title
+    assert "18 best and 18 worst of 90 settings" in title
 
 
 def test_heatmap_pools_the_other_fields():
@@ -241,9 +241,9 @@ def test_heatmap_needs_a_finished_run():
     assert drawn[0] is not None and drawn[1] is None
 
 
-def test_heatmap_of_400_settings_is_whole():
-    figure = draw("heatmap", CASES["400 settings"]())
-    assert len(figure.axes[0].texts) == 400
+def test_heatmap_of_100_settings_is_whole():
+    figure = draw("heatmap", CASES["100 settings"]())
+    assert len(figure.axes[0].texts) == 100
 
 
 def test_long_labels_break_at_the_plus_and_nowhere_in_a_number():
@@ -396,7 +396,7 @@ def test_a_seed_needs_snapshots():
 
 def test_of_many_settings_a_wrong_selection_lists_some():
     ds = synthetic.dataset(MANY, seeds=1, log_points=2)
-    with pytest.raises(figures.SelectionError, match=r"and 360 more$"):
+    with pytest.raises(figures.SelectionError, match=r"and 60 more$"):
         common.select(ds, None, "none of them", None)
 
 

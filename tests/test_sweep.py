@@ -10,6 +10,8 @@ from gan1d import experiment, layout, metrics, store, sweep, train
 from gan1d.lanes import native
 from gan1d.progress import Silent
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
 SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
 RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
 
@@ -214,6 +216,7 @@ def test_padding_enters_no_result(engine):
 
 @pytest.mark.parametrize("engine", ["lanes", "xla"])
 def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypatch):
+    monkeypatch.undo()  # each sweep compiles
     compilations = []
     compile_lanes = native.compile
     monkeypatch.setattr(
