@@ -51,3 +51,12 @@ def compiled_once(monkeypatch):
     import helpers  # after pytest has made its assertions talk
 
     monkeypatch.setattr(engines, "compile_programs", helpers.compile_once)
+
+
+# Of few tests that take long.
+LONG = ("test_resume.py", "test_bench.py", "test_train.py", "test_sweep.py", "test_reference.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that in the end no process waits long for another one."""
+    items.sort(key=lambda item: item.path.name not in LONG)

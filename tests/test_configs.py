@@ -11,6 +11,8 @@ import pytest
 from gan1d import experiment, keys, layout, sweep, train
 from gan1d.fields import ConfigError
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
 FOLDER = Path(__file__).parents[1] / "configs"
 
 
