@@ -2,7 +2,7 @@
 
     pytest tests/test_fuzz.py --hypothesis-profile=thorough
 
-tries 10,000 examples of each kind, files of results aside, of which it tries 1,000.
+tries 10,000 examples of each kind; of files of results 1,000, and of what is trained 100.
 """
 
 import contextlib
