@@ -116,7 +116,9 @@ def opened(folder: Path, identity: dict[str, Any], block_count: int, *, anew: bo
         plan = None
     digest = files.digest(identity)
     if plan is not None and plan["identity"] != identity:
-        raise ConfigError([_other_sweep(folder, plan["identity"], identity)])
+        if blocks.listed(folder):
+            raise ConfigError([_other_sweep(folder, plan["identity"], identity)])
+        plan = None  # nothing came of it
     if plan is None:
         _refuse_foreign(folder, digest)
         plan = {"identity": identity, "started": now(), "blocks": block_count}

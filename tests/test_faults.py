@@ -318,6 +318,14 @@ def test_other_code_or_another_layout_is_refused_with_the_difference(stopped, mo
         train(stopped)
 
 
+def test_a_plan_of_which_nothing_came_is_in_nobodys_way(tmp_path):
+    strange = {"target.kind": "mixture", "target.means": (-1e25, 1e25)}
+    with pytest.raises(ConfigError, match="standard deviation"):
+        train(tmp_path, TINY | strange)
+    runs = train(tmp_path)
+    assert (runs.finished == 1).all()
+
+
 def test_a_sweep_goes_on_in_the_layout_that_it_was_begun_in(stopped, whole):
     train(stopped, size=None)
     assert_like(stopped, whole)
