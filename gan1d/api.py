@@ -84,7 +84,7 @@ def _in_memory(declared: Experiment, where: Layout) -> xr.Dataset:
     except KeyboardInterrupt:
         if not kept.blocks:
             raise
-    return sweep.collect(declared, where, kept, {}).runs
+    return sweep.collect(declared, where, kept).runs
 
 
 def choose_layout(
@@ -178,7 +178,7 @@ def train_and_publish(
         kept = store.opened(folder, _identity(declared, where), count, anew=overwrite)
         with _signals_noted() as noted:
             if partial:
-                result = sweep.collect(declared, where, kept, {})
+                result = sweep.collect(declared, where, kept)
             else:
                 result = _train(declared, where, report, noted, kept)
             if result.unfinished and not partial:

@@ -102,7 +102,7 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
         raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
     problems: list[str] = []
     values = {field: default for field, (_, default) in fields.specs().items()}
-    sections = {"judging"} | {name.rpartition(".")[0] for name in values}
+    sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
     for field, value in fields.flatten(config):
         if field in given:

@@ -113,16 +113,19 @@ def _say_how_to_go_on(folder: Path) -> None:
     """After an interrupt or an error: how to get at what is kept."""
     if not (folder / blocks.FOLDER).exists():
         return
-    ours = ("--overwrite", "--partial")
-    again = shlex.join(["python", *(arg for arg in sys.orig_argv[1:] if arg not in ours)])
+    ours = re.compile("--?(no)?(overwrite|partial)(=.*)?")
+    kept = [argument for argument in sys.orig_argv[1:] if not ours.fullmatch(argument)]
+    again = shlex.join(["python", *kept])
     print(f"Finished blocks are kept in {folder}. To go on from there: {again}", file=sys.stderr)
     print(f"For results of what is finished, as it is: {again} --partial", file=sys.stderr)
 
 
 def _overrides() -> list[str]:
-    """The arguments that change what the config file says."""
-    changing = ("--config.", "--sweep", "--seeds")
-    return [arg for arg in sys.argv[1:] if re.sub("^--?", "--", arg).startswith(changing)]
+    """What was given that changes what the config file says."""
+    given = config_flags.get_override_values(flags.FLAGS["config"])
+    made = [f"--config.{field}={fields.value_text(value)}" for field, value in given.items()]
+    made += [f"--seeds={_SEEDS.value}"] * (_SEEDS.value is not None)
+    return made + [f"--sweep={axis}" for axis in _SWEEP.value]
 
 
 def _kinds() -> list[str]:

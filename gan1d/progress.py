@@ -35,16 +35,16 @@ class Bar(Silent):
 
     def __init__(self, updates: int):
         """Open the bar."""
-        self._opened = True
+        self._new = True
         self._bar = tqdm(
             total=updates, unit=" updates", unit_scale=True, smoothing=0.1, dynamic_ncols=True
         )
 
     def __call__(self, status: Status) -> None:
         """Move the bar."""
-        if self._opened:  # what was there before took no time
+        if self._new:  # what was there before took no time
             self._bar.initial = self._bar.n = self._bar.last_print_n = status.updates_done
-            self._opened = False
+            self._new = False
         self._bar.set_description_str(status.doing, refresh=False)
         self._bar.set_postfix_str(
             f"{status.runs_done}/{status.runs} runs, {status.diverged} diverged", refresh=False

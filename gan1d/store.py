@@ -8,7 +8,6 @@ import datetime
 import fcntl
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +32,10 @@ class InMemory:
         """Begin with none."""
         self.blocks: dict[int, Finished] = {}
 
+    def __contains__(self, number: int) -> bool:
+        """Whether a block is kept."""
+        return number in self.blocks
+
     def find(self, number: int, like: Arrays) -> Finished | None:
         """A finished block, or None."""
         return self.blocks.get(number)
@@ -56,6 +59,10 @@ class OnDisk:
         self._folder, self._plan, self.started = folder, plan, started
         self._paths = blocks.listed(folder)
 
+    def __contains__(self, number: int) -> bool:
+        """Whether there is a file of a block; it may yet turn out not to be whole."""
+        return bool(self._paths.get(number))
+
     def find(self, number: int, like: Arrays) -> Finished | None:
         """A finished block that is whole, or None; one that isn't is removed.
 
@@ -72,7 +79,7 @@ class OnDisk:
                 return found
             except results.ResultsError as problem:
                 logging.warning("%s; it is trained again.", problem)
-                path.unlink(missing_ok=True)
+                files.remove(path)
                 self._paths[number].remove(path)
         return None
 
@@ -124,8 +131,7 @@ def opened(folder: Path, identity: dict[str, Any], block_count: int, *, anew: bo
         plan = {"identity": identity, "started": now(), "blocks": block_count}
         files.make_folder(folder / blocks.FOLDER)
         files.write_json(folder / blocks.FOLDER / blocks.PLAN, plan)
-    for path in (folder / blocks.FOLDER).glob(".*.tmp"):
-        path.unlink()  # of a process that was killed while it wrote
+    files.clear_temporaries(folder / blocks.FOLDER)
     return OnDisk(folder, digest, plan["started"])
 
 
@@ -161,7 +167,7 @@ def _other_sweep(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> str:
 
 def discard(folder: Path) -> None:
     """Remove the finished blocks of a results folder, if there are any."""
-    shutil.rmtree(folder / blocks.FOLDER, ignore_errors=True)
+    files.remove(folder / blocks.FOLDER)
 
 
 @contextlib.contextmanager

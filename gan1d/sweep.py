@@ -62,7 +62,7 @@ def run(
     began = time.monotonic()
     tables = tally.tables(experiment)
     # Before all, since it refuses targets that runs can't be judged by.
-    _describe_targets(experiment, where)
+    target = _describe_targets(experiment, where)
     job = _Job(experiment, where, tables, report)
     try:
         _train_missing(job, kept)
@@ -71,23 +71,30 @@ def run(
         raise
     finally:
         report.close()
-    result = collect(experiment, where, kept, {"waiting for compilation": job.waited})
+    spent = {"waiting for compilation": job.waited}
+    result = _put_together(experiment, where, tables, target, kept, spent)
     result.seconds["total"] = time.monotonic() - began
     return result
 
 
-def collect(
-    experiment: Experiment, where: Layout, kept: store.Store, seconds: Mapping[str, float]
-) -> Result:
-    """Put results together from finished blocks; the runs of others are marked as not finished.
+def collect(experiment: Experiment, where: Layout, kept: store.Store) -> Result:
+    """The results of what is finished of a sweep; its other runs are marked as not finished."""
+    tables, target = tally.tables(experiment), _describe_targets(experiment, where)
+    return _put_together(experiment, where, tables, target, kept, {})
 
-    Args:
-      experiment: the sweep.
-      where: how it is laid out.
-      kept: its finished blocks, which are verified as they are read.
-      seconds: that went into anything but blocks.
+
+def _put_together(
+    experiment: Experiment,
+    where: Layout,
+    tables: Tables,
+    target: Arrays,
+    kept: store.Store,
+    seconds: Mapping[str, float],
+) -> Result:
+    """Results from finished blocks, which are verified as they are read.
+
+    `seconds` went into anything but blocks.
     """
-    tables = tally.tables(experiment)
     spent = collections.defaultdict(float, seconds)
     cohorts: list[dict[str, Any]] = []
     unfinished = 0
@@ -108,7 +115,6 @@ def collect(
                 yield runs, found.arrays
 
     finished = ((runs.setting, runs.seed, arrays) for runs, arrays in blocks())
-    target = _describe_targets(experiment, where)
     runs, snapshots = tally.datasets(experiment, tables, target, finished)
     return Result(runs, snapshots, dict(spent), cohorts, unfinished)
 
@@ -182,6 +188,9 @@ def _missing(share: Share, kept: store.Store, job: _Job) -> list[int]:
     """The numbers of a cohort's blocks that are not kept; the others are counted."""
     missing = []
     for number in share.numbers:
+        if number not in kept:
+            missing.append(number)
+            continue
         runs, like = share.block(number)
         found = kept.find(number, like)
         if found is None:

@@ -37,7 +37,8 @@ def run_main(*arguments):
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)  # config_flags
+            # How ml_collections loads a config file; users see no such warning.
+            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
             return main._run(main._parse(sys.argv))
     except SystemExit as stop:
         return stop.code

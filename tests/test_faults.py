@@ -6,7 +6,10 @@ import logging
 import os
 import random
 import resource
+import shutil
+import tempfile
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -29,6 +32,7 @@ TINY = {
     "discriminator.optimizer.kind": "sgd",
 }
 BLOCKS = 3  # of 2 runs
+NOBODY = 65534  # a user without rights
 
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
@@ -150,11 +154,39 @@ def test_a_folder_that_can_not_be_is_refused(folder, tmp_path):
         train(tmp_path / folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
-def test_a_read_only_folder_is_refused(tmp_path):
-    tmp_path.chmod(0o555)
+@pytest.fixture
+def nobody():
+    """A folder that others may read, and, for who may do anything, the rights of nobody."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_folder_is_refused(nobody):
+    nobody.chmod(0o555) if os.geteuid() != NOBODY else None  # else it is root's as it stands
     with pytest.raises(ConfigError, match=r"workdir=.*can't write there"):
-        train(tmp_path)
+        train(nobody)
+
+
+def test_a_folder_that_can_not_even_be_looked_into_is_refused(nobody):
+    closed = nobody / "closed"
+    user = os.geteuid()
+    if user == NOBODY:
+        os.seteuid(0)
+    (closed / "under").mkdir(parents=True)
+    closed.chmod(0 if user != NOBODY else 0o700)
+    os.seteuid(user)
+    with pytest.raises((ConfigError, results.ResultsError), match=r"[Pp]ermission|can't write"):
+        train(closed / "under")
+    with pytest.raises(results.ResultsError, match="Permission denied"):
+        results.load(closed / "under")
+    if user != NOBODY:
+        closed.chmod(0o700)
 
 
 def test_a_folder_that_becomes_read_only_loses_nothing(tmp_path, whole, trained):
@@ -217,7 +249,7 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", list(DAMAGES)[:-1])
+@pytest.mark.parametrize("damage", list(DAMAGES))
 def test_a_damaged_block_is_trained_again_and_no_other(damage, stopped, whole, trained, caplog):
     change, message = DAMAGES[damage]
     (path,) = blocks.listed(stopped)[1]
@@ -248,17 +280,17 @@ def test_every_flipped_bit_of_a_block_is_noticed(stopped):
 
 def test_a_block_damaged_after_it_was_found_whole_ends_the_sweep(tmp_path, whole, monkeypatch):
     """Nothing partial is handed over as whole."""
-    collect = sweep.collect
+    put_together = sweep._put_together
 
     def damage_first(*given):
         flip(blocks.listed(tmp_path)[2][0])
-        return collect(*given)
+        return put_together(*given)
 
-    monkeypatch.setattr(sweep, "collect", damage_first)
+    monkeypatch.setattr(sweep, "_put_together", damage_first)
     with pytest.raises(results.ResultsError, match="2 runs were damaged"):
         train(tmp_path)
     assert not (tmp_path / "runs.nc").exists()
-    monkeypatch.setattr(sweep, "collect", collect)
+    monkeypatch.setattr(sweep, "_put_together", put_together)
     train(tmp_path)
     assert_like(tmp_path, whole)
 
@@ -300,14 +332,13 @@ def test_a_sweep_by_xla_goes_on_to_the_same_bits_too(tmp_path, trained):
 # Folders.
 
 
-def test_another_sweep_in_the_folder_is_refused_with_the_difference(stopped, whole):
+def test_another_sweep_in_the_folder_is_refused_with_the_difference(stopped):
     other = TINY | {"steps": 11, "target.loc": 3.0}
     with pytest.raises(ConfigError, match=r"target\.loc=4\.0 there, 3\.0 now; steps=10 there, 11"):
         train(stopped, other)
     train(stopped, other, overwrite=True)
     assert results.load(stopped).step.values[-1] == 11
     assert not (stopped / "blocks").exists()
-    del whole
 
 
 def test_other_code_or_another_layout_is_refused_with_the_difference(stopped, monkeypatch):

@@ -149,10 +149,11 @@ def test_all_problems_are_told_at_once(call, arguments, words):
 
 
 def test_the_record_says_what_was_run_on_what(call, place):
-    given = ["--config.target.loc=1", "--seeds=0:2", "--sweep=target.scale=1,2"]
+    given = ["--config.target.loc", "1", "--seeds", "0:2", "--sweep=target.scale=1,2"]
     assert call("--config=tiny.py", "--nofigures", "--workdir=told", *given).returncode == 0
     record = json.loads((place / "told" / "config.json").read_text())
-    assert record["overrides"] == given
+    told = ["--config.target.loc=1", "--seeds=0:2", "--sweep=target.scale=1,2"]
+    assert record["overrides"] == told
     assert record["config"]["target"]["loc"] == 1.0
     told = ("command", "started", "finished", "devices", "cohorts", "seconds", "python")
     told += ("platform", "host", "processor", "source")

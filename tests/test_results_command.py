@@ -44,6 +44,12 @@ def call(*arguments, **given):
 
 def test_whole_results_are_verified(folder, capsys):
     assert call("verify", folder) == 0
+    told = capsys.readouterr().out
+    assert "intact, 3 settings x 5 seeds, of which 1 runs are not finished" in told
+    assert ": whole" not in told
+    runs = synthetic.dataset(seeds=5, unfinished=0)
+    results.write(folder, runs, None, RECORD, {})
+    assert call("verify", folder) == 0
     assert "whole, 3 settings x 5 seeds" in capsys.readouterr().out
 
 

@@ -262,7 +262,7 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
     where = laid_out(made)
     with pytest.raises(KeyboardInterrupt):
         sweep.run(made, where, StopAfter(8), kept)
-    partial = sweep.collect(made, where, kept, {})
+    partial = sweep.collect(made, where, kept)
     finished = partial.runs.finished.values == 1
     assert finished.sum() == 8 and partial.unfinished == 7
     for name in ("w1", "loss_g"):

@@ -83,4 +83,5 @@ def clear(folder: Path) -> None:
     """Removes every file that `draw_all` may have written."""
     for kind in KINDS:
         for suffix in SUFFIXES:
-            (Path(folder) / "figures" / f"{kind}{suffix}").unlink(missing_ok=True)
+            files.remove(Path(folder) / "figures" / f"{kind}{suffix}")
+            files.clear_temporaries(Path(folder) / "figures", f"{kind}{suffix}")

@@ -54,7 +54,9 @@ def verify(folder: Path) -> int:
         if not wrong:
             runs = netcdf.load(folder)
             sizes = f"{runs.sizes['setting']} settings x {runs.sizes['seed']} seeds"
-            print(f"{folder}: whole, {sizes}")
+            unfinished = int((runs.finished == 0).sum())
+            partial = f"of which {unfinished} runs are not finished"
+            print(f"{folder}: {f'intact, {sizes}, {partial}' if unfinished else f'whole, {sizes}'}")
     return 1 if wrong else 0
 
 

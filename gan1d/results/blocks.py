@@ -38,9 +38,9 @@ def load_plan(folder: Path) -> dict[str, Any] | None:
       ResultsError: that can't be told.
     """
     path = folder / FOLDER / PLAN
-    if not path.exists():
-        return None
     plan = files.read_json(path)
+    if plan is None:
+        return None
     identity = plan.get("identity")
     known = isinstance(identity, dict) and isinstance(identity.get("config"), dict)
     if not (

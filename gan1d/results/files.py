@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,27 @@ def make_folder(path: Path) -> None:
         raise WriteError(f"{path}: can't be made ({error.strerror})") from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with what is in it, if there is one.
+
+    Raises:
+      WriteError: that can't be done.
+    """
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path}: can't be removed ({error.strerror})") from error
+
+
+def clear_temporaries(folder: Path, name: str = "*") -> None:
+    """Remove what a process that was killed in `replace` has left, of a file or of all."""
+    for path in folder.glob(f".{name}.*.tmp"):
+        remove(path)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -73,14 +95,16 @@ def write_json(path: Path, record: dict[str, Any]) -> None:
     replace(path, lambda temporary: temporary.write_text(text))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A record that `write_json` wrote.
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A record that `write_json` wrote; None where there is no such file.
 
     Raises:
-      ResultsError: it is not there, is none, or has been changed since.
+      ResultsError: it is none, can't be read, or has been changed since.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: not a record of gan1d ({error})") from None
     if not isinstance(record, dict) or "digest" not in record:

@@ -34,9 +34,8 @@ def write(
     Raises:
       WriteError: a file can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     runs = runs.assign_attrs(provenance=json.dumps(record))
-
     # In memory first: a disk that fills up under HDF5 brings down the whole process.
     content = io.BytesIO()
     runs.to_netcdf(content, engine="h5netcdf", encoding=_encoding(runs))
@@ -46,8 +45,7 @@ def write(
             content, mode="a", group="snapshots", engine="h5netcdf", encoding=encoding
         )
     for name in (RUNS, *texts, RECORD):
-        for path in folder.glob(f".{name}.*.tmp"):
-            path.unlink()  # of a process that was killed while it wrote
+        files.clear_temporaries(folder, name)
     files.replace(folder / RUNS, lambda path: path.write_bytes(content.getbuffer()))
     for name, text in texts.items():
         files.replace(folder / name, lambda path, text=text: path.write_text(text))
@@ -62,9 +60,9 @@ def load_record(folder: Path | str) -> dict[str, Any] | None:
       ResultsError: it isn't a results record of this schema, or damaged.
     """
     path = Path(folder) / RECORD
-    if not path.exists():
-        return None
     record = files.read_json(path)
+    if record is None:
+        return None
     if record.get("schema") != SCHEMA:
         raise ResultsError(f"{folder}: results of schema {record.get('schema')}, not {SCHEMA}")
     kinds = {"config": dict, "sha256": dict, "complete": bool}

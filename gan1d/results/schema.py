@@ -85,6 +85,7 @@ def target_variables(dim: int) -> dict[str, Variable]:
         ),
     }
 
+
 # Judged from what is kept of a run, when results are put together.
 DERIVED = {
     "first_met": Variable(_RUN, "first log point of a success, -1 for never", np.int32, -1),
@@ -108,8 +109,8 @@ SNAPSHOT_VARIABLES = {
 }
 # Variables that results have only where they make sense.
 OPTIONAL = frozenset(
-    ("high_quality", "modes", "residual", "centroid_distance", "pretraining_loss")
-    + ("d_initial", "d_pretrained", "features")
+    "high_quality modes residual centroid_distance pretraining_loss "
+    "d_initial d_pretrained features".split()
 )
 MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
 SOURCES = ("real", "generated")

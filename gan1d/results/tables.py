@@ -1,7 +1,6 @@
 """Results as plain tables, for those who'd rather not have arrays."""
 
 import functools
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
