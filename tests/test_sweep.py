@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, layout, metrics, store, sweep, train
+from gan1d import experiment, layout, metrics, store, sweep, tally, train
 from gan1d.lanes import native
 from gan1d.progress import Silent
 
@@ -233,6 +233,8 @@ def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypat
         trained(made, engine=engine)
         return len(compilations)
 
+    # What sweeps of one process share.
+    tally.describe_targets(declared(seeds="0:2"), on_lanes=engine == "lanes")
     one = count(())
     many = count(
         (
