@@ -1,11 +1,8 @@
 """A sweep in one call: from a config to a Dataset, or to a results folder."""
 
-import contextlib
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,8 @@ from gan1d import (
     machine,
     progress,
     results,
+    shards,
+    signals,
     stats,
     store,
     sweep,
@@ -28,6 +27,7 @@ from gan1d import (
 from gan1d.experiment import ConfigError, Experiment
 from gan1d.layout import Layout
 from gan1d.results import blocks
+from gan1d.shards import Shard
 
 
 def run(
@@ -79,7 +79,7 @@ def _in_memory(declared: Experiment, where: Layout) -> xr.Dataset:
     """Train a sweep that leaves nothing on disk."""
     kept = store.InMemory()
     try:
-        with _signals_noted() as noted:
+        with signals.noted() as noted:
             return _train(declared, where, progress.reporter, noted, kept).runs
     except KeyboardInterrupt:
         if not kept.blocks:
@@ -95,8 +95,11 @@ def choose_layout(
     engine: str,
     *,
     overwrite: bool,
+    shards: int | None = None,
 ) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
+
+    `shards` says how many it is cut into; None means that this process trains all of it.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
@@ -104,7 +107,7 @@ def choose_layout(
     begun = None if overwrite else _begun(declared, folder)
     if begun is not None:
         devices, block_size = devices or begun["devices"], block_size or begun["block_size"]
-    return layout.choose(declared, devices, block_size, engine)
+    return layout.choose(declared, devices, block_size, engine, shards)
 
 
 def _begun(declared: Experiment, folder: Path) -> dict[str, Any] | None:
@@ -148,7 +151,6 @@ def train_and_publish(
     *,
     report: Callable[[int], progress.Silent],
     overwrite: bool = False,
-    partial: bool = False,
     kinds: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
 ) -> xr.Dataset:
@@ -160,7 +162,6 @@ def train_and_publish(
       folder: its results folder, as `check_folder` lets pass.
       report: makes what is told how far it is, from the number of updates.
       overwrite: replace what the folder holds.
-      partial: train nothing, and make results of what is finished.
       kinds: of figures; None means all but animations.
       overrides: what was given besides the config file, for the record.
 
@@ -174,28 +175,114 @@ def train_and_publish(
       Stopped: by a signal; finished blocks are kept in the folder.
     """
     with store.locked(folder):
-        count = layout.count_blocks(declared, where)
-        kept = store.opened(folder, _identity(declared, where), count, anew=overwrite)
-        with _signals_noted() as noted:
-            if partial:
-                result = sweep.collect(declared, where, kept)
-            else:
-                result = _train(declared, where, report, noted, kept)
-            if result.unfinished and not partial:
+        count = layout.count_blocks(declared, where.block_size)
+        made = identity(declared, where)
+        kept = store.opened(folder, made, count, anew=overwrite)
+        with signals.noted() as noted:
+            result = _train(declared, where, report, noted, kept)
+            if result.unfinished:
                 raise results.ResultsError(
                     f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
                     "been written; give the same command again to train these runs anew"
                 )
-            record = _record(declared, where, result, kept.started, overrides)
-            _publish(declared.name, folder, result, record)
-            if not result.unfinished:
-                store.discard(folder)
-        if kinds is None or kinds:
-            figures.draw_all(folder, result.runs, result.snapshots, kinds)
+            _publish(declared, folder, result, _record(declared, made, result, kept, overrides))
+        _draw(folder, result, kinds)
     return result.runs
 
 
-def _identity(declared: Experiment, where: Layout) -> dict[str, Any]:
+def train_shard(
+    declared: Experiment,
+    where: Layout,
+    folder: Path,
+    shard: Shard,
+    *,
+    report: Callable[[int], progress.Silent],
+    mixed: bool = False,
+) -> int:
+    """Train what is missing of one shard of a sweep; returns how many runs the shard has.
+
+    Its finished blocks are left in the folder, where those of all others are, for `merge`.
+
+    Args:
+      declared: the sweep.
+      where: how it is laid out.
+      folder: its results folder, as `check_folder` lets pass.
+      shard: which one.
+      report: makes what is told how far the shard is, from its number of updates.
+      mixed: shards may be trained on machines of different kinds, which round differently.
+
+    Raises:
+      ConfigError: there are not so many shards, another process is at work on this one or on the
+        whole sweep, or the folder holds blocks of another sweep.
+      WriteError: something can't be written.
+      Stopped: by a signal; finished blocks are kept in the folder.
+    """
+    numbers = shards.cut(declared, where.block_size, shard.count)[shard.index]
+    runs = layout.runs_of(declared, where.block_size, numbers)
+    count = layout.count_blocks(declared, where.block_size)
+    made = identity(declared, where)
+    if mixed:
+        made |= dict.fromkeys(store.MACHINE, store.ANY)
+    with store.locked(folder, shard.name):
+        kept = store.opened_in_part(folder, made, count, numbers)
+        with signals.noted() as noted:
+            _begin(declared, runs)
+            attentive = signals.Attentive(report(runs * declared.schedule.steps), noted)
+            sweep.train(declared, where, numbers, attentive, kept)
+    return runs
+
+
+def merge(
+    declared: Experiment,
+    folder: Path,
+    *,
+    partial: bool = False,
+    kinds: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+) -> xr.Dataset:
+    """Make results of a sweep's finished blocks, whoever has trained them; trains nothing.
+
+    Args:
+      declared: the sweep.
+      folder: its results folder.
+      partial: even if some are missing, which the results then tell.
+      kinds: of figures; None means all but animations.
+      overrides: what was given besides the config file, for the record.
+
+    Returns:
+      The sweep's runs.
+
+    Raises:
+      ConfigError: a process is at work in the folder, its blocks are of another sweep, or this
+        machine has not the memory for the results.
+      ResultsError: there are none, or some are missing or damaged and `partial` isn't given.
+      WriteError: something can't be written.
+    """
+    layout.check_memory(declared)
+    with store.locked(folder):
+        plan = blocks.load_plan(folder)
+        if plan is None:
+            raise results.ResultsError(f"{folder}: no finished blocks here")
+        begun = plan["identity"]
+        # Of this machine nothing but its kind may differ from those that have trained.
+        ours = begun | {
+            "config": declared.config(),
+            "versions": host.versions(),
+            "source": host.source(),
+        }
+        where = Layout(machine.devices(), begun["block_size"], begun["engine"])
+        count = layout.count_blocks(declared, where.block_size)
+        kept = store.opened(folder, ours, count, anew=False)
+        result = sweep.collect(declared, where, kept)
+        if result.unfinished and not partial:
+            raise results.ResultsError(f"{folder}: {result.unfinished} runs are not finished")
+        with signals.noted():
+            _publish(declared, folder, result, _record(declared, begun, result, kept, overrides))
+        _draw(folder, result, kinds)
+    return result.runs
+
+
+def identity(declared: Experiment, where: Layout) -> dict[str, Any]:
     """All that the numbers of a sweep depend on."""
     return {
         "config": declared.config(),
@@ -211,88 +298,47 @@ def _identity(declared: Experiment, where: Layout) -> dict[str, Any]:
 
 def _record(
     declared: Experiment,
-    where: Layout,
+    begun: dict[str, Any],
     result: sweep.Result,
-    started: str,
+    kept: store.OnDisk,
     overrides: Sequence[str],
 ) -> dict[str, Any]:
-    """What config.json says of a sweep."""
+    """What config.json says of a sweep that was begun with an identity."""
     return {
         "name": declared.name,
         "config": declared.config(),
         "overrides": list(overrides),
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-        "started": started,
+        "started": kept.started,
         "finished": store.now(),
         "complete": not result.unfinished,
-        "block_size": where.block_size,
-        "devices": [str(device) for device in where.devices],
+        "block_size": begun["block_size"],
+        "devices": begun["devices"],
+        "machines": result.machines,
         "cohorts": result.cohorts,
         "seconds": result.seconds,
         **host.provenance(),
     }
 
 
-def _publish(name: str, folder: Path, result: sweep.Result, record: dict[str, Any]) -> None:
-    """Write a sweep's results and tables."""
+def _publish(
+    declared: Experiment, folder: Path, result: sweep.Result, record: dict[str, Any]
+) -> None:
+    """Write a sweep's results and tables; of a whole one blocks are not needed any more."""
     figures.clear(folder)  # of an earlier sweep; not all may be drawn again
     summary = stats.summary(result.runs)
     texts = {
         "summary.csv": summary.to_csv(index=False),
-        "summary.md": f"# {name}\n\n{stats.table(summary)}\n",
+        "summary.md": f"# {declared.name}\n\n{stats.table(summary)}\n",
     }
     results.write(folder, result.runs, result.snapshots, record, texts)
+    if not result.unfinished:
+        store.discard(folder)
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked to stop; `number` is the signal's."""
-
-    def __init__(self, number: int):
-        """Keep the signal's number."""
-        super().__init__(f"signal {number}")
-        self.number = number
-
-
-class _Attentive(progress.Silent):
-    """A reporter that also stops the sweep, between two calls, once a signal has been noted.
-
-    An exception raised by a signal handler comes up wherever Python happens to be, and is lost
-    where that is a callback of the garbage collector, such as JAX has.
-    """
-
-    def __init__(self, inner: progress.Silent, noted: list[int]):
-        self._inner, self._noted = inner, noted
-
-    def __call__(self, status: progress.Status) -> None:
-        if self._noted:
-            number = self._noted[0]
-            self._noted.clear()
-            raise Stopped(number)
-        self._inner(status)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-@contextlib.contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """Note Ctrl-C and SIGTERM instead of acting on them; what is left at the end is raised.
-
-    So results are written whole even if a second signal comes meanwhile.
-    """
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted  # signals don't reach other threads
-        return
-    held = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, lambda number, _: noted.append(number)) for number in held]
-    try:
-        yield noted
-    finally:
-        for number, handler in zip(held, handlers, strict=True):
-            signal.signal(number, handler)
-    if noted:
-        raise Stopped(noted[0])
+def _draw(folder: Path, result: sweep.Result, kinds: Sequence[str] | None) -> None:
+    if kinds is None or kinds:
+        figures.draw_all(folder, result.runs, result.snapshots, kinds)
 
 
 def written(folder: Path) -> list[str]:
@@ -310,8 +356,12 @@ def _train(
     noted: list[int],
     kept: store.Store,
 ) -> sweep.Result:
-    machine.enable_compilation_cache()
     runs = len(declared.points) * len(declared.seeds)
-    updates = runs * declared.schedule.steps
+    _begin(declared, runs)
+    attentive = signals.Attentive(report(runs * declared.schedule.steps), noted)
+    return sweep.run(declared, where, attentive, kept)
+
+
+def _begin(declared: Experiment, runs: int) -> None:
+    machine.enable_compilation_cache()
     logging.info("%d GANs, %d updates each", runs, declared.schedule.steps)
-    return sweep.run(declared, where, _Attentive(report(updates), noted), kept)

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.metadata
+import math
 import os
 import platform
 import subprocess
@@ -13,21 +14,42 @@ import gan1d
 
 # Whose versions may change how numbers are rounded.
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "llvmlite")
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP = Path("/sys/fs/cgroup")
+KIND = ("processor", "device_kind", "host")  # what is told of a machine that has trained
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processor cores that this process may use: the least of what limits it.
+
+    These are the cores that it is pinned to, the quota of its container, and what Slurm has given a
+    task, which not every cluster enforces.
+    """
+    pinned = hasattr(os, "sched_getaffinity")  # not on macOS
+    limits = [len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1]
+    quota, _, period = _told(CGROUP / "cpu.max").partition(" ")
+    if quota.isdecimal() and period.isdecimal():
+        limits.append(math.ceil(int(quota) / int(period)))
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if given.isdecimal():
+        limits.append(int(given))
+    return max(1, min(limits))
 
 
 def memory() -> int:
     """Bytes of memory that this process may use: the machine's, or what its container has."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = CGROUP_LIMIT.read_text().strip() if CGROUP_LIMIT.exists() else "max"
+    limit = _told(CGROUP / "memory.max")
     return min(physical, int(limit)) if limit.isdecimal() else physical
+
+
+def _told(path: Path) -> str:
+    """What a file of the system says; nothing where there is no such file."""
+    return path.read_text().strip() if path.exists() else ""
+
+
+def machine(device_kind: str) -> dict[str, str]:
+    """What is told of the machine that trains a block."""
+    return dict(zip(KIND, (processor(), device_kind, platform.node()), strict=True))
 
 
 def versions() -> dict[str, str]:

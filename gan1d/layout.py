@@ -25,6 +25,10 @@ SMALLEST_BLOCK, LARGEST_BLOCK = 128, 2**20
 # Runs of a block on a device: a single one is compiled to other code than several are, with other
 # rounding.
 SMALLEST_SHARE = 2
+# Blocks that a shard has at least, where there are so many runs: enough to be shared out evenly,
+# and for little to be lost where it ends early.
+BLOCKS_OF_SHARD = 4
+FULL_VECTORS = 16  # runs that fill a vector of lanes on any processor
 NOISES = (".tricks.input_noise", ".tricks.instance_noise")  # that take time even when they are 0
 MEMORY_SHARE = 0.9  # of the machine's, that results may take: twice, while they are written
 
@@ -109,14 +113,28 @@ def block(cohort: Cohort, seeds: np.ndarray, size: int, number: int) -> Block:
     return Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32))
 
 
-def count_blocks(experiment: Experiment, where: Layout) -> int:
+def count_blocks(experiment: Experiment, block_size: int) -> int:
     """How many blocks a whole sweep has."""
     seeds = len(experiment.seeds)
-    return sum(block_count(cohort, seeds, where.block_size) for cohort in group(experiment))
+    return sum(block_count(cohort, seeds, block_size) for cohort in group(experiment))
 
 
-class Share(NamedTuple):
-    """A cohort's share of a sweep: blocks with numbers that no other cohort's have."""
+def runs_of(experiment: Experiment, block_size: int, numbers: range) -> int:
+    """How many runs the blocks of these numbers have."""
+    seeds, first, found = len(experiment.seeds), 0, 0
+    for cohort in group(experiment):
+        runs = len(cohort.indices) * seeds
+        count = block_count(cohort, seeds, block_size)
+        inside = range(max(numbers.start, first), min(numbers.stop, first + count))
+        if inside:
+            found += min(runs, (inside.stop - first) * block_size)
+            found -= (inside.start - first) * block_size
+        first += count
+    return found
+
+
+class CohortBlocks(NamedTuple):
+    """A cohort's blocks, with numbers that no other cohort's have."""
 
     cohort: Cohort
     seeds: np.ndarray
@@ -140,11 +158,11 @@ def pictured(runs: Block, tables: Tables) -> int:
     return int((runs.seed < tables.snapshot_seeds).sum())
 
 
-def shares(experiment: Experiment, where: Layout, tables: Tables) -> list[Share]:
+def by_cohort(experiment: Experiment, block_size: int, tables: Tables) -> list[CohortBlocks]:
     """Every cohort with its blocks."""
     seeds, first, found = np.asarray(experiment.seeds), 0, []
     for cohort in group(experiment):
-        found.append(Share(cohort, seeds, where.block_size, first, tables))
+        found.append(CohortBlocks(cohort, seeds, block_size, first, tables))
         first = found[-1].numbers.stop
     return found
 
@@ -154,36 +172,64 @@ def choose(
     devices: int | None = None,
     block_size: int | None = None,
     engine: str = "auto",
+    shards: int | None = None,
 ) -> Layout:
     """Choose devices and block size; None means all devices and a size that suits them.
 
-    That is no larger than the largest cohort needs, but never below 128 runs if the machine has
-    such blocks at all: so that on few cores XLA compiles every sweep for the same block size, and
-    its runs have the same rounding.
+    Args:
+      experiment: the sweep.
+      devices: how many to use.
+      block_size: runs trained at a time.
+      engine: what trains.
+      shards: how many processes the sweep is cut among; None means that this one has all of it.
 
     Raises:
       ConfigError: the machine has fewer devices, or not the memory for the results, or the block
         can't be spread evenly over the devices.
     """
-    _check_memory(experiment)
+    if shards is None:
+        check_memory(experiment)
     try:
         chosen = machine.devices(devices)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
-    per_device = RUNS_PER_DEVICE.get(chosen[0].platform, RUNS_PER_ACCELERATOR)
+    count = len(chosen)
     size = block_size
     if size is None:
-        largest = max(len(cohort.indices) for cohort in group(experiment)) * len(experiment.seeds)
-        needed = -(-max(largest, SMALLEST_BLOCK) // len(chosen))
-        size = min(per_device, max(needed, SMALLEST_SHARE)) * len(chosen)
-    smallest = SMALLEST_SHARE * len(chosen)
-    if not smallest <= size <= LARGEST_BLOCK or size % len(chosen):
-        remedy = f"give a multiple of {len(chosen)} (devices) from {smallest} to {LARGEST_BLOCK}"
-        raise ConfigError([f"block_size={size}: {remedy}"])
+        size = default_block_size(experiment, count, chosen[0].platform, shards)
+    check_block_size(size, count)
     return Layout(chosen, size, engine)
 
 
-def _check_memory(experiment: Experiment) -> None:
+def check_block_size(size: int, devices: int) -> None:
+    """Raise ConfigError if blocks of this size can't be spread evenly over devices."""
+    smallest = SMALLEST_SHARE * devices
+    if not smallest <= size <= LARGEST_BLOCK or size % devices:
+        remedy = f"give a multiple of {devices} (devices) from {smallest} to {LARGEST_BLOCK}"
+        raise ConfigError([f"block_size={size}: {remedy}"])
+
+
+def default_block_size(
+    experiment: Experiment, devices: int, platform: str, shards: int | None
+) -> int:
+    """Runs trained at a time: as many as suit the devices.
+
+    Not more than the largest cohort needs, but never below 128 runs if the machine has such blocks
+    at all: so that on few cores XLA compiles every sweep for the same block size, and its runs have
+    the same rounding. Of a shard a few blocks at least, where its runs fill vectors of lanes.
+    """
+    runs, suiting = len(experiment.seeds), RUNS_PER_DEVICE.get(platform, RUNS_PER_ACCELERATOR)
+    if shards is not None:
+        all_runs = runs * len(experiment.points)
+        fair = all_runs // (BLOCKS_OF_SHARD * shards * devices) // FULL_VECTORS * FULL_VECTORS
+        return min(suiting, max(fair, FULL_VECTORS)) * devices
+    largest = max(len(cohort.indices) for cohort in group(experiment)) * runs
+    needed = -(-max(largest, SMALLEST_BLOCK) // devices)
+    return min(suiting, max(needed, SMALLEST_SHARE)) * devices
+
+
+def check_memory(experiment: Experiment) -> None:
+    """Raise ConfigError if this machine has not the memory for a sweep's results."""
     sizes, available = tally.sizes(experiment), host.memory()
     needed = 2 * sum(results.nbytes(each, sizes) for each in tally.kept_variables(experiment))
     if needed > MEMORY_SHARE * available:
@@ -229,7 +275,7 @@ def estimate(experiment: Experiment, where: Layout) -> Estimate:
     kept = tally.kept_variables(experiment)
     return Estimate(
         cohorts=len(cohorts),
-        blocks=count_blocks(experiment, where),
+        blocks=count_blocks(experiment, where.block_size),
         runs=runs,
         block_bytes=max(block_bytes),
         result_bytes=sum(results.nbytes(variables, sizes) for variables in kept),

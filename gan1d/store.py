@@ -6,8 +6,10 @@
 import contextlib
 import datetime
 import fcntl
+import itertools
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +23,11 @@ from gan1d.results.blocks import Finished
 from gan1d.tally import Arrays
 
 LOCK = ".lock"
-FACTS = {"trained", "seconds"}  # what is told of a block besides its arrays
+SHARED = "a process that has a shard of it"  # what the lock says while any number hold it
+FACTS = {"trained", "seconds", "machine"}  # what is told of a block besides its arrays
+MACHINE = {"device_kind", "processor"}  # of an identity, what tells kinds of machines apart
+ANY = "any"  # stands for them where shards may be trained on machines of different kinds
+LOCK_TRIES = 5  # a tenth of a second apart, since `holder` and processes that end are quick
 REMEDY = "choose another folder (workdir), or replace what it holds (overwrite)"
 
 
@@ -48,16 +54,17 @@ class InMemory:
 class OnDisk:
     """Finished blocks of one plan in a results folder, which this process alone writes to."""
 
-    def __init__(self, folder: Path, plan: str, started: str) -> None:
+    def __init__(self, folder: Path, plan: str, started: str, numbers: range | None = None) -> None:
         """Look at what there is.
 
         Args:
           folder: the results folder.
           plan: the digest of the identity that the blocks have to have.
           started: when the first of them was begun.
+          numbers: of the blocks that are this process's; None means all.
         """
         self._folder, self._plan, self.started = folder, plan, started
-        self._paths = blocks.listed(folder)
+        self._paths = blocks.listed(folder, numbers)
 
     def __contains__(self, number: int) -> bool:
         """Whether there is a file of a block; it may yet turn out not to be whole."""
@@ -115,24 +122,65 @@ def opened(folder: Path, identity: dict[str, Any], block_count: int, *, anew: bo
     """
     if anew:
         discard(folder)
+    discard_empty(folder, identity)
+    found = _joined(folder, identity, block_count)
+    for each in (folder / blocks.FOLDER, *blocks.groups(folder)):
+        files.clear_temporaries(each)
+    return OnDisk(folder, files.digest(identity), found["started"])
+
+
+def opened_in_part(
+    folder: Path, identity: dict[str, Any], block_count: int, numbers: range
+) -> OnDisk:
+    """As `opened`, for one of several processes at work in a folder, each on blocks of its own.
+
+    Args:
+      folder: the results folder, in which this part has been locked.
+      identity: as for `opened`.
+      block_count: that of the whole sweep.
+      numbers: of this process's blocks.
+
+    Raises:
+      ConfigError, WriteError: as `opened`.
+    """
+    found = _joined(folder, identity, block_count)
+    for group in blocks.groups(folder, numbers):
+        for number in numbers:
+            files.clear_temporaries(group, blocks.name(number, "*"))
+    return OnDisk(folder, files.digest(identity), found["started"], numbers)
+
+
+def _joined(folder: Path, identity: dict[str, Any], block_count: int) -> dict[str, Any]:
+    """A folder's plan of this identity, written there if there is none."""
+    path = folder / blocks.FOLDER / blocks.PLAN
+    plan = {"identity": identity, "started": now(), "blocks": block_count}
     try:
-        plan = blocks.load_plan(folder)
+        found = blocks.load_plan(folder)
     except results.ResultsError as problem:
         # A block says itself of which plan it is, so that nothing is lost with this file.
         logging.warning("%s; it is written again.", problem)
-        plan = None
-    digest = files.digest(identity)
-    if plan is not None and plan["identity"] != identity:
-        if blocks.listed(folder):
-            raise ConfigError([_other_sweep(folder, plan["identity"], identity)])
-        plan = None  # nothing came of it
-    if plan is None:
-        _refuse_foreign(folder, digest)
-        plan = {"identity": identity, "started": now(), "blocks": block_count}
-        files.make_folder(folder / blocks.FOLDER)
-        files.write_json(folder / blocks.FOLDER / blocks.PLAN, plan)
-    files.clear_temporaries(folder / blocks.FOLDER)
-    return OnDisk(folder, digest, plan["started"])
+        _refuse_foreign(folder, files.digest(identity))
+        files.write_json(path, plan)
+        return plan
+    if found is None:
+        _refuse_foreign(folder, files.digest(identity))
+        files.make_folder(path.parent)
+        if files.create_json(path, plan):
+            return plan
+        found = blocks.load_plan(folder)  # another process was faster
+    if found["identity"] != identity:
+        raise ConfigError([_other_sweep(folder, found["identity"], identity)])
+    return found
+
+
+def discard_empty(folder: Path, identity: dict[str, Any] | None) -> None:
+    """Remove a plan of another identity, or of any for None, of which nothing has come yet."""
+    try:
+        plan = blocks.load_plan(folder)
+    except results.ResultsError:
+        return  # said, and dealt with, where blocks are opened
+    if plan is not None and plan["identity"] != identity and not blocks.listed(folder):
+        discard(folder)
 
 
 def now() -> str:
@@ -142,7 +190,7 @@ def now() -> str:
 
 def _refuse_foreign(folder: Path, plan: str) -> None:
     """Raise ConfigError if there are blocks of another plan, where plan.json doesn't say so."""
-    for path in sorted((folder / blocks.FOLDER).glob("*.safetensors")):
+    for path in itertools.chain(*blocks.listed(folder).values()):
         try:
             foreign = blocks.told_by(path)["plan"] != plan
         except (OSError, ValueError, KeyError, TypeError):
@@ -159,9 +207,11 @@ def _other_sweep(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> str:
     if differing:
         return f"workdir={folder}: it holds blocks of another sweep ({differing}); {REMEDY}"
     differing = fields.differences(old, new)
+    elsewhere = {key for key in old | new if old.get(key) != new.get(key)} <= MACHINE
+    remedy = "begin anew with machines of any kind (mixed), " if elsewhere else ""
     return (
         f"workdir={folder}: this sweep was begun in another way, which may round numbers "
-        f"differently ({differing}); continue it as it was begun, or {REMEDY}"
+        f"differently ({differing}); continue it as it was begun, {remedy}{REMEDY}"
     )
 
 
@@ -171,47 +221,87 @@ def discard(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, part: str | None = None) -> Iterator[None]:
     """Keep other processes from training into the same folder, which is made if need be.
 
     The system lets go of the lock when the process ends, in whatever way.
+
+    Args:
+      folder: the results folder.
+      part: the name of what this process is at work on, while others may be on other parts; None
+        means all.
 
     Raises:
       ConfigError: another process holds it, or the folder can't be written to.
     """
     try:
         files.make_folder(folder)
-        file = _lock(folder)
+        with contextlib.ExitStack() as held:
+            if part is None:
+                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_EX))
+            else:
+                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_SH))
+                held.enter_context(_lock(folder / f"{LOCK}-{part}", fcntl.LOCK_EX))
+            held = held.pop_all()
     except OSError as error:
         raise ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
-    try:
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()} (since {now()})")
-        file.flush()
+    with held:
         yield
-    finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        file.close()
 
 
-def _lock(folder: Path) -> IO[str]:
-    path = folder / LOCK
-    while True:
-        file = open(path, "a+")
+@contextlib.contextmanager
+def _lock(path: Path, kind: int) -> Iterator[None]:
+    """A lock that one process holds (LOCK_EX), or any number (LOCK_SH)."""
+    with _locked_file(path, kind) as file:
+        alone = kind == fcntl.LOCK_EX
+        holder = f"process {os.getpid()} on {platform.node()} (since {now()})" if alone else SHARED
+        file.truncate(0)
+        os.pwrite(file.fileno(), holder.encode(), 0)  # all who share it write the same
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            if alone:
+                path.unlink(missing_ok=True)
+
+
+def _locked_file(path: Path, kind: int) -> IO[str]:
+    tries = 0
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+")
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read() or "another process"
+            told = _holder(file)
             file.close()
+            tries += 1
+            if tries < LOCK_TRIES:
+                time.sleep(0.1)
+                continue
             raise ConfigError(
-                [f"workdir={folder}: {holder} trains into it; wait, or choose another folder"]
+                [f"workdir={path.parent}: {told} trains into it; wait, or choose another folder"]
             ) from None
         except OSError as error:  # some network file systems have no locks
-            logging.warning("%s can't be locked (%s): let no other process use it.", folder, error)
+            logging.warning("%s can't be locked (%s): let no other process use it.", path, error)
             return file
         # Who held it before may have removed it between these two lines and those above.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
                 return file
         file.close()
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read() or "another process"
+
+
+def holder(folder: Path, part: str) -> str | None:
+    """Who is at work on a part of a sweep, as far as locks tell; None if nobody is."""
+    with contextlib.suppress(FileNotFoundError), open(folder / f"{LOCK}-{part}") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(file)
+        except OSError:
+            return None  # no locks on this file system: who trains there was told
+    return None

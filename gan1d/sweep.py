@@ -2,11 +2,13 @@
 
 A block is trained from start to end, spread over the devices along the run axis, and kept before
 the next one starts. So memory does not grow with the number of runs, beyond their results, and a
-sweep that ends early goes on from the blocks that are kept.
+sweep that ends early goes on from the blocks that are kept. Of a shard only its own blocks are
+trained.
 """
 
 import collections
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,7 +21,7 @@ from gan1d import engines, host, layout, store, tally
 from gan1d.engines.programs import Programs
 from gan1d.experiment import Experiment
 from gan1d.fields import ConfigError
-from gan1d.layout import Block, Cohort, Layout, Share
+from gan1d.layout import Block, Cohort, CohortBlocks, Layout
 from gan1d.pace import Pace
 from gan1d.progress import Silent, Status
 from gan1d.results.blocks import Finished
@@ -33,6 +35,7 @@ class Result(NamedTuple):
     snapshots: xr.Dataset | None
     seconds: dict[str, float]  # that went into these runs, whenever that was
     cohorts: list[dict[str, Any]]  # how each was trained: its engine, and runs at a time
+    machines: list[dict[str, Any]]  # on which they were trained, and how many blocks on each
     unfinished: int  # runs
 
 
@@ -58,23 +61,40 @@ def run(
         enough for the memory.
       WriteError: a block can't be kept.
     """
-    report, kept = report or Silent(), kept or store.InMemory()
-    began = time.monotonic()
+    began, kept = time.monotonic(), kept or store.InMemory()
     tables = tally.tables(experiment)
     # Before all, since it refuses targets that runs can't be judged by.
     target = _describe_targets(experiment, where)
-    job = _Job(experiment, where, tables, report)
+    blocks = range(layout.count_blocks(experiment, where.block_size))
+    spent = {"waiting for compilation": train(experiment, where, blocks, report, kept)}
+    result = _put_together(experiment, where, tables, target, kept, spent)
+    result.seconds["total"] = time.monotonic() - began
+    return result
+
+
+def train(
+    experiment: Experiment,
+    where: Layout,
+    numbers: range,
+    report: Silent | None,
+    kept: store.Store,
+) -> float:
+    """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
+
+    For programs to be compiled, that is: all other seconds are those of blocks.
+
+    Raises:
+      ConfigError, WriteError: as `run`.
+    """
+    job = _Job(experiment, where, numbers, tally.tables(experiment), report or Silent())
     try:
         _train_missing(job, kept)
     except BaseException:
         logging.warning("Stopped; %d of %d runs are kept.", job.runs_done, job.runs)
         raise
     finally:
-        report.close()
-    spent = {"waiting for compilation": job.waited}
-    result = _put_together(experiment, where, tables, target, kept, spent)
-    result.seconds["total"] = time.monotonic() - began
-    return result
+        job.report.close()
+    return job.waited
 
 
 def collect(experiment: Experiment, where: Layout, kept: store.Store) -> Result:
@@ -97,26 +117,29 @@ def _put_together(
     """
     spent = collections.defaultdict(float, seconds)
     cohorts: list[dict[str, Any]] = []
+    machines: collections.Counter[tuple[str, ...]] = collections.Counter()
     unfinished = 0
 
     def blocks() -> Iterator[tuple[Block, Arrays]]:
         nonlocal unfinished
-        for share in layout.shares(experiment, where, tables):
+        for cohort in layout.by_cohort(experiment, where.block_size, tables):
             cohorts.append({})
-            for number in share.numbers:
-                runs, like = share.block(number)
+            for number in cohort.numbers:
+                runs, like = cohort.block(number)
                 found = kept.find(number, like)
                 if found is None:
                     unfinished += len(runs.seed)
                     continue
                 cohorts[-1] = found.facts["trained"]
+                machines[tuple(found.facts["machine"][name] for name in host.KIND)] += 1
                 for name, value in found.facts["seconds"].items():
                     spent[name] += value
                 yield runs, found.arrays
 
     finished = ((runs.setting, runs.seed, arrays) for runs, arrays in blocks())
     runs, snapshots = tally.datasets(experiment, tables, target, finished)
-    return Result(runs, snapshots, dict(spent), cohorts, unfinished)
+    told = [dict(zip((*host.KIND, "blocks"), (*k, n), strict=True)) for k, n in machines.items()]
+    return Result(runs, snapshots, dict(spent), cohorts, told, unfinished)
 
 
 def _describe_targets(experiment: Experiment, where: Layout) -> Arrays:
@@ -126,10 +149,11 @@ def _describe_targets(experiment: Experiment, where: Layout) -> Arrays:
 
 @dataclasses.dataclass
 class _Job:
-    """A sweep in training, and how far it is."""
+    """A sweep, or a part of one, in training, and how far it is."""
 
     experiment: Experiment
     where: Layout
+    numbers: range  # of its blocks
     tables: Tables
     report: Silent
     runs_done: int = 0
@@ -137,9 +161,9 @@ class _Job:
     diverged: int = 0
     waited: float = 0.0  # seconds, for compiled programs
 
-    @property
+    @functools.cached_property
     def runs(self) -> int:
-        return len(self.experiment.points) * len(self.experiment.seeds)
+        return layout.runs_of(self.experiment, self.where.block_size, self.numbers)
 
     def say(self, doing: str) -> None:
         """Report how far it is."""
@@ -162,21 +186,21 @@ class _Training:
 
 def _train_missing(job: _Job, kept: store.Store) -> None:
     """Train all blocks that are not kept yet."""
-    shares = layout.shares(job.experiment, job.where, job.tables)
-    missing = [_missing(share, kept, job) for share in shares]
+    cohorts = layout.by_cohort(job.experiment, job.where.block_size, job.tables)
+    missing = [_missing(cohort, kept, job) for cohort in cohorts]
     todo = [i for i, numbers in enumerate(missing) if numbers]
     if job.runs_done:
         logging.info("%d of %d runs are there already.", job.runs_done, job.runs)
     # The others are compiled while one trains.
     pool = ThreadPoolExecutor(host.cores(), thread_name_prefix="compile")
     try:
-        compiled = _compile_ahead(pool, job, [shares[i].cohort for i in todo])
+        compiled = _compile_ahead(pool, job, [cohorts[i].cohort for i in todo])
         for i, (engine, programs) in zip(todo, compiled, strict=True):
-            doing = f"cohort {i + 1}/{len(shares)}"
+            doing = f"cohort {i + 1}/{len(cohorts)}"
             size, pace = job.where.block_size, Pace(programs.unit)
-            training = _Training(shares[i].cohort, engine, programs, size, pace, doing)
+            training = _Training(cohorts[i].cohort, engine, programs, size, pace, doing)
             for number in missing[i]:
-                runs, room = shares[i].block(number)
+                runs, room = cohorts[i].block(number)
                 kept.keep(number, _train(job, training, runs, room))
                 job.runs_done += len(runs.seed)
         job.say("done")
@@ -184,14 +208,15 @@ def _train_missing(job: _Job, kept: store.Store) -> None:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _missing(share: Share, kept: store.Store, job: _Job) -> list[int]:
-    """The numbers of a cohort's blocks that are not kept; the others are counted."""
-    missing = []
-    for number in share.numbers:
+def _missing(cohort: CohortBlocks, kept: store.Store, job: _Job) -> list[int]:
+    """The numbers of a cohort's blocks to be trained; those that are kept are counted."""
+    missing, ours = [], job.numbers
+    first, last = max(cohort.numbers.start, ours.start), min(cohort.numbers.stop, ours.stop)
+    for number in range(first, last):
         if number not in kept:
             missing.append(number)
             continue
-        runs, like = share.block(number)
+        runs, like = cohort.block(number)
         found = kept.find(number, like)
         if found is None:
             missing.append(number)
@@ -243,7 +268,9 @@ def _train(job: _Job, training: _Training, runs: Block, room: Arrays) -> Finishe
             _halve(job, training, error)
             continue
         trained = {"engine": training.engine, "runs_at_a_time": training.runs_at_a_time}
-        return Finished(room, {"trained": trained, "seconds": dict(seconds)})
+        kind = job.where.devices[0].device_kind
+        facts = {"trained": trained, "seconds": dict(seconds), "machine": host.machine(kind)}
+        return Finished(room, facts)
 
 
 def _halve(job: _Job, training: _Training, error: Exception) -> None:

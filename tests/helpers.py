@@ -16,7 +16,7 @@ import scipy.stats
 from absl import flags
 from absl.testing import flagsaver
 
-from gan1d import engines, experiment, main, targets
+from gan1d import command, engines, experiment, main, targets
 
 
 def setting(**fields):
@@ -39,7 +39,7 @@ def run_main(*arguments):
         with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
             # How ml_collections loads a config file; users see no such warning.
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-            return main._run(main._parse(sys.argv))
+            return command.run(main.main, command.parse(sys.argv))
     except SystemExit as stop:
         return stop.code
     finally:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import gan1d
-from gan1d import api, progress, results, sweep
+from gan1d import progress, results, signals, sweep
 from gan1d.experiment import ConfigError
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
@@ -42,7 +42,7 @@ def test_a_signal_waits_until_results_are_written():
     # A shell that starts the tests in the background has them ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     written = []
-    with pytest.raises(api.Stopped), api._signals_noted():
+    with pytest.raises(signals.Stopped), signals.noted():
         signal.raise_signal(signal.SIGTERM)
         written.append("results")
     assert written == ["results"]
@@ -67,7 +67,7 @@ def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, mon
                 Dropping()
 
     monkeypatch.setattr(progress, "reporter", lambda updates: Signal())
-    with pytest.raises(api.Stopped):
+    with pytest.raises(signals.Stopped):
         gan1d.run(TINY, devices=1, block_size=2, workdir=tmp_path)
     assert not (tmp_path / "runs.nc").exists()
     monkeypatch.undo()

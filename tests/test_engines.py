@@ -20,6 +20,7 @@ from gan1d import (
     losses,
     metrics,
     networks,
+    operations,
     optimizers,
     sweep,
     targets,
@@ -209,6 +210,11 @@ def test_every_loss_of_the_generator_and_every_matching_is_looked_at_below():
     assert {case["loss.kind"] for case in off} == set(losses.LOSSES)
     trains = {c["tricks.feature_matching_trains"] for c in TRAINED if c not in off}
     assert trains == set(TRAINS)
+
+
+@pytest.mark.parametrize("fields", TRAINED, ids=range(len(TRAINED)))
+def test_operations_of_every_registered_value_can_be_counted(fields):
+    assert operations.of_update(setting(**fields)) > 0
 
 
 def drawn_at_random(own):

@@ -81,9 +81,9 @@ def failing(monkeypatch, number, error, half):
     """Let the write of this number fail, before or after something has been written."""
     replace, count = files.replace, itertools.count()
 
-    def replace_or_fail(path, write_to):
+    def replace_or_fail(path, write_to, *put):
         if next(count) != number:
-            return replace(path, write_to)
+            return replace(path, write_to, *put)
 
         def fail(temporary):
             if half:
@@ -91,7 +91,7 @@ def failing(monkeypatch, number, error, half):
                 os.truncate(temporary, temporary.stat().st_size // 2)
             raise error
 
-        return replace(path, fail)
+        return replace(path, fail, *put)
 
     monkeypatch.setattr(files, "replace", replace_or_fail)
     return count
@@ -130,13 +130,13 @@ def test_a_file_that_may_not_grow_further_is_an_error_of_its_name(share, tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         write = files.replace
 
-        def limited(path, write_to):
+        def limited(path, write_to, *put):
             if path.name != "runs.nc":
-                return write(path, write_to)
+                return write(path, write_to, *put)
             _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
             try:
-                return write(path, write_to)
+                return write(path, write_to, *put)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
@@ -381,7 +381,7 @@ def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, whole, mon
 
 def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, trained):
     blocks.listed(stopped)[1][0].unlink()
-    runs = train(stopped, partial=True)
+    runs = api.merge(experiment.resolve(TINY), stopped, partial=True, kinds=())
     assert runs.finished.values.tolist() == [[1, 1, 0, 0, 1, 1]]
     assert (runs.outcome.values[0, 2:4] == -1).all() and trained == []
     assert files.read_json(stopped / "config.json")["complete"] is False

@@ -36,7 +36,7 @@ def get_config():
 # Imports once, then forks a process for each line that it reads: most of a start is imports.
 FORKS = """
 import json, os, sys
-from gan1d import main, sweep
+from gan1d import command, main, sweep
 
 train = sweep._train
 
@@ -50,8 +50,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         sys.argv = ["main", *json.loads(line)]
-        main._parse(sys.argv)
-        os._exit(main._run(sys.argv[:1]))
+        os._exit(command.run(main.main, command.parse(sys.argv)))
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

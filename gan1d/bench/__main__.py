@@ -22,8 +22,8 @@ from typing import Any
 import jax
 from absl import app, flags
 
-from gan1d import cli, host, layout, machine, results
-from gan1d.bench import contenders, operations, report, workloads
+from gan1d import cli, host, layout, machine, operations, results
+from gan1d.bench import contenders, peak, report, workloads
 from gan1d.bench.trial import Trial
 from gan1d.bench.workloads import WORKLOADS
 
@@ -106,7 +106,7 @@ def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str
 
 def peaks(rounds: int) -> dict[str, list[float]]:
     """Operations a second at best, by one thread and by one a core."""
-    measures = {str(threads): operations.peak(threads) for threads in {1, host.cores()}}
+    measures = {str(threads): peak.measurer(threads) for threads in {1, host.cores()}}
     measured: dict[str, list[float]] = {threads: [] for threads in measures}
     for _ in range(rounds):
         for threads, measure in measures.items():

@@ -1,9 +1,10 @@
 """Files of finished blocks, in the folder of a sweep that is being trained.
 
 `blocks/` holds `plan.json`, which says all that the sweep's numbers depend on, and a file a block,
-`NUMBER-SHA256.safetensors`. A file's name is its entry in the list of blocks: one rename publishes
-a block together with its hash, so that at no moment one is there without the other. In each file
-stands of which plan it is.
+`NUMBER-SHA256.safetensors`, a thousand of them a folder. A file's name is its entry in the list of
+blocks: one rename publishes a block together with its hash, so that at no moment one is there
+without the other. In each file stands of which plan it is. So any number of processes can add
+blocks at once.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from gan1d.results.files import ResultsError
 
 FOLDER, PLAN = "blocks", "plan.json"
 NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.safetensors")
+GROUP = 1000  # blocks in a folder: file systems get slow with many more
 HEADER_BYTES = 2**16  # that a file may have besides its arrays, at most
 
 
@@ -52,13 +54,34 @@ def load_plan(folder: Path) -> dict[str, Any] | None:
     return plan
 
 
-def listed(folder: Path) -> dict[int, list[Path]]:
-    """The files of blocks in a results folder by the blocks' numbers; none is looked into."""
+def listed(folder: Path, numbers: range | None = None) -> dict[int, list[Path]]:
+    """The files of blocks in a results folder by the blocks' numbers; none is looked into.
+
+    `numbers` are those to look for; None means all.
+    """
     found: dict[int, list[Path]] = {}
-    for path in sorted((folder / FOLDER).glob("*.safetensors")):
-        if match := NAME.fullmatch(path.name):
-            found.setdefault(int(match[1]), []).append(path)
+    for group in groups(folder, numbers):
+        for path in sorted(group.glob("*.safetensors")):
+            match = NAME.fullmatch(path.name)
+            if match and (numbers is None or int(match[1]) in numbers):
+                found.setdefault(int(match[1]), []).append(path)
     return found
+
+
+def groups(folder: Path, numbers: range | None = None) -> list[Path]:
+    """The folders that blocks of these numbers lie in, or all that there are."""
+    if numbers is None:
+        return sorted(path for path in (folder / FOLDER).glob("*") if path.is_dir())
+    return [_group(folder, group) for group in sorted({n // GROUP for n in numbers})]
+
+
+def name(number: int, sha256: str) -> str:
+    """What the file of a block is called."""
+    return f"{number:06}-{sha256}.safetensors"
+
+
+def _group(folder: Path, group: int) -> Path:
+    return folder / FOLDER / f"{group:04}"
 
 
 def write(folder: Path, plan: str, number: int, block: Finished) -> Path:
@@ -69,8 +92,8 @@ def write(folder: Path, plan: str, number: int, block: Finished) -> Path:
     """
     told = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
     content = safetensors.numpy.save(block.arrays, told)
-    name = f"{number:06}-{hashlib.sha256(content).hexdigest()}.safetensors"
-    path = folder / FOLDER / name
+    path = _group(folder, number // GROUP) / name(number, hashlib.sha256(content).hexdigest())
+    files.make_folder(path.parent)
     files.replace(path, lambda temporary: temporary.write_bytes(content))
     return path
 

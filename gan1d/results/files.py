@@ -1,9 +1,11 @@
 """Files that are whole or not there, and what tells that they are the ones that were written."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,18 +19,26 @@ class WriteError(OSError):
     """A file that can't be written: a full disk, a folder that is read-only, ..."""
 
 
-def replace(path: Path, write_to: Callable[[Path], Any]) -> None:
+def replace(
+    path: Path, write_to: Callable[[Path], Any], put: Callable[[Path, Path], Any] = os.replace
+) -> None:
     """Write a file under a temporary name, bring it to the disk, and put it in place at once.
+
+    Args:
+      path: the file.
+      write_to: writes its content to a path.
+      put: gives the file its name.
 
     Raises:
       WriteError: it can't be written; what was there is there still.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Processes of several machines may write to one folder, so their ids are not enough.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         try:
             write_to(temporary)
             _sync(temporary)
-            os.replace(temporary, path)
+            put(temporary, path)
             _sync(path.parent)  # where the new name is kept
         finally:
             temporary.unlink(missing_ok=True)
@@ -44,7 +54,9 @@ def make_folder(path: Path) -> None:
       WriteError: that can't be done.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            _sync(path.parent)
     except OSError as error:
         raise WriteError(f"{path}: can't be made ({error.strerror})") from error
 
@@ -91,8 +103,37 @@ def digest(value: Any) -> str:
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Write a record together with its own digest, by which `read_json` knows it again."""
-    text = json.dumps(record | {"digest": digest(record)}, indent=2) + "\n"
-    replace(path, lambda temporary: temporary.write_text(text))
+    replace(path, lambda temporary: temporary.write_text(_as_text(record)))
+
+
+def create_json(path: Path, record: dict[str, Any]) -> bool:
+    """As `write_json` where there is no such file; otherwise False, and what is there stays.
+
+    Of several processes that do this at once, one succeeds.
+    """
+    if path.exists():
+        return False
+    try:
+        replace(path, lambda temporary: temporary.write_text(_as_text(record)), _name_anew)
+    except WriteError:
+        if path.exists():
+            return False
+        raise
+    return True
+
+
+def _name_anew(temporary: Path, path: Path) -> None:
+    """Give a file its name, unless there is one of that name."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        os.replace(temporary, path)  # some network file systems have no links
+
+
+def _as_text(record: dict[str, Any]) -> str:
+    return json.dumps(record | {"digest": digest(record)}, indent=2) + "\n"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

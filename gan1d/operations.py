@@ -1,22 +1,19 @@
-"""Floating-point operations: how many an update has, and how many a second this processor can do.
+"""Floating-point operations of an update: what a GAN costs, before it is trained.
 
-The count is of a jaxpr, by primitive: a matrix product has 2 M N K, a reduction one an input entry,
-anything elementwise one an entry, be it an addition or a tanh. Comparisons, selections, integers
-and movement of data count nothing, nor does the drawing of noise.
+They are counted in its jaxpr, by primitive: a matrix product has 2 M N K, a reduction one an input
+entry, anything elementwise one an entry, be it an addition or a tanh. Comparisons, selections,
+integers and movement of data count nothing, nor does the drawing of noise.
 """
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn
 
 from gan1d import keys, train
-from gan1d.lanes import Program
 from gan1d.settings import Setting
 
 ELEMENTWISE = frozenset(
@@ -28,9 +25,6 @@ MOVEMENT = frozenset(
     "broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice gather iota pad"
     " reshape rev select_n slice sort split squeeze stop_gradient transpose".split()
 )
-CHAINS = 12  # independent, so that each unit always has one to go on with; they fit the registers
-LINKS = 32  # of a chain in a step
-PEAK_STEPS = 4_000_000  # of a measurement, which takes a few tenths of a second
 
 
 def of_update(setting: Setting) -> int:
@@ -81,30 +75,3 @@ def _called(equation: JaxprEqn) -> Jaxpr | None:
             jaxpr = equation.params[name]
             return getattr(jaxpr, "jaxpr", jaxpr)
     return None
-
-
-def peak(threads: int) -> Callable[[], float]:
-    """What measures the most operations a second that the lanes engine's kind of code can reach.
-
-    The code is chains of x = a x + b, each a register over lanes, so it never waits for memory.
-    """
-
-    def step(given, carried, number):
-        factor, offset = given
-        for _ in range(LINKS):
-            carried = [factor * x + offset for x in carried]
-        return carried, ()
-
-    scalar = jax.ShapeDtypeStruct((), np.float32)
-    program = Program(step, (scalar, scalar), [scalar] * CHAINS)
-    runs = program.lanes * threads
-    given = np.full(runs, 0.5, np.float32), np.ones(runs, np.float32)
-    start = [np.ones(runs, np.float32)] * CHAINS
-    operations = 2 * runs * CHAINS * LINKS * PEAK_STEPS
-
-    def measure() -> float:
-        began = time.perf_counter()
-        program(given, start, 0, PEAK_STEPS, threads)
-        return operations / (time.perf_counter() - began)
-
-    return measure

@@ -1,0 +1,183 @@
+r"""Runs the shards of a sweep as processes on this machine, a few at a time, and merges them.
+
+    python -m launch.local --config=configs/sweep.py --jobs=2 --shards=8
+    python -m launch.local status --config=configs/sweep.py
+    python -m launch.local merge --config=configs/sweep.py --allow_partial
+
+Each process has cores of its own. Given again, the command runs what is missing. One process
+(`python -m gan1d.main`) uses all cores as well, and compiles each program once; shards are
+for rehearsing what a cluster will do, and for losing one of them instead of all where processes get
+killed.
+"""
+
+import functools
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags
+from tqdm import tqdm
+
+from gan1d import command, host, signals
+from gan1d.experiment import ConfigError, Experiment
+from launch import batch, states
+from launch.batch import Batch, Submission
+
+_JOBS = flags.DEFINE_integer("jobs", None, "Processes at a time; default one a core, at most 8.")
+flags.adopt_module_key_flags(batch)
+
+MOST_JOBS = 8  # by default: each takes half a gigabyte, and seconds of importing
+POLL_SECONDS = 0.2
+LINE_SECONDS = 10.0  # between two lines of progress where there is no terminal
+
+
+def main(argv: list[str]) -> int:
+    """Do what is asked for; returns the exit code."""
+    verb, rest = ("run", argv) if len(argv) == 1 else (argv[1], [argv[0], *argv[2:]])
+    if verb not in VERBS:
+        raise ConfigError([f"{verb}: give {', '.join(VERBS)}, or nothing, which is run"])
+    return VERBS[verb](*command.declared(rest))
+
+
+def run(declared: Experiment, folder: Path) -> int:
+    """Run what is missing, and merge."""
+    if batch.is_merged(declared, folder):
+        return batch.merge(declared, folder)
+    jobs = _JOBS.value or min(host.cores(), MOST_JOBS)
+    if not 1 <= jobs <= host.cores():
+        raise ConfigError([f"jobs={jobs}: give 1 to {host.cores()}, the cores of this machine"])
+    made = batch.begun(declared, folder)
+    if made is None:
+        made = batch.new(declared, folder, jobs, host.cores() // jobs, "cpu")
+    missing = [state.shard for state in states.states(made, {}) if state.word not in _LEFT_ALONE]
+    made.submissions.append(Submission(None, missing))
+    made.save()
+    print(f"{len(missing)} of {made.count} shards, {jobs} at a time", file=sys.stderr)
+    _Pool(made, jobs).work(missing)
+    found = states.states(made, {})
+    if any(state.word != states.DONE for state in found):
+        print(states.table(made, found))
+        return 1
+    return batch.merge(declared, folder)
+
+
+def status(declared: Experiment, folder: Path) -> int:
+    """Say how far it is."""
+    if batch.is_merged(declared, folder):
+        print(f"{folder} holds the results of all shards.")
+        return 0
+    made = batch.begun(declared, folder)
+    if made is None:
+        raise ConfigError([f"workdir={folder}: no shards were started here; run them first"])
+    print(states.table(made, states.states(made, {})))
+    return 0
+
+
+VERBS = {"run": run, "status": status, "merge": batch.merge}
+_LEFT_ALONE = (states.DONE, states.RUNNING)
+
+
+class _Pool:
+    """Processes, each in a thread that is pinned to cores of its own, as its children then are."""
+
+    def __init__(self, made: Batch, jobs: int) -> None:
+        """Share out the cores."""
+        self._made, self._processes = made, dict[int, subprocess.Popen]()
+        allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        each = len(allowed) // jobs
+        self._cores = [allowed[i * each : (i + 1) * each] for i in range(jobs)]
+        self._stopping = False
+
+    def work(self, shards: Sequence[int]) -> None:
+        """Run shards; a signal ends those that run, which keep their finished blocks.
+
+        Raises:
+          Stopped: a signal has ended them.
+        """
+        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for shard in shards:
+            waiting.put(shard)
+        slots = [threading.Thread(target=self._slot, args=(c, waiting)) for c in self._cores]
+        with signals.noted() as noted:
+            for slot in slots:
+                slot.start()
+            with _Progress(self._made) as progress:
+                while any(slot.is_alive() for slot in slots):
+                    if noted and not self._stopping:
+                        self._stop()
+                    progress.show(len(self._processes))
+                    time.sleep(POLL_SECONDS)
+
+    def _slot(self, cores: list[int], waiting: "queue.SimpleQueue[int]") -> None:
+        if cores:  # of this thread, and so of the processes that it starts
+            os.sched_setaffinity(0, cores)
+        while not self._stopping:
+            try:
+                shard = waiting.get_nowait()
+            except queue.Empty:
+                return
+            log = Submission(None, [shard]).log(self._made.folder, shard)
+            with open(log, "wb") as file:
+                # A session of its own: Ctrl-C reaches this process, which passes it on.
+                process = subprocess.Popen(
+                    self._made.command(shard),
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._processes[shard] = process
+            if self._stopping:
+                process.terminate()
+            process.wait()
+            del self._processes[shard]
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for process in list(self._processes.values()):
+            process.send_signal(signal.SIGTERM)
+
+
+class _Progress:
+    """How far the shards are: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, made: Batch) -> None:
+        self._made, self._printed = made, time.monotonic()
+        self._terminal = sys.stderr.isatty()
+        runs = len(made.declared.points) * len(made.declared.seeds)
+        self._bar = tqdm(total=runs, unit=" runs", disable=not self._terminal, dynamic_ncols=True)
+        self._began: tuple[float, int] | None = None
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, running: int) -> None:
+        """Show the state, if it is time to."""
+        now = time.monotonic()
+        if now - self._printed < (1.0 if self._terminal else LINE_SECONDS):
+            return
+        self._printed = now
+        found = states.states(self._made, {})
+        runs, of_runs = sum(state.runs for state in found), sum(state.of_runs for state in found)
+        if self._began is None:
+            self._began, self._bar.initial = (now, runs), runs
+        self._bar.set_postfix_str(f"{running} shards at work", refresh=False)
+        self._bar.update(runs - self._bar.n)
+        if not self._terminal:
+            began, before = self._began
+            rate = (runs - before) / max(now - began, 1e-9)
+            left = f"{(of_runs - runs) / rate:.0f} s" if rate else "time unknown"
+            print(f"{states.summary(found)}, {left} left", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    app.run(functools.partial(command.run, main), flags_parser=command.parse)

@@ -1,0 +1,265 @@
+r"""Runs the shards of a sweep as an array of Slurm jobs, and merges them.
+
+    python -m launch.slurm submit --config=configs/sweep.py --shards=8 --partition=cpu \
+        --time=60 --mem=2 --cpus=2 --parallel=4 --setup="module load python" --dry_run
+    python -m launch.slurm status --config=configs/sweep.py
+    python -m launch.slurm resubmit --config=configs/sweep.py --time=120
+    python -m launch.slurm merge --config=configs/sweep.py
+    python -m launch.slurm cancel --config=configs/sweep.py
+
+Call it where the jobs will find this folder, the Python environment and the results folder under
+the same paths. A job that is preempted, or reaches its time, keeps its finished blocks and is
+requeued. `resubmit` asks for what the last submission asked for, but for the flags that are given.
+A file with a flag a line, `--flagfile=cluster.flags`, saves typing.
+"""
+
+import functools
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from gan1d import command, store
+from gan1d.experiment import ConfigError, Experiment
+from gan1d.shards import Shard
+from launch import batch, states, worker
+from launch.batch import Batch, Submission
+from launch.states import Told
+
+try:
+    import submitit
+except ImportError:
+    sys.exit(
+        "launch.slurm needs submitit: pip install 'gan1d[slurm]'; launch/shards.sbatch needs "
+        "nothing but sbatch"
+    )
+
+_PARTITION = flags.DEFINE_string("partition", None, "Partition; default the cluster's.")
+_TIME = flags.DEFINE_integer("time", 60, "Minutes that a job may take before it is requeued.", 2)
+_MEM = flags.DEFINE_float("mem", 2.0, "Memory of a job in GiB.", 0.1)
+_CPUS = flags.DEFINE_integer("cpus", 2, "Cores of a job.", 1)
+_GPUS = flags.DEFINE_integer("gpus", 0, "GPUs of a job; with any, they train.", 0)
+_PARALLEL = flags.DEFINE_integer("parallel", 64, "Jobs that may run at a time.", 1)
+_SETUP = flags.DEFINE_multi_string("setup", [], "A shell line to run first, repeatable.")
+_SBATCH = flags.DEFINE_multi_string(
+    "sbatch", [], "Another option of sbatch, repeatable: account=NAME, constraint=avx512, ..."
+)
+flags.adopt_module_key_flags(batch)
+
+ASKED = (_PARTITION, _TIME, _MEM, _CPUS, _GPUS, _PARALLEL, _SETUP, _SBATCH)
+# Of the walltime, to finish the call that is under way and to requeue: that takes a few seconds.
+SIGNAL_SECONDS = 60
+# Requeuing is limited by `worker.BARREN_TRIES`. Submitit's own count takes each preemption of a job
+# of ten minutes or less for a timeout.
+REQUEUES = 10**6
+
+
+def main(argv: list[str]) -> int:
+    """Do what is asked for; returns the exit code."""
+    if len(argv) < 2 or argv[1] not in VERBS:
+        raise ConfigError([f"give one of {', '.join(VERBS)}; see --help"])
+    return VERBS[argv[1]](*command.declared([argv[0], *argv[2:]]))
+
+
+def submit(declared: Experiment, folder: Path) -> int:
+    """Submit all shards."""
+    if batch.is_merged(declared, folder):
+        print(f"{folder} holds the results of this sweep already.")
+        return 0
+    made = batch.begun(declared, folder)
+    if made is not None and made.submissions:
+        jobs = ", ".join(str(each.job) for each in made.submissions)
+        raise ConfigError(
+            [f"workdir={folder}: submitted already ({jobs}); see status, resubmit what is missing"]
+        )
+    if batch.SHARDS.value is None:
+        raise ConfigError(["shards: say how many jobs the sweep is cut into, --shards=8"])
+    devices, platform = (_GPUS.value, "gpu") if _GPUS.value else (_CPUS.value, "cpu")
+    made = batch.new(declared, folder, batch.SHARDS.value, devices, platform)
+    made.resources = {flag.name: flag.value for flag in ASKED}
+    return _submit(made, list(range(made.count)))
+
+
+def resubmit(declared: Experiment, folder: Path) -> int:
+    """Submit the shards that are neither finished nor under way."""
+    if batch.is_merged(declared, folder):
+        print(f"{folder} holds the results of all shards; nothing is missing.")
+        return 0
+    made = _begun(declared, folder)
+    made.resources |= {flag.name: flag.value for flag in ASKED if flag.present}
+    at_work = (states.DONE, states.RUNNING, states.WAITING)
+    missing = [each.shard for each in _states(made) if each.word not in at_work]
+    if not missing:
+        print(f"Nothing to resubmit: {states.summary(_states(made))}")
+        return 0
+    return _submit(made, missing)
+
+
+def status(declared: Experiment, folder: Path) -> int:
+    """Say how far the shards are."""
+    if batch.is_merged(declared, folder):
+        print(f"{folder} holds the results of all shards.")
+        return 0
+    made = _begun(declared, folder)
+    print(states.table(made, _states(made)))
+    return 0
+
+
+def cancel(declared: Experiment, folder: Path) -> int:
+    """Cancel all jobs that run or wait; finished blocks stay."""
+    made = _begun(declared, folder)
+    jobs = [each.job for each in made.submissions if each.job is not None]
+    _call("scancel", *jobs)
+    print(f"Cancelled {', '.join(jobs)}; finished blocks are kept in {folder}.")
+    return 0
+
+
+def merge(declared: Experiment, folder: Path) -> int:
+    """Make results of what the shards have left."""
+    return batch.merge(declared, folder)
+
+
+VERBS: dict[str, Callable[[Experiment, Path], int]] = {
+    "submit": submit,
+    "status": status,
+    "resubmit": resubmit,
+    "merge": merge,
+    "cancel": cancel,
+}
+
+
+def _begun(declared: Experiment, folder: Path) -> Batch:
+    made = batch.begun(declared, folder)
+    if made is None or not made.submissions:
+        raise ConfigError([f"workdir={folder}: nothing was submitted from here; submit it first"])
+    return made
+
+
+def _submit(made: Batch, missing: list[int]) -> int:
+    """Submit some shards as an array."""
+    asked = parameters(made)
+    if command.DRY_RUN.value:
+        print(_shown(made, missing, asked))
+        return 0
+    for tool in ("sbatch", "srun"):
+        if shutil.which(tool) is None:
+            raise ConfigError([f"slurm: there is no {tool} here; call this where Slurm is"])
+    store.discard_empty(made.folder, None)  # what an earlier try may have begun with
+    made.save()  # makes the folder of logs
+    executor = submitit.SlurmExecutor(_logs(made), max_num_timeout=REQUEUES)
+    executor.update_parameters(**asked)
+    try:
+        with executor.batch():
+            jobs = [executor.submit(_work(made, shard)) for shard in missing]
+    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        raise ConfigError([f"sbatch: {line}" for line in str(error).splitlines()[:3]]) from None
+    job = jobs[0].job_id.partition("_")[0]
+    made.submissions.append(Submission(job, missing))
+    made.save()
+    print(f"Submitted {len(missing)} of {made.count} shards as job {job}; logs: {_logs(made)}")
+    return 0
+
+
+def _work(made: Batch, shard: int) -> worker.Work:
+    return worker.Work(made.command(shard), str(made.folder), made.parts[shard])
+
+
+def _logs(made: Batch) -> Path:
+    return (made.folder / batch.FOLDER / batch.LOGS).absolute()
+
+
+def parameters(made: Batch) -> dict[str, Any]:
+    """What submitit is asked for, in Slurm's own words.
+
+    Raises:
+      ConfigError: an option of sbatch is none.
+    """
+    asked = made.resources
+    more: dict[str, Any] = {"requeue": True}
+    for option in asked["sbatch"]:
+        name, equals, value = option.removeprefix("--").partition("=")
+        if not name:
+            raise ConfigError([f"sbatch={option}: give NAME=VALUE, for example account=physics"])
+        more[name] = value if equals else True
+    named = {
+        "job_name": f"gan1d-{made.declared.name}",
+        "partition": asked["partition"],
+        "time": asked["time"],
+        "mem": f"{round(asked['mem'] * 1024)}MB",
+        "cpus_per_task": asked["cpus"],
+        "gpus_per_node": asked["gpus"] or None,
+        "array_parallelism": asked["parallel"],
+        "signal_delay_s": SIGNAL_SECONDS,
+        "stderr_to_stdout": True,
+        # Since Slurm 22.05 a step does not inherit the cores of its job.
+        "srun_args": [f"--cpus-per-task={asked['cpus']}"],
+        "setup": asked["setup"] or None,
+        "additional_parameters": more,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _shown(made: Batch, missing: list[int], asked: dict[str, Any]) -> str:
+    """Shards and the job script, as they would be submitted."""
+    lines = [
+        f"{len(missing)} of {made.count} shards, in blocks of {made.block_size} runs, for "
+        f"{made.folder}:"
+    ]
+    for shard in missing:
+        blocks, runs = made.parts[shard], made.runs(shard)
+        lines.append(f"  {Shard(shard, made.count)}: {len(blocks)} blocks, {runs} runs")
+    lines += ["", "Each one runs:", f"  {shlex.join(made.command(missing[0]))}", ""]
+    command = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {_logs(made)}"
+    count = len(missing) if len(missing) > 1 else None
+    script = submitit.slurm.slurm._make_sbatch_string(
+        command=command, folder=_logs(made), map_count=count, **asked
+    )
+    return "\n".join([*lines, "The script for sbatch:", "", script])
+
+
+def _states(made: Batch) -> list[states.State]:
+    """The state of every shard, by what Slurm says of the last job that it was part of."""
+    said, told = _squeue(), {}
+    for submission in made.submissions:
+        for index, shard in enumerate(submission.shards):
+            task = str(index) if len(submission.shards) > 1 else "N/A"
+            # Slurm forgets a job minutes after its end.
+            told[shard] = said.get((submission.job, task))
+    known = {shard: answer for shard, answer in told.items() if answer is not None}
+    return states.states(made, known)
+
+
+def _squeue() -> dict[tuple[str, str], Told]:
+    """What Slurm says of the user's jobs, by job and task."""
+    found = {}
+    lines = _call("squeue", "--me", "-r", "-h", "--states=all", "-o", "%F|%K|%T|%r").splitlines()
+    for line in lines:
+        job, task, word, reason = line.split("|", 3)
+        found[job, task] = Told(word, "" if reason == "None" else reason)
+    return found
+
+
+def _call(*arguments: str) -> str:
+    """What one of Slurm's commands prints.
+
+    Raises:
+      ConfigError: it isn't there, or fails.
+    """
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise ConfigError(
+            [f"slurm: there is no {arguments[0]} here; call this where Slurm is"]
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise ConfigError([f"{arguments[0]}: {error.stderr.strip()}"]) from None
+    return done.stdout
+
+
+if __name__ == "__main__":
+    app.run(functools.partial(command.run, main), flags_parser=command.parse)

@@ -1,0 +1,76 @@
+"""What a Slurm job runs: one shard as a process of its own, stopped and requeued in time.
+
+Submitit pickles a `Work` and calls it in the job. Its signal handlers are Python's, which wait for
+native code to return: so they live in this process, which only waits, and the GANs in another.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from submitit.helpers import DelayedSubmission
+
+from gan1d.results import blocks
+
+POLL_SECONDS = 0.2
+# Tries in a row that may end, by preemption or walltime, without a single finished block.
+BARREN_TRIES = 3
+
+
+class Work:
+    """A shard's command, to be called in a job, any number of times."""
+
+    def __init__(self, command: list[str], folder: str, numbers: range, barren: int = 0) -> None:
+        """Keep what to run; nothing is started.
+
+        Args:
+          command: trains the shard.
+          folder: the results folder, where its blocks appear.
+          numbers: of these blocks.
+          barren: tries so far that have come to nothing, one after the other.
+        """
+        self._command, self._folder, self._numbers = command, folder, numbers
+        self._barren = barren
+        self._before, self._process = 0, None
+
+    def __call__(self) -> None:
+        """Train the shard; exits with its code if that isn't 0."""
+        self._before = self._finished()
+        # A session of its own: what Slurm signals to the job reaches this process alone. Submitit
+        # would ignore SIGTERM, and a cancelled job be killed in the middle of a block.
+        signal.signal(signal.SIGTERM, self._pass_on)
+        self._process = subprocess.Popen(self._command, start_new_session=True)
+        # No wait(): it holds a lock that a signal handler could not get at.
+        while self._process.poll() is None:
+            time.sleep(POLL_SECONDS)
+        if self._process.returncode:
+            # No exception: its traceback would hide what the shard has printed last.
+            sys.exit(self._process.returncode)
+
+    def checkpoint(self) -> DelayedSubmission | None:
+        """Stop the shard, which keeps its finished blocks, and say what to requeue.
+
+        None, which lets the job fail, if there is no hope.
+        """
+        if self._process is not None:
+            os.kill(self._process.pid, signal.SIGTERM)
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        barren = self._barren + 1 if self._finished() == self._before else 0
+        if barren >= BARREN_TRIES:
+            print(
+                f"gan1d: stopped {barren} times before a single block was finished; ask for more "
+                "time, or give a smaller block_size",
+                file=sys.stderr,
+            )
+            return None
+        return DelayedSubmission(Work(self._command, self._folder, self._numbers, barren))
+
+    def _finished(self) -> int:
+        return len(blocks.listed(Path(self._folder), self._numbers))
+
+    def _pass_on(self, number: int, _: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            os.kill(self._process.pid, number)
