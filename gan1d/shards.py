@@ -63,13 +63,25 @@ def cut(experiment: Experiment, block_size: int, count: int) -> list[range]:
                 "fewer shards, or a smaller block_size"
             ]
         )
-    ends = np.cumsum(costs(experiment, block_size))
-    bounds = [0]
-    for shard in range(1, count):
-        # The cut nearest to its share that leaves a block to this shard and to all that follow.
-        nearest = int(np.abs(ends - ends[-1] * shard / count).argmin()) + 1
-        bounds.append(min(max(nearest, bounds[-1] + 1), blocks - (count - shard)))
-    return [range(*pair) for pair in zip(bounds, [*bounds[1:], blocks], strict=True)]
+    return balanced(costs(experiment, block_size), count)
+
+
+def balanced(costs: np.ndarray, count: int) -> list[range]:
+    """Cut a row of blocks into so many ranges, none of them empty, of costs as equal as can be.
+
+    Each cut is made where it is nearest to its share of the whole, so that no range costs more than
+    an equal share and one block.
+
+    Args:
+      costs: of each block, in order, `[B]`.
+      count: of ranges, at most B.
+    """
+    ends, bounds = np.cumsum(costs), [0]
+    for cut_number in range(1, count):
+        nearest = int(np.abs(ends - ends[-1] * cut_number / count).argmin()) + 1
+        rest = count - cut_number  # ranges that follow, each with a block at least
+        bounds.append(min(max(nearest, bounds[-1] + 1), len(costs) - rest))
+    return [range(*pair) for pair in zip(bounds, [*bounds[1:], len(costs)], strict=True)]
 
 
 def costs(experiment: Experiment, block_size: int) -> np.ndarray:

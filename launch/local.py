@@ -59,7 +59,11 @@ def run(declared: Experiment, folder: Path) -> int:
     made.submissions.append(Submission(None, missing))
     made.save()
     print(f"{len(missing)} of {made.count} shards, {jobs} at a time", file=sys.stderr)
-    _Pool(made, jobs).work(missing)
+    try:
+        _Pool(made, jobs).work(missing)
+    except signals.Stopped:
+        print("To go on, give the same command again; finished blocks are kept.", file=sys.stderr)
+        raise
     found = states.states(made, {})
     if any(state.word != states.DONE for state in found):
         print(states.table(made, found))

@@ -33,13 +33,18 @@ def config_of(name, variant):
 
 def run_main(*arguments):
     """The exit code of the command line, in this process: most of a start is imports."""
+    return run_command(main.main, *arguments)
+
+
+def run_command(function, *arguments):
+    """The exit code of a command by its main function."""
     saved, known = flagsaver.save_flag_values(), set(flags.FLAGS)
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
             # How ml_collections loads a config file; users see no such warning.
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-            return command.run(main.main, command.parse(sys.argv))
+            return command.run(function, command.parse(sys.argv))
     except SystemExit as stop:
         return stop.code
     finally:

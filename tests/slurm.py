@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts the daemons
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel", "srun")
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts the daemons
 
 # The scheduler's periods are short: a requeued job waits seconds for its next start, not minutes.
 # With config_overrides the node has the stated processors, whatever this machine has.
@@ -23,7 +23,6 @@ _CONFIG = """\
 ClusterName=test
 SlurmctldHost=localhost
 SlurmUser=root
-SlurmdUser=root
 AuthInfo=socket={folder}/run/munge.socket,cred_expire=5
 SlurmctldPort={ports[0]}
 SlurmdPort={ports[1]}
@@ -116,7 +115,7 @@ def _start(folder: Path, env: dict[str, str]) -> None:
     munge += [f"--log-file={folder}/log/munged.log", f"--socket={folder}/run/munge.socket"]
     for name, *options in (["munged", "--force", *munge], ["slurmctld", "-c"], ["slurmd"]):
         with (folder / f"log/{name}.out").open("w") as out:
-            done = subprocess.run([name, *options], env=env, stdout=out, stderr=out)
+            done = subprocess.run([name, *options], env=env, stdout=out, stderr=out, timeout=30)
         # What was run has forked the daemon, which writes its id when it is set up.
         if done.returncode or not _wait(lambda name=name: _pid(folder, name), 20):
             raise RuntimeError(f"{name} did not start\n{_logs(folder)}")
@@ -124,8 +123,8 @@ def _start(folder: Path, env: dict[str, str]) -> None:
         raise RuntimeError(f"Slurm's node did not become idle\n{_logs(folder)}")
     for name in ("slurmctld", "slurmd"):
         addresses = listening(_pid(folder, name))
-        assert addresses, f"{name} listens nowhere"
-        assert all(ipaddress.ip_address(a).is_loopback for a in addresses), (name, addresses)
+        only = all(ipaddress.ip_address(address).is_loopback for address in addresses)
+        assert addresses and only, f"{name} listens on {addresses}"
 
 
 def _stop(folder: Path, env: dict[str, str]) -> None:
@@ -135,11 +134,12 @@ def _stop(folder: Path, env: dict[str, str]) -> None:
     for name in ("slurmd", "slurmctld"):
         for number in (signal.SIGTERM, signal.SIGKILL):
             if pid := _pid(folder, name):
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
                 _wait(lambda name=name: not _pid(folder, name), 10)
     _output(env, "munged", "--stop", f"--socket={folder}/run/munge.socket")
-    # Left may be a daemon that had no time to write its id, or what a job's ended process started:
-    # proctrack/linuxproc finds a process by its parents.
+    # Left can be a daemon that had no time to write its id, and what a job's ended process has
+    # started: proctrack/linuxproc finds a process by its parents.
     _wait(lambda: not _processes(env), 10)
     left = _processes(env)
     for pid in left:

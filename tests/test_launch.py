@@ -1,0 +1,372 @@
+"""Shards started, followed and merged on this machine; what Slurm would be asked for."""
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import assert_same_bits, run_command, run_main
+
+from gan1d import command, experiment, results, store
+from gan1d.experiment import ConfigError
+from gan1d.results import blocks
+from launch import batch, local, slurm, states, worker
+from launch.batch import Batch, Submission
+from launch.states import Told
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """
+from gan1d.experiment import default_config
+
+def get_config(variant="tanh"):
+    config = default_config()
+    config.generator.hidden = (2,)
+    config.generator.activation = variant
+    config.discriminator.hidden = (2,)
+    config.steps = 4000
+    config.seeds = "0:1200"
+    config.sweep = ("target.loc=0,4",)
+    return config
+"""
+SHARDS = ["--config=many.py", "--workdir=cut", "--nofigures"]
+CUT = ["--shards=3", "--block_size=16", "--jobs=2"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    (tmp_path / "many.py").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+def wait_for(condition, process=None):
+    end = time.monotonic() + 120
+    while not (found := condition()):
+        assert time.monotonic() < end, "it took too long"
+        assert process is None or process.poll() is None, "it ended early"
+        time.sleep(0.01)
+    return found
+
+
+def words_of(output):
+    """The state of every shard in a table, by the shard."""
+    return dict(re.findall(r"^ +(\d+/\d+)  (\w+)", output, re.MULTILINE))
+
+
+def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "launch.local", *SHARDS, *CUT], stderr=subprocess.PIPE, text=True
+    )
+    cut = place / "cut"
+
+    def at_work(shard):
+        return store.holder(cut, f"{shard}-of-3") and len(blocks.listed(cut)) > 1
+
+    wait_for(lambda: at_work(0) and at_work(1), process)
+    assert run_command(local.main, "status", *SHARDS) == 0
+    assert words_of(capfd.readouterr().out) == {
+        "0/3": "running",
+        "1/3": "running",
+        "2/3": "missing",
+    }
+    # What is at work is left alone, and nothing is made of the half.
+    assert run_command(local.main, "merge", *SHARDS) == 2
+    assert "trains into it" in capfd.readouterr().err
+    holder = store.holder(cut, "0-of-3")
+    os.kill(int(re.match(r"process (\d+) on", holder)[1]), signal.SIGKILL)
+    wait_for(lambda: at_work(2), process)
+    process.terminate()
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "To go on, give the same command again" in errors and "Traceback" not in errors
+
+    finished = blocks.listed(cut)
+    assert run_command(local.main, "status", *SHARDS) == 0
+    told = capfd.readouterr().out
+    assert words_of(told) == {"0/3": "failed", "1/3": words_of(told)["1/3"], "2/3": "failed"}
+    assert "2/3 ended with (cut/launch/logs/shard-2.log):" in told
+    assert "gan1d: interrupted" in told
+    assert run_command(local.main, "merge", *SHARDS) == 2
+    assert re.search(r"cut: \d+ runs are not finished", capfd.readouterr().err)
+    assert run_command(local.main, "merge", *SHARDS, "--allow_partial") == 0
+    partial = results.load(cut)
+    assert (partial.finished == 1).sum() == 16 * len(finished)
+    assert results.load_record(cut)["complete"] is False
+
+    assert run_command(local.main, *SHARDS, *CUT) == 0
+    assert run_main("--config=many.py", "--workdir=whole", "--nofigures", "--devices=2") == 0
+    assert_same_bits(results.load(cut), results.load(place / "whole"))
+    for load in (results.load, results.load_snapshots):
+        assert_same_bits(load(cut), load(place / "whole"))
+    assert not list(cut.glob(".*")) and not (cut / "blocks").exists()
+    capfd.readouterr()
+    for verb in ("status", "merge", "run"):
+        assert run_command(local.main, verb, *SHARDS) == 0
+        assert "holds the results of" in capfd.readouterr().out
+
+
+def test_a_process_has_its_cores_for_itself(place, monkeypatch):
+    """It and what it starts; and no more are at work than were asked for."""
+    made = Batch(experiment.resolve({"seeds": "0:64"}), place, 4, 16, 1, False, [], {}, [])
+    made.save()
+    code = "import os, time; print(sorted(os.sched_getaffinity(0)), time.time()); time.sleep(.3)"
+    code += "; print(time.time())"
+    monkeypatch.setattr(Batch, "command", lambda *_: [sys.executable, "-c", code])
+    allowed = sorted(os.sched_getaffinity(0))[:2]
+    local._Pool(made, 2).work(range(4))
+    spans = []
+    for shard in range(4):
+        told = Submission(None, [shard]).log(place, shard).read_text().splitlines()
+        cores, _, began = told[0].rpartition(" ")
+        spans.append((cores, float(began), float(told[1])))
+    assert {cores for cores, _, _ in spans} == {f"[{core}]" for core in allowed}
+    for core in allowed:
+        of_core = sorted(span[1:] for span in spans if span[0] == f"[{core}]")
+        assert all(one[1] <= other[0] for one, other in itertools.pairwise(of_core))
+    assert sorted(os.sched_getaffinity(0))[:2] == allowed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["go"], "go: give run, status, merge, or nothing"),
+        (["status"], "workdir=cut: no shards were started here"),
+        (["merge"], "cut: no finished blocks here"),
+        (["--jobs=99"], "jobs=99: give 1 to"),
+        (["--shards=0"], "shards=0: give at least 1"),
+        (["--shards=999999"], "shards=999999: there are only 150 blocks of up to 16 runs"),
+        (["--block_size=3", "--jobs=1"], "block_size=3: give a multiple of"),
+        (["--config.steps=0"], "steps=0"),
+    ],
+)
+def test_what_makes_no_sense_is_a_line_and_leaves_nothing(place, capfd, arguments, words):
+    assert run_command(local.main, *arguments, *SHARDS) == 2
+    errors = capfd.readouterr().err.splitlines()
+    assert len(errors) == 1 and words in errors[0]
+    left = {path.name for path in place.rglob("*")} - {"__pycache__"}
+    assert {name for name in left if not name.endswith(".pyc")} <= {"many.py", "cut"}
+
+
+# What is kept of a batch.
+
+
+def of(place, **changes):
+    """A batch of four shards."""
+    declared = experiment.resolve({"seeds": "0:64"}, "some")
+    given = {"count": 4, "block_size": 16, "devices": 2, "mixed": False} | changes
+    asked = {flag.name: flag.default for flag in slurm.ASKED}
+    return Batch(
+        declared, place, **given, arguments=["--config=a b.py"], resources=asked, submissions=[]
+    )
+
+
+def test_a_batch_is_kept_and_found_again(tmp_path):
+    made = of(tmp_path, mixed=True)
+    made.submissions.append(Submission("7", [0, 2]))
+    made.save()
+    found = batch.begun(made.declared, tmp_path)
+    assert found == made
+    with pytest.raises(ConfigError, match=r"shards are of another sweep \(steps=5000 there, 9 now"):
+        batch.begun(experiment.resolve({"seeds": "0:64", "steps": 9}), tmp_path)
+    record = tmp_path / "launch" / "launch.json"
+    record.write_text(record.read_text().replace('"shards": 4', '"shards": 5'))
+    with pytest.raises(results.ResultsError, match="damaged or edited"):
+        batch.begun(made.declared, tmp_path)
+
+
+def test_a_shard_is_told_all_that_declares_the_sweep(place):
+    """Whatever was overridden in whatever way."""
+    given = [
+        "--config=many.py:relu",
+        "--config.target.kind=mixture",
+        "--config.target.weights=(1.0,2.5)",
+        "--config.generator.optimizer.rate=1e-05",
+        "--config.training.sort=True",
+        "--config.discriminator.hidden=(3,)",
+        "--seeds=3:5,9",
+        "--sweep=tricks.input_noise=0,0.1 tricks.instance_noise=0.1,0",
+        "--sweep=target.loc=1,2",
+        "--engine=xla",
+    ]
+    found = []
+
+    def keep(argv):
+        found.append((command.declared(argv)[0].config(), command.arguments()))
+        return 0
+
+    assert run_command(keep, *given) == 0
+    assert run_command(keep, *found[0][1]) == 0
+    assert found[0] == found[1]
+    assert found[0][0]["seeds"] == "3:5,9" and found[0][0]["target"]["weights"] == [1.0, 2.5]
+
+
+# What is said of shards.
+
+LOG = Path("a.log")
+
+
+@pytest.mark.parametrize(
+    ("finished", "told", "holder", "log", "started", "word", "detail"),
+    [
+        (True, Told("FAILED"), None, LOG, True, "done", ""),
+        (False, None, None, None, False, "missing", "never started"),
+        (False, None, None, None, True, "missing", "left without a trace"),
+        (False, None, None, LOG, True, "failed", ""),
+        (False, None, "process 1", LOG, True, "running", "process 1"),
+        (False, Told("PENDING", "Priority"), None, None, True, "waiting", "PENDING Priority"),
+        (False, Told("PENDING"), "process 1", LOG, True, "waiting", "PENDING, after a first try"),
+        (False, Told("RUNNING"), None, None, True, "running", "RUNNING"),
+        (False, Told("COMPLETING"), None, LOG, True, "running", "COMPLETING"),
+        (False, Told("CANCELLED"), None, LOG, True, "cancelled", "CANCELLED"),
+        (False, Told("TIMEOUT", "TimeLimit"), None, LOG, True, "failed", "TIMEOUT TimeLimit"),
+        (False, Told("NODE_FAIL"), None, None, True, "missing", "NODE_FAIL"),
+        (False, Told("COMPLETED"), None, LOG, True, "failed", "COMPLETED"),
+    ],
+)
+def test_a_shard_is_what_its_blocks_the_scheduler_its_lock_and_its_log_say(
+    finished, told, holder, log, started, word, detail
+):
+    assert states._judged(finished, told, holder, log, started) == (word, detail)
+
+
+def test_the_end_of_a_log_is_shown(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"x" * 10**6 + b"\n\none\n\xff two \n\n")
+    assert states.tail(log)[-2:] == ["one", "\ufffd two "]
+    log.write_text("\n".join(map(str, range(100))))
+    assert states.tail(log) == ["95", "96", "97", "98", "99"]
+
+
+# What Slurm is asked for.
+
+
+def test_a_dry_run_shows_shards_and_script_without_slurm(place, capfd, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    given = ["--partition=gpu", "--time=90", "--mem=1.5", "--gpus=2", "--cpus=8", "--parallel=3"]
+    given += ["--setup=module load cuda", "--setup=export A='b c'", "--sbatch=account=physics"]
+    asked = ["submit", *SHARDS, "--shards=4", "--dry_run", "--sbatch=--exclusive", *given]
+    assert run_command(slurm.main, *asked) == 0
+    told = capfd.readouterr().out
+    assert "3/4: " in told and "--shard=0/4" in told and "--devices=2" in told
+    for line in (
+        "--partition=gpu",
+        "--time=90",
+        "--mem=1536MB",
+        "--gpus-per-node=2",
+        "--cpus-per-task=8",
+        "--array=0-3%3",
+        "--account=physics",
+        "--exclusive",
+        "--requeue",
+        "--signal=USR2@60",
+    ):
+        assert f"#SBATCH {line}\n" in told
+    assert "\nmodule load cuda\nexport A='b c'\n" in told
+    assert "srun --unbuffered" in told and "--cpus-per-task=8 " in told
+    assert not (place / "cut").exists()
+    assert run_command(slurm.main, "submit", *SHARDS, "--shards=4") == 2
+    assert "there is no sbatch here" in capfd.readouterr().err
+    assert run_command(slurm.main, "submit", *SHARDS) == 2
+    assert "shards: say how many jobs" in capfd.readouterr().err
+    assert run_command(slurm.main, "status", *SHARDS) == 2
+    assert "nothing was submitted from here" in capfd.readouterr().err
+
+
+def test_work_that_comes_to_nothing_is_not_requeued_for_ever(tmp_path, capfd):
+    """Three times in a row; a finished block makes up for all before it."""
+    work = worker.Work(["sleep", "60"], str(tmp_path), range(4))
+    for _ in range(worker.BARREN_TRIES - 1):
+        work = work.checkpoint().function
+    blocks.write(tmp_path, "plan", 2, blocks.Finished({}, {}))
+    work = work.checkpoint().function
+    work._before = 1
+    for _ in range(worker.BARREN_TRIES - 1):
+        work = work.checkpoint().function
+        work._before = 1
+    assert work.checkpoint() is None
+    assert "ask for more time, or give a smaller block_size" in capfd.readouterr().err
+
+
+def test_work_stops_its_shard_and_waits_for_it(tmp_path):
+    """A checkpoint interrupts the wait for the shard, as a signal handler does."""
+    code = (
+        "import signal, sys, time\n"
+        "def stop(*_):\n    time.sleep(0.5); open('stopped', 'w').close(); sys.exit(143)\n"
+        "signal.signal(signal.SIGTERM, stop)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
+    )
+    script = (
+        "import signal, sys\nfrom launch.worker import Work\n"
+        "work = Work([sys.executable, '-c', sys.argv[1]], '.', range(1))\n"
+        "def handler(*_):\n    work.checkpoint(); print('checkpointed', flush=True); sys.exit(7)\n"
+        "signal.signal(signal.SIGUSR2, handler)\nwork()\n"
+    )
+    for number, expected, said in (
+        (signal.SIGUSR2, 7, "checkpointed\n"),
+        (signal.SIGTERM, 143, ""),
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, code],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        wait_for((tmp_path / "ready").exists, process)
+        process.send_signal(number)
+        assert process.communicate(timeout=30) == (said, None)
+        assert process.returncode == expected
+        assert (tmp_path / "stopped").exists()
+        for name in ("ready", "stopped"):
+            (tmp_path / name).unlink()
+
+
+# What needs no Python to be launched.
+
+
+def test_the_kubernetes_job_has_an_index_for_every_shard():
+    job = yaml.safe_load((ROOT / "launch" / "kubernetes.yaml").read_text())
+    assert job["spec"]["completionMode"] == "Indexed"
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (line,) = container["args"]
+    assert line.endswith(f"--shard=$JOB_COMPLETION_INDEX/{job['spec']['completions']}")
+    assert "\n" not in line.strip()
+    cores = container["resources"]["limits"]["cpu"]
+    assert f"--devices={cores} " in line
+
+
+def test_the_template_for_sbatch_passes_flags_and_signals_on(tmp_path):
+    """With stand-ins for Python and scontrol, which write down how they are called."""
+    for name, text in {
+        "python": 'trap "echo ended >> calls; exit 143" TERM\n'
+        'printf "%s\\n" "$@" > calls\nwhile :; do sleep 0.1; done\n',
+        "scontrol": 'echo "scontrol $*" >> calls\n',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}")
+        (tmp_path / name).chmod(0o755)
+    env = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_ARRAY_JOB_ID": "12",
+        "SLURM_ARRAY_TASK_ID": "5",
+    }
+    calls = tmp_path / "calls"
+    flags = ["-m", "gan1d.main", "--config=a.py", "--sweep=a=1 b=2", "--shard=5/8"]
+    template = str(ROOT / "launch" / "shards.sbatch")
+    for number, expected in (
+        (signal.SIGUSR1, ["ended", "scontrol requeue 12_5"]),
+        (signal.SIGTERM, ["ended"]),
+    ):
+        process = subprocess.Popen(
+            ["bash", template, "8", "--config=a.py", "--sweep=a=1 b=2"], cwd=tmp_path, env=env
+        )
+        wait_for(lambda: calls.exists() and calls.read_text().count("\n") == len(flags), process)
+        process.send_signal(number)
+        process.wait(timeout=30)
+        assert calls.read_text().splitlines() == [*flags, *expected]
+        calls.unlink()

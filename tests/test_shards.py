@@ -1,0 +1,379 @@
+"""A sweep cut into shards, which are trained apart and give what the whole one does."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import assert_same_bits, run_main
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan1d import api, experiment, host, layout, results, shards, store, sweep
+from gan1d.experiment import ConfigError
+from gan1d.progress import Silent
+from gan1d.results import ResultsError, blocks, files
+from gan1d.shards import Shard
+
+TINY = {
+    "steps": 10,
+    "seeds": "0:6",
+    "judging.log_every": 5,
+    "judging.points": 101,
+    "judging.snapshot_seeds": 3,
+    "generator.hidden": (2,),
+    "discriminator.hidden": (2,),
+    "discriminator.optimizer.kind": "sgd",
+    "sweep": ["target.loc=0,4", "discriminator.activation=tanh,relu"],
+}
+SIZE, BLOCKS = 4, 6  # runs in a block; blocks of two cohorts, with 12 runs each
+
+
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
+
+def declared(config=TINY):
+    return experiment.resolve(config)
+
+
+def laid_out(folder, made=None, engine="auto", count=1):
+    made = made or declared()
+    return api.choose_layout(made, folder, 2, SIZE, engine, overwrite=False, shards=count)
+
+
+def train(folder, text, made=None, engine="auto", **options):
+    made, shard = made or declared(), shards.parse(text)
+    where = laid_out(folder, made, engine, shard.count)
+    return api.train_shard(made, where, folder, shard, report=lambda _: Silent(), **options)
+
+
+def train_whole(folder, engine="auto", **options):
+    how = {"report": lambda _: Silent(), "kinds": ()} | options
+    return api.train_and_publish(declared(), laid_out(folder, engine=engine), folder, **how)
+
+
+def merge(folder, **options):
+    return api.merge(declared(), folder, kinds=(), **options)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Runs and snapshots of the sweep in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    train_whole(folder)
+    return results.load(folder), results.load_snapshots(folder)
+
+
+def assert_like(folder, whole):
+    assert_same_bits(results.load(folder), whole[0])
+    assert_same_bits(results.load_snapshots(folder), whole[1])
+    assert not list(folder.glob(".*")) and not (folder / blocks.FOLDER).exists()
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The first runs of the blocks that are trained, as (setting, seed)."""
+    begun = []
+    one = sweep._train
+
+    def noted(job, training, runs, room):
+        begun.append((int(runs.setting[0]), int(runs.seed[0])))
+        return one(job, training, runs, room)
+
+    monkeypatch.setattr(sweep, "_train", noted)
+    return begun
+
+
+# Cutting.
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60), st.data())
+def test_every_block_is_in_one_shard_and_none_costs_much_more_than_its_share(costs, data):
+    count = data.draw(st.integers(1, len(costs)))
+    cut = shards.balanced(np.asarray(costs), count)
+    assert len(cut) == count and all(cut)
+    assert list(itertools.chain(*cut)) == list(range(len(costs)))
+    most = max(sum(costs[number] for number in numbers) for numbers in cut)
+    assert most <= sum(costs) / count + max(costs)
+
+
+def test_costs_are_those_of_runs_and_their_updates():
+    """The last block of a cohort is shorter, and wider networks cost more."""
+    widths = ["discriminator.hidden=(4,),(16,16)"]
+    made = declared({"seeds": "0:5", "generator.hidden": (2,), "sweep": widths})
+    small, rest, large, last = shards.costs(made, 4)
+    assert small == 4 * rest and large == 4 * last and large > 2 * small
+
+
+@pytest.mark.parametrize("size", [2, 4, 5, 7, 24])
+def test_runs_of_blocks_add_up(size):
+    made = declared()
+    count = layout.count_blocks(made, size)
+    each = [layout.runs_of(made, size, range(i, i + 1)) for i in range(count)]
+    tables = layout.tally.tables(made)
+    cohorts = layout.by_cohort(made, size, tables)
+    assert each == [len(c.block(n)[0].seed) for c in cohorts for n in c.numbers]
+    for first, last in itertools.combinations(range(count + 1), 2):
+        assert layout.runs_of(made, size, range(first, last)) == sum(each[first:last])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "8/8", "9/8", "-1/8", "1/0", "1 / 8", "a/b", "1/8/9", "\u0661/8", "0/1e3"]
+)
+def test_what_is_no_shard_is_refused_with_an_example(text):
+    with pytest.raises(ConfigError, match=r"shard=.*: give for example 0/8, \.\.\., 7/8"):
+        shards.parse(text)
+
+
+def test_more_shards_than_blocks_are_refused():
+    with pytest.raises(ConfigError, match="shards=7: there are only 6 blocks of up to 4 runs"):
+        shards.cut(declared(), SIZE, BLOCKS + 1)
+
+
+def test_shards_have_a_few_blocks_each_as_long_as_vectors_can_be_filled():
+    made = declared(TINY | {"seeds": "0:1000"})  # 4000 runs
+    for count, size in ((1, 64), (8, 64), (20, 48), (100, 16), (2000, 16)):
+        assert layout.default_block_size(made, 1, "cpu", count) == size
+        assert layout.default_block_size(made, 2, "cpu", count) % 2 == 0
+    assert layout.default_block_size(made, 2, "gpu", 8) == 2 * 48
+
+
+# Training.
+
+
+@pytest.mark.parametrize("engine", ["auto", "xla"])
+def test_shards_in_any_order_give_the_bits_of_the_whole(engine, tmp_path, whole):
+    for text in ("2/3", "0/3", "1/3"):
+        train(tmp_path / "cut", text, engine=engine)
+    merge(tmp_path / "cut")
+    if engine == "xla":
+        train_whole(tmp_path / "whole", engine)
+        whole = [f(tmp_path / "whole") for f in (results.load, results.load_snapshots)]
+    assert_like(tmp_path / "cut", whole)
+    record = results.load_record(tmp_path / "cut")
+    assert record["complete"] is True
+    assert [machine["blocks"] for machine in record["machines"]] == [BLOCKS]
+
+
+def test_shards_of_other_counts_and_the_whole_sweep_go_on_from_each_other(tmp_path, whole, trained):
+    assert train(tmp_path, "1/3") == 8
+    first = list(trained)
+    train(tmp_path, "1/2")
+    assert len(trained) == 4 and not set(trained[2:]) & set(first)
+    train_whole(tmp_path)
+    assert len(trained) == len(set(trained)) == BLOCKS
+    assert_like(tmp_path, whole)
+
+
+def test_a_finished_shard_is_verified_and_trains_nothing(tmp_path, trained):
+    train(tmp_path, "0/2")
+    before = list(trained)
+    train(tmp_path, "0/2")
+    assert trained == before
+    (path,) = blocks.listed(tmp_path)[1]
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    train(tmp_path, "0/2")
+    assert trained == [*before, before[1]]
+
+
+def test_a_shard_of_merged_results_has_nothing_to_do(tmp_path, monkeypatch, capfd):
+    (tmp_path / "tiny.py").write_text(
+        "from gan1d.experiment import default_config\n"
+        "def get_config():\n"
+        "    config = default_config()\n"
+        "    config.steps, config.seeds = 5, '0:8'\n"
+        "    return config\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    own = ["--config=tiny.py", "--devices=2", "--block_size=4"]
+    assert run_main(*own, "--dry_run", "--shard=1/2") == 0
+    assert "shard 1/2: 1 of these blocks, 4 runs" in capfd.readouterr().out
+    assert run_main(*own, "--nofigures") == 0
+    before = sorted(tmp_path.rglob("*"))
+    assert run_main(*own, "--shard=0/2") == 0
+    assert "holds this sweep already" in capfd.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+    for flags, words in (
+        (["--shard=0/2", "--overwrite"], "overwrite: not for a shard"),
+        (["--shard=0/2", "--partial"], "partial: not for a shard"),
+        (["--shard=2/2"], "shard=2/2: give for example"),
+        (["--mixed"], "mixed: for shards only"),
+    ):
+        assert run_main(*own, *flags) == 2
+        assert words in capfd.readouterr().err
+
+
+# Several processes.
+
+
+def test_a_shard_keeps_others_out_of_itself_and_of_the_whole_but_not_of_other_shards(tmp_path):
+    with store.locked(tmp_path, "0-of-2"):
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} on .* trains into it"):
+            train(tmp_path, "0/2")
+        assert store.holder(tmp_path, "0-of-2").startswith(f"process {os.getpid()} on")
+        assert store.holder(tmp_path, "1-of-2") is None
+        train(tmp_path, "1/2")
+        with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
+            merge(tmp_path)
+        with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
+            train_whole(tmp_path)
+    assert store.holder(tmp_path, "0-of-2") is None
+    with store.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
+        train(tmp_path, "0/2")
+
+
+def test_asking_who_holds_a_lock_keeps_nobody_from_taking_it(tmp_path, monkeypatch):
+    """Not even while it is asked: who takes it tries again."""
+    monkeypatch.setattr(store, "LOCK_TRIES", 50)
+    code = (
+        "import sys, time, pathlib\nfrom gan1d import store\n"
+        "folder = pathlib.Path(sys.argv[1])\nend = time.monotonic() + 1\n"
+        "print('asking', flush=True)\n"
+        "while time.monotonic() < end: store.holder(folder, 'a')\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as asking:
+        asking.stdout.readline()
+        for _ in range(20):
+            with store.locked(tmp_path, "a"):
+                pass
+        assert asking.wait() == 0
+
+
+def test_a_shard_leaves_what_others_are_writing(tmp_path):
+    train(tmp_path, "0/2")
+    (path,) = blocks.listed(tmp_path)[0]
+    other = path.with_name(f".{blocks.name(5, 'aa')}.123.tmp")
+    own = path.with_name(f".{blocks.name(1, 'aa')}.123.tmp")
+    for each in (other, own):
+        each.touch()
+    train(tmp_path, "0/2")
+    assert other.exists() and not own.exists()
+
+
+def test_of_many_processes_one_writes_the_plan(tmp_path):
+    code = (
+        "import sys, pathlib\nfrom gan1d.results import files\n"
+        "path = pathlib.Path(sys.argv[1])\nsys.stdin.readline()\n"
+        "print(int(files.create_json(path, {'by': sys.argv[2]})))\n"
+    )
+    path = tmp_path / "plan.json"
+    made = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), str(i)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(4)
+    ]
+    for process in made:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    wrote = [process.communicate()[0].strip() for process in made]
+    assert sorted(wrote) == ["0", "0", "0", "1"]
+    assert files.read_json(path) == {"by": str(wrote.index("1"))}
+    assert [each.name for each in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_where_there_are_no_links_a_plan_is_written_still(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(files.os, "link", no_links)
+    train(tmp_path, "0/2")
+    assert blocks.load_plan(tmp_path)["blocks"] == BLOCKS
+
+
+# Machines.
+
+
+def test_another_kind_of_machine_is_refused_unless_kinds_may_mix(tmp_path, monkeypatch, whole):
+    train(tmp_path / "strict", "0/2")
+    train(tmp_path / "mixed", "0/2", mixed=True)
+    monkeypatch.setattr(host, "processor", lambda: "another one (0123)")
+    with pytest.raises(ConfigError, match=r"round numbers differently .*'another one.*mixed"):
+        train(tmp_path / "strict", "1/2")
+    train(tmp_path / "mixed", "1/2", mixed=True)
+    monkeypatch.undo()
+    merge(tmp_path / "mixed")
+    told = results.load_record(tmp_path / "mixed")["machines"]
+    assert {machine["processor"]: machine["blocks"] for machine in told} == {
+        host.processor(): 3,
+        "another one (0123)": 3,
+    }
+    # Only that was pretended, so these are the same bits still.
+    assert_like(tmp_path / "mixed", whole)
+
+
+def test_a_machine_of_another_kind_merges(tmp_path, monkeypatch, whole):
+    for text in ("0/2", "1/2"):
+        train(tmp_path, text)
+    monkeypatch.setattr(host, "processor", lambda: "another one (0123)")
+    merge(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+def test_other_code_does_not_merge(tmp_path, monkeypatch):
+    train(tmp_path, "0/1")
+    monkeypatch.setattr(host, "source", lambda: "other")
+    with pytest.raises(ConfigError, match=r"source='.*' there, 'other' now"):
+        merge(tmp_path)
+
+
+def test_a_quota_of_cores_and_what_slurm_gives_bound_the_devices(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "CGROUP", tmp_path)
+    monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(64))
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    assert host.cores() == 64
+    for told, cores in (("max 100000", 64), ("250000 100000", 3), ("50000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(f"{told}\n")
+        assert host.cores() == cores
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "8")
+    assert host.cores() == 8
+
+
+# Merging.
+
+
+def test_gaps_are_refused_or_told_in_the_results(tmp_path, whole, trained):
+    with pytest.raises(ResultsError, match="no finished blocks here"):
+        merge(tmp_path)
+    train(tmp_path, "1/3")
+    with pytest.raises(ResultsError, match="16 runs are not finished"):
+        merge(tmp_path)
+    assert not (tmp_path / "runs.nc").exists()
+    runs = merge(tmp_path, partial=True)
+    assert int((runs.finished == 1).sum()) == 8
+    assert results.load_record(tmp_path)["complete"] is False
+    # And the rest can follow.
+    for text in ("0/3", "1/3", "2/3"):
+        train(tmp_path, text)
+    assert len(trained) == BLOCKS
+    merge(tmp_path)
+    assert_like(tmp_path, whole)
+
+
+def test_results_that_do_not_fit_are_refused_where_they_are_merged_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "memory", lambda: 10_000)
+    for text in ("0/2", "1/2"):
+        train(tmp_path, text)
+    with pytest.raises(ConfigError, match="results of 24 runs need"):
+        merge(tmp_path)
+
+
+def test_blocks_are_found_in_folders_of_a_thousand(tmp_path):
+    for number in (0, 999, 1000, 12_345):
+        path = blocks.write(tmp_path, "plan", number, blocks.Finished({"w1": np.zeros(2)}, {}))
+        assert path.parent.name == f"{number // 1000:04}"
+    assert list(blocks.listed(tmp_path)) == [0, 999, 1000, 12_345]
+    assert list(blocks.listed(tmp_path, range(999, 1001))) == [999, 1000]
+    assert list(blocks.listed(tmp_path, range(3000, 3002))) == []
+
+
+def test_the_name_of_a_shard_is_a_name_of_a_file():
+    assert (str(Shard(3, 8)), Shard(3, 8).name) == ("3/8", "3-of-8")
