@@ -158,6 +158,7 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
         print(f"gan1d: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it more than once
         print("gan1d: interrupted", file=sys.stderr)
         return _exit_code(stop)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from submitit import JobEnvironment
 from submitit.helpers import DelayedSubmission
 
 from gan1d.results import blocks
@@ -34,18 +35,25 @@ class Work:
         """
         self._command, self._folder, self._numbers = command, folder, numbers
         self._barren = barren
-        self._before, self._process = 0, None
+        self._before, self._terminated = 0, False
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> None:
         """Train the shard; exits with its code if that isn't 0."""
         self._before = self._finished()
-        # A session of its own: what Slurm signals to the job reaches this process alone. Submitit
-        # would ignore SIGTERM, and a cancelled job be killed in the middle of a block.
-        signal.signal(signal.SIGTERM, self._pass_on)
-        self._process = subprocess.Popen(self._command, start_new_session=True)
+        # Submitit would ignore it, and a cancelled job be killed in the middle of a block.
+        signal.signal(signal.SIGTERM, self._stop)
+        # Slurm signals all processes of a job. This signal is for submitit's handler alone.
+        own = JobEnvironment._usr_sig()
+        self._process = subprocess.Popen(
+            self._command, preexec_fn=lambda: signal.signal(own, signal.SIG_IGN)
+        )
         # No wait(): it holds a lock that a signal handler could not get at.
         while self._process.poll() is None:
             time.sleep(POLL_SECONDS)
+        if self._terminated and _is_running():
+            # Preempted with a time of grace, in which Slurm requeues nothing that ends by itself.
+            signal.raise_signal(own)
         if self._process.returncode:
             # No exception: its traceback would hide what the shard has printed last.
             sys.exit(self._process.returncode)
@@ -55,7 +63,7 @@ class Work:
 
         None, which lets the job fail, if there is no hope.
         """
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
             os.kill(self._process.pid, signal.SIGTERM)
             os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         barren = self._barren + 1 if self._finished() == self._before else 0
@@ -71,6 +79,17 @@ class Work:
     def _finished(self) -> int:
         return len(blocks.listed(Path(self._folder), self._numbers))
 
-    def _pass_on(self, number: int, _: object) -> None:
+    def _stop(self, number: int, _: object) -> None:
+        self._terminated = True
         if self._process is not None and self._process.returncode is None:
             os.kill(self._process.pid, number)
+
+
+def _is_running() -> bool:
+    """Whether Slurm means this job to go on: it is neither cancelled nor requeued already."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return False
+    asked = ["squeue", "-h", f"--jobs={job}", "--format=%T"]
+    told = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    return told.stdout.strip() == "RUNNING"

@@ -25,10 +25,10 @@ def setting(**fields):
     return only
 
 
-def config_of(name, variant):
-    """A variant of a config that is shipped, configs/NAME.py:VARIANT."""
+def config_of(name, *variant):
+    """A config that is shipped, configs/NAME.py or configs/NAME.py:VARIANT."""
     path = Path(__file__).parents[1] / "configs" / f"{name}.py"
-    return runpy.run_path(str(path))["get_config"](variant)
+    return runpy.run_path(str(path))["get_config"](*variant)
 
 
 def run_main(*arguments):

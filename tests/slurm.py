@@ -18,7 +18,7 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "sc
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts the daemons
 
 # The scheduler's periods are short: a requeued job waits seconds for its next start, not minutes.
-# With config_overrides the node has the stated processors, whatever this machine has.
+# With config_overrides the node has the stated processors and MiB, whatever this machine has.
 _CONFIG = """\
 ClusterName=test
 SlurmctldHost=localhost
@@ -44,7 +44,7 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-NodeName=localhost CPUs={cpus} State=UNKNOWN
+NodeName=localhost CPUs={cpus} RealMemory=100000 State=UNKNOWN
 PartitionName=DEFAULT Nodes=localhost MaxTime=INFINITE State=UP GraceTime=0
 PartitionName=low Default=YES PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=high PriorityTier=10 PreemptMode=OFF

@@ -1,0 +1,157 @@
+"""The main job as an array of a real Slurm's jobs: failing, cancelled, preempted; and merged."""
+
+import functools
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import slurm
+from helpers import assert_same_bits, config_of, run_command, run_main
+
+import launch.slurm
+from gan1d import experiment, results, shards, store
+from gan1d.results import blocks
+
+ROOT = Path(__file__).parents[1]
+SWEEP = ["--config=configs/sweep.py", "--nofigures"]
+ASKED = ["--shards=8", "--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=2"]
+
+reason = slurm.unavailable()
+pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be started: {reason}")
+
+
+class Cluster:
+    """A cluster of two cores, and the sweep on it."""
+
+    def __init__(self, folder, capfd):
+        self.folder, self._capfd = folder, capfd
+
+    def launch(self, verb, *arguments, code=0):
+        """What a command prints, in this process."""
+        self._capfd.readouterr()
+        own = [*SWEEP, f"--workdir={self.folder}", *arguments]
+        found = run_command(launch.slurm.main, verb, *own)
+        told = "".join(self._capfd.readouterr())
+        assert found == code, told
+        return told
+
+    def states(self):
+        """The state in a word of each shard, and what else is said of it."""
+        line = r"^ +(\d)/8  (\w+) +\d+/\d+ +\d+/\d+ *(.*)$"
+        told = re.findall(line, self.launch("status"), re.MULTILINE)
+        return {int(shard): (word, detail) for shard, word, detail in told}
+
+    def tasks(self, *words):
+        """The tasks of which Slurm says one of these; it forgets those it has not begun with."""
+        told = ["--partition=low", "--states=all", "--format=%K %T"]
+        lines = call("squeue", "--array", "--noheader", *told).splitlines()
+        return {int(task) for task, word in map(str.split, lines) if word in words}
+
+    def begun(self):
+        """The tasks that have printed something."""
+        logs = (self.folder / "launch" / "logs").glob("*_log.out")
+        return {int(path.name.split("_")[1]) for path in logs}
+
+    def at_work(self):
+        """The tasks that train, with blocks left to be finished; not shard 3, which can not."""
+        there = blocks.listed(self.folder).keys()
+        held = {i for i in range(8) if store.holder(self.folder, f"{i}-of-8")}
+        return {i for i in held if not there >= set(blocks_of(i))} & self.tasks("RUNNING") - {3}
+
+    def wait(self, condition, seconds=60):
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, self.launch("status")
+            time.sleep(0.1)
+        return found
+
+
+@functools.cache
+def blocks_of(shard):
+    """The numbers of a shard's blocks."""
+    return shards.cut(experiment.resolve(config_of("sweep"), "sweep"), 32, 8)[shard]
+
+
+def call(*arguments):
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch, capfd):
+    with slurm.cluster(tmp_path / "slurm") as env, monkeypatch.context() as patch:
+        patch.chdir(ROOT)
+        # As the main job is run: with all that compiles as it does for users.
+        for name, value in (env | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}).items():
+            patch.setenv(name, value)
+        yield Cluster(tmp_path / "sweep", capfd)
+
+
+def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
+    dry = cluster.launch("submit", *ASKED, "--dry_run")
+    assert not cluster.folder.exists()
+    with store.locked(cluster.folder, "3-of-8"):  # so shard 3 will be refused
+        told = cluster.launch("submit", *ASKED)
+        job = re.search(r"as job (\d+)", told)[1]
+        scripts = list((cluster.folder / "launch" / "logs").glob("[0-9]*.sh"))
+        assert len(scripts) == 1 and scripts[0].read_text() in dry
+        assert "submitted already" in cluster.launch("submit", *ASKED, code=2)
+
+        # Cancelled before it begins.
+        call("scancel", f"{job}_7")
+
+        # Preempted: a job of higher priority takes a core from one of two, once it has a block.
+        cluster.wait(lambda: len(cluster.at_work()) == 2 and blocks.listed(cluster.folder))
+        words = [word for word, _ in cluster.states().values()]
+        assert words == ["running"] * 2 + ["waiting"] * 5 + ["missing"]
+        call("sbatch", "--partition=high", "--output=/dev/null", "--wrap=sleep 5")
+        (preempted,) = cluster.wait(lambda: cluster.tasks("PENDING") & cluster.begun())
+        word, detail = cluster.states()[preempted]
+        assert word == "waiting" and detail.endswith("after a first try")
+        kept = set(blocks.listed(cluster.folder))
+        assert kept
+
+        # Out of time: the signal that Slurm sends a minute before that.
+        late = cluster.wait(lambda: cluster.at_work() - {preempted}).pop()
+        # It would send the signal again, to the job that was requeued meanwhile.
+        with subprocess.Popen(["scancel", "--signal=USR2", f"{job}_{late}"]) as scancel:
+            cluster.wait(lambda: late in cluster.tasks("PENDING"))
+            scancel.kill()
+        assert cluster.states()[late][0] == "waiting"
+
+        # Cancelled while it runs.
+        victim = cluster.wait(lambda: cluster.at_work() - {preempted, late}).pop()
+        call("scancel", f"{job}_{victim}")
+        cluster.wait(lambda: victim in cluster.tasks("CANCELLED"))
+        assert cluster.states()[victim] == ("cancelled", "CANCELLED")
+        cluster.wait(lambda: not cluster.tasks("RUNNING", "PENDING", "COMPLETING"))
+    ended = cluster.states()
+    lost = {3, victim, 7}
+    assert {shard for shard, (word, _) in ended.items() if word != "done"} == lost
+    assert ended[3] == ("failed", "FAILED NonZeroExitCode")
+    assert ended[victim][0] == "cancelled" and ended[7] == ("missing", "left without a trace")
+    told = cluster.launch("status")
+    assert f"gan1d: workdir={cluster.folder}: process {os.getpid()} on" in told
+    assert "5 done, 1 failed, 1 cancelled, 1 missing" in told
+    assert kept <= set(blocks.listed(cluster.folder))  # also what was preempted meanwhile
+    if kept & set(blocks_of(preempted)):
+        log = cluster.folder / "launch" / "logs" / f"{job}_{preempted}_0_log.out"
+        assert "runs are there already" in log.read_text()
+    told = cluster.launch("merge", code=2)
+    assert re.search(r"\d+ runs are not finished", told)
+
+    told = cluster.launch("resubmit")
+    assert f"Submitted {len(lost)} of 8 shards" in told
+    cluster.wait(lambda: {word for word, _ in cluster.states().values()} == {"done"})
+    assert "Nothing to resubmit" in cluster.launch("resubmit")
+    cluster.launch("merge")
+    assert "holds the results of all shards" in cluster.launch("status")
+
+    whole = tmp_path / "whole"
+    assert run_main(*SWEEP, f"--workdir={whole}") == 0
+    for load in (results.load, results.load_snapshots):
+        assert_same_bits(load(cluster.folder), load(whole))
