@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: install sweep test clean
+.PHONY: install sweep test test-slurm clean
 
 install: $(VENV)/.installed
 
@@ -20,6 +20,10 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+
+# Starts a Slurm of its own on this machine, as root, where Slurm and munge are installed.
+test-slurm: install
+	$(BIN)/python -m pytest -rs tests/test_launch_slurm.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel", "srun")
@@ -45,8 +45,8 @@ SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName=localhost CPUs={cpus} RealMemory=100000 State=UNKNOWN
-PartitionName=DEFAULT Nodes=localhost MaxTime=INFINITE State=UP GraceTime=0
-PartitionName=low Default=YES PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=DEFAULT Nodes=localhost MaxTime=INFINITE State=UP
+PartitionName=low Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime={grace}
 PartitionName=high PriorityTier=10 PreemptMode=OFF
 """
 
@@ -78,11 +78,21 @@ def listening(pid: int) -> set[str]:
     return found
 
 
+def addresses(env: Mapping[str, str]) -> set[str]:
+    """The local addresses that anything of a cluster listens on over TCP, jobs included."""
+    found = set()
+    for pid in _processes(env):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            found |= listening(pid)
+    return found
+
+
 @contextlib.contextmanager
-def cluster(folder: Path, cpus: int = 2) -> Iterator[dict[str, str]]:
+def cluster(folder: Path, cpus: int = 2, grace: int = 0) -> Iterator[dict[str, str]]:
     """Runs a Slurm of one node in the folder and gives the environment that its commands need.
 
-    A job in the partition `high` preempts jobs of `low`, the default one: they are requeued.
+    A job in the partition `high` preempts jobs of `low`, the default one: they are requeued, after
+    so many seconds of grace.
     """
     with contextlib.ExitStack() as stack:
         folder = folder.resolve()
@@ -97,7 +107,7 @@ def cluster(folder: Path, cpus: int = 2) -> Iterator[dict[str, str]]:
         address = ("127.0.0.1", 0)  # with a free port, two while both are held
         with socket.create_server(address) as one, socket.create_server(address) as other:
             ports = [held.getsockname()[1] for held in (one, other)]
-        config.write_text(_CONFIG.format(folder=folder, ports=ports, cpus=cpus))
+        config.write_text(_CONFIG.format(folder=folder, ports=ports, cpus=cpus, grace=grace))
         # A surrounding job's variables would change what sbatch and srun ask for.
         outer = ("SLURM_", "SBATCH_", "SRUN_")
         env = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
@@ -159,7 +169,7 @@ def _pid(folder: Path, name: str) -> int | None:
     return pid if status[1] == f"({name})" and status[2] != "Z" else None
 
 
-def _processes(env: dict[str, str]) -> dict[int, str]:
+def _processes(env: Mapping[str, str]) -> dict[int, str]:
     """The ids and names of the processes that this Slurm consists of or has started."""
     mark = f"SLURM_CONF={env['SLURM_CONF']}".encode()
     found = {}

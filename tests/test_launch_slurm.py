@@ -1,5 +1,6 @@
 """The main job as an array of a real Slurm's jobs: failing, cancelled, preempted; and merged."""
 
+import contextlib
 import functools
 import os
 import re
@@ -17,7 +18,7 @@ from gan1d.results import blocks
 
 ROOT = Path(__file__).parents[1]
 SWEEP = ["--config=configs/sweep.py", "--nofigures"]
-ASKED = ["--shards=8", "--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=2"]
+ASKED = ["--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=2"]
 
 reason = slurm.unavailable()
 pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be started: {reason}")
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be sta
 class Cluster:
     """A cluster of two cores, and the sweep on it."""
 
-    def __init__(self, folder, capfd):
-        self.folder, self._capfd = folder, capfd
+    def __init__(self, folder, shards, capfd):
+        self.folder, self.shards, self._capfd = folder, shards, capfd
 
     def launch(self, verb, *arguments, code=0):
         """What a command prints, in this process."""
@@ -40,7 +41,7 @@ class Cluster:
 
     def states(self):
         """The state in a word of each shard, and what else is said of it."""
-        line = r"^ +(\d)/8  (\w+) +\d+/\d+ +\d+/\d+ *(.*)$"
+        line = r"^ +(\d)/\d  (\w+) +\d+/\d+ +\d+/\d+ *(.*)$"
         told = re.findall(line, self.launch("status"), re.MULTILINE)
         return {int(shard): (word, detail) for shard, word, detail in told}
 
@@ -58,8 +59,14 @@ class Cluster:
     def at_work(self):
         """The tasks that train, with blocks left to be finished; not shard 3, which can not."""
         there = blocks.listed(self.folder).keys()
-        held = {i for i in range(8) if store.holder(self.folder, f"{i}-of-8")}
-        return {i for i in held if not there >= set(blocks_of(i))} & self.tasks("RUNNING") - {3}
+        names = {i: f"{i}-of-{self.shards}" for i in range(self.shards)}
+        held = {i for i, name in names.items() if store.holder(self.folder, name)}
+        left = {i for i in held if not there >= set(self.blocks_of(i))}
+        return left & self.tasks("RUNNING") - {3}
+
+    def blocks_of(self, shard):
+        """The numbers of a shard's blocks."""
+        return shards.cut(main_job(), 32, self.shards)[shard]
 
     def wait(self, condition, seconds=60):
         end = time.monotonic() + seconds
@@ -70,9 +77,8 @@ class Cluster:
 
 
 @functools.cache
-def blocks_of(shard):
-    """The numbers of a shard's blocks."""
-    return shards.cut(experiment.resolve(config_of("sweep"), "sweep"), 32, 8)[shard]
+def main_job():
+    return experiment.resolve(config_of("sweep"), "sweep")
 
 
 def call(*arguments):
@@ -81,31 +87,53 @@ def call(*arguments):
     return done.stdout
 
 
-@pytest.fixture
-def cluster(tmp_path, monkeypatch, capfd):
-    with slurm.cluster(tmp_path / "slurm") as env, monkeypatch.context() as patch:
+@contextlib.contextmanager
+def started(place, shards, capfd, **options):
+    """A cluster whose commands are called as users call them."""
+    with slurm.cluster(place / "slurm", **options) as env, pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         # As the main job is run: with all that compiles as it does for users.
         for name, value in (env | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}).items():
             patch.setenv(name, value)
-        yield Cluster(tmp_path / "sweep", capfd)
+        yield Cluster(place / "sweep", shards, capfd)
+
+
+def test_a_time_of_grace_is_used_and_all_can_be_cancelled(tmp_path, capfd):
+    """Slurm requeues no job that ends within its grace: the shard has to ask for that."""
+    with started(tmp_path, 2, capfd, grace=60) as cluster:
+        cluster.launch("submit", "--shards=2", *ASKED)
+        cluster.wait(lambda: len(cluster.at_work()) == 2)
+        call("sbatch", "--partition=high", "--output=/dev/null", "--wrap=sleep 60")
+        (preempted,) = cluster.wait(lambda: cluster.tasks("PENDING") & cluster.begun(), 30)
+        assert cluster.states()[preempted][0] == "waiting"
+        assert "finished blocks are kept in" in cluster.launch("cancel")
+        cluster.wait(lambda: cluster.tasks("CANCELLED") == {0, 1})
+        assert [word for word, _ in cluster.states().values()] == ["cancelled"] * 2
+
+
+@pytest.fixture
+def cluster(tmp_path, capfd):
+    with started(tmp_path, 8, capfd) as made:
+        yield made
 
 
 def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
-    dry = cluster.launch("submit", *ASKED, "--dry_run")
+    dry = cluster.launch("submit", "--shards=8", *ASKED, "--dry_run")
     assert not cluster.folder.exists()
     with store.locked(cluster.folder, "3-of-8"):  # so shard 3 will be refused
-        told = cluster.launch("submit", *ASKED)
+        told = cluster.launch("submit", "--shards=8", *ASKED)
         job = re.search(r"as job (\d+)", told)[1]
         scripts = list((cluster.folder / "launch" / "logs").glob("[0-9]*.sh"))
         assert len(scripts) == 1 and scripts[0].read_text() in dry
-        assert "submitted already" in cluster.launch("submit", *ASKED, code=2)
+        assert "submitted already" in cluster.launch("submit", "--shards=8", *ASKED, code=2)
 
         # Cancelled before it begins.
         call("scancel", f"{job}_7")
 
         # Preempted: a job of higher priority takes a core from one of two, once it has a block.
         cluster.wait(lambda: len(cluster.at_work()) == 2 and blocks.listed(cluster.folder))
+        # Also what runs the jobs: srun waits for messages.
+        assert slurm.addresses(os.environ) == {"127.0.0.1"}
         words = [word for word, _ in cluster.states().values()]
         assert words == ["running"] * 2 + ["waiting"] * 5 + ["missing"]
         call("sbatch", "--partition=high", "--output=/dev/null", "--wrap=sleep 5")
@@ -138,7 +166,7 @@ def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
     assert f"gan1d: workdir={cluster.folder}: process {os.getpid()} on" in told
     assert "5 done, 1 failed, 1 cancelled, 1 missing" in told
     assert kept <= set(blocks.listed(cluster.folder))  # also what was preempted meanwhile
-    if kept & set(blocks_of(preempted)):
+    if kept & set(cluster.blocks_of(preempted)):
         log = cluster.folder / "launch" / "logs" / f"{job}_{preempted}_0_log.out"
         assert "runs are there already" in log.read_text()
     told = cluster.launch("merge", code=2)
