@@ -1,0 +1,87 @@
+"""What merging costs: a sweep's shards, made up instead of trained, are put together for real.
+
+    python -m gan1d.bench.merge --shards=10,1000 --runs=128000
+
+A line for each number of shards that the same runs are cut into: how many files they leave, the
+bytes a run takes in them and in runs.nc, and the time and peak memory of the process that merges.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+from gan1d import api, cli, experiment, layout, shards, store, tally
+from gan1d.experiment import Experiment
+from gan1d.layout import Layout
+from gan1d.results import blocks
+from gan1d.results.blocks import Finished
+
+_SHARDS = flags.DEFINE_list("shards", ["10", "100", "1000"], "How many shards, several numbers.")
+_RUNS = flags.DEFINE_integer("runs", 128_000, "Runs of the sweep.", lower_bound=1000)
+
+MERGE = """
+import pathlib, sys
+from gan1d import api, experiment
+api.merge(experiment.resolve({"seeds": sys.argv[2]}), pathlib.Path(sys.argv[1]), kinds=())
+"""
+COLUMNS = ("shards", "runs", "files", "bytes/run", "in runs.nc", "merged in s", "peak MiB")
+
+
+def main(argv: list[str]) -> int:
+    """Measure and print; returns the exit code."""
+    del argv
+    print(f"| {' | '.join(COLUMNS)} |\n|{' ---: |' * len(COLUMNS)}")
+    for count in map(int, _SHARDS.value):
+        with tempfile.TemporaryDirectory() as place:
+            print(f"| {' | '.join(measured(Path(place), count, _RUNS.value))} |", flush=True)
+    return 0
+
+
+def measured(folder: Path, count: int, runs: int) -> list[str]:
+    """One line of the table."""
+    seeds = f"0:{runs}"
+    declared = experiment.resolve({"seeds": seeds})
+    size = layout.default_block_size(declared, 1, "cpu", count)
+    where = api.choose_layout(declared, folder, 1, size, "auto", overwrite=False, shards=count)
+    for shard in shards.cut(declared, size, count):
+        pretend(declared, where, folder, shard)
+    files = [path for paths in blocks.listed(folder).values() for path in paths]
+    stored = sum(path.stat().st_size for path in files)
+    began = time.monotonic()
+    merging = [sys.executable, "-c", MERGE, str(folder), seeds]
+    subprocess.run(merging, check=True, stderr=subprocess.DEVNULL)
+    took = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    merged = (folder / "runs.nc").stat().st_size
+    numbers = count, runs, len(files), stored // runs, merged // runs, round(took), round(peak)
+    return [f"{number:,}" for number in numbers]
+
+
+def pretend(declared: Experiment, where: Layout, folder: Path, numbers: range) -> None:
+    """Leave a shard's blocks as if they had been trained, of random numbers that don't compress."""
+    count = layout.count_blocks(declared, where.block_size)
+    kept = store.opened_in_part(folder, api.identity(declared, where), count, numbers)
+    facts = {
+        "trained": {"engine": "none", "runs_at_a_time": where.block_size},
+        "seconds": {"training": 1.0},
+        "machine": {"processor": "none", "device_kind": "cpu", "host": "none"},
+    }
+    rng = np.random.default_rng(numbers.start)
+    (cohort,) = layout.by_cohort(declared, where.block_size, tally.tables(declared))
+    for number in numbers:
+        _, room = cohort.block(number)
+        for array in room.values():
+            if array.dtype == np.float32:
+                array[:] = rng.random(array.shape, np.float32)
+        room["finished"][:] = 1
+        kept.keep(number, Finished(room, facts))
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=cli.parse)
