@@ -124,8 +124,7 @@ def opened(folder: Path, identity: dict[str, Any], block_count: int, *, anew: bo
         discard(folder)
     discard_empty(folder, identity)
     found = _joined(folder, identity, block_count)
-    for each in (folder / blocks.FOLDER, *blocks.groups(folder)):
-        files.clear_temporaries(each)
+    blocks.clear_temporaries(folder)
     return OnDisk(folder, files.digest(identity), found["started"])
 
 
@@ -144,9 +143,7 @@ def opened_in_part(
       ConfigError, WriteError: as `opened`.
     """
     found = _joined(folder, identity, block_count)
-    for group in blocks.groups(folder, numbers):
-        for number in numbers:
-            files.clear_temporaries(group, blocks.name(number, "*"))
+    blocks.clear_temporaries(folder, numbers)
     return OnDisk(folder, files.digest(identity), found["started"], numbers)
 
 
@@ -167,7 +164,7 @@ def _joined(folder: Path, identity: dict[str, Any], block_count: int) -> dict[st
         files.make_folder(path.parent)
         if files.create_json(path, plan):
             return plan
-        found = blocks.load_plan(folder)  # another process was faster
+        found = blocks.load_plan(folder) or plan  # another process was faster
     if found["identity"] != identity:
         raise ConfigError([_other_sweep(folder, found["identity"], identity)])
     return found
@@ -247,6 +244,9 @@ def locked(folder: Path, part: str | None = None) -> Iterator[None]:
         raise ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
     with held:
         yield
+        if part is None:  # so these are of processes that were killed
+            for path in folder.glob(f"{LOCK}-*"):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

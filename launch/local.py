@@ -4,8 +4,8 @@ r"""Runs the shards of a sweep as processes on this machine, a few at a time, an
     python -m launch.local status --config=configs/sweep.py
     python -m launch.local merge --config=configs/sweep.py --allow_partial
 
-Each process has cores of its own. Given again, the command runs what is missing. One process
-(`python -m gan1d.main`) uses all cores as well, and compiles each program once; shards are
+Each process has cores of its own, and no GPU. Given again, the command runs what is missing. One
+process (`python -m gan1d.main`) uses all cores as well, and compiles each program once; shards are
 for rehearsing what a cluster will do, and for losing one of them instead of all where processes get
 killed.
 """
@@ -131,6 +131,7 @@ class _Pool:
                 # A session of its own: Ctrl-C reaches this process, which passes it on.
                 process = subprocess.Popen(
                     self._made.command(shard),
+                    env={"JAX_PLATFORMS": "cpu"} | os.environ,
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ requeued. `resubmit` asks for what the last submission asked for, but for the fl
 A file with a flag a line, `--flagfile=cluster.flags`, saves typing.
 """
 
+import contextlib
 import functools
 import shlex
 import shutil
@@ -73,10 +74,8 @@ def submit(declared: Experiment, folder: Path) -> int:
         return 0
     made = batch.begun(declared, folder)
     if made is not None and made.submissions:
-        jobs = ", ".join(str(each.job) for each in made.submissions)
-        raise ConfigError(
-            [f"workdir={folder}: submitted already ({jobs}); see status, resubmit what is missing"]
-        )
+        told = f"its {made.count} shards were started already; see status, and resubmit"
+        raise ConfigError([f"workdir={folder}: {told}"])
     if batch.SHARDS.value is None:
         raise ConfigError(["shards: say how many jobs the sweep is cut into, --shards=8"])
     devices, platform = (_GPUS.value, "gpu") if _GPUS.value else (_CPUS.value, "cpu")
@@ -91,7 +90,8 @@ def resubmit(declared: Experiment, folder: Path) -> int:
         print(f"{folder} holds the results of all shards; nothing is missing.")
         return 0
     made = _begun(declared, folder)
-    made.resources |= {flag.name: flag.value for flag in ASKED if flag.present}
+    given = {flag.name: flag.value for flag in ASKED if flag.present}
+    made.resources = {flag.name: flag.value for flag in ASKED} | made.resources | given
     at_work = (states.DONE, states.RUNNING, states.WAITING)
     missing = [each.shard for each in _states(made) if each.word not in at_work]
     if not missing:
@@ -114,8 +114,9 @@ def cancel(declared: Experiment, folder: Path) -> int:
     """Cancel all jobs that run or wait; finished blocks stay."""
     made = _begun(declared, folder)
     jobs = [each.job for each in made.submissions if each.job is not None]
-    _call("scancel", *jobs)
-    print(f"Cancelled {', '.join(jobs)}; finished blocks are kept in {folder}.")
+    if jobs:
+        _call("scancel", *jobs)
+    print(f"Cancelled {len(jobs)} jobs; finished blocks are kept in {folder}.")
     return 0
 
 
@@ -136,7 +137,7 @@ VERBS: dict[str, Callable[[Experiment, Path], int]] = {
 def _begun(declared: Experiment, folder: Path) -> Batch:
     made = batch.begun(declared, folder)
     if made is None or not made.submissions:
-        raise ConfigError([f"workdir={folder}: nothing was submitted from here; submit it first"])
+        raise ConfigError([f"workdir={folder}: no shards were started here; submit them first"])
     return made
 
 
@@ -149,7 +150,8 @@ def _submit(made: Batch, missing: list[int]) -> int:
     for tool in ("sbatch", "srun"):
         if shutil.which(tool) is None:
             raise ConfigError([f"slurm: there is no {tool} here; call this where Slurm is"])
-    store.discard_empty(made.folder, None)  # what an earlier try may have begun with
+    with contextlib.suppress(ConfigError), store.locked(made.folder):  # nobody is at work
+        store.discard_empty(made.folder, None)  # what an earlier try has begun with
     made.save()  # makes the folder of logs
     executor = submitit.SlurmExecutor(_logs(made), max_num_timeout=REQUEUES)
     executor.update_parameters(**asked)
@@ -198,7 +200,8 @@ def parameters(made: Batch) -> dict[str, Any]:
         "stderr_to_stdout": True,
         # Since Slurm 22.05 a step does not inherit the cores of its job.
         "srun_args": [f"--cpus-per-task={asked['cpus']}"],
-        "setup": asked["setup"] or None,
+        # A node's GPUs are not always out of reach of a job that has asked for none.
+        "setup": ["export JAX_PLATFORMS=cpu"] * (not asked["gpus"]) + asked["setup"],
         "additional_parameters": more,
     }
     return {name: value for name, value in named.items() if value is not None}

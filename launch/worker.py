@@ -44,7 +44,7 @@ class Work:
         # Submitit would ignore it, and a cancelled job be killed in the middle of a block.
         signal.signal(signal.SIGTERM, self._stop)
         # Slurm signals all processes of a job. This signal is for submitit's handler alone.
-        own = JobEnvironment._usr_sig()
+        own = getattr(signal, f"SIG{JobEnvironment.USR_SIG}")
         self._process = subprocess.Popen(
             self._command, preexec_fn=lambda: signal.signal(own, signal.SIG_IGN)
         )

@@ -32,10 +32,12 @@ CASES = [
 
 
 def a_few_steps(made, index):
-    """One of a sweep's settings, trained for two updates on two seeds."""
+    """One of a sweep's settings, trained for two updates on two seeds and at most 32 rows."""
+    rows = min(made.base["training.batch_size"], 32)  # more only take longer to compile
     judging = dataclasses.replace(made.schedule.judging, log_every=2, snapshot_seeds=1)
     return dataclasses.replace(
         made,
+        base=made.base | {"training.batch_size": rows},
         points=made.points[index : index + 1],
         labels=made.labels[index : index + 1],
         seeds=made.seeds[:2],

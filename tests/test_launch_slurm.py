@@ -125,7 +125,9 @@ def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
         job = re.search(r"as job (\d+)", told)[1]
         scripts = list((cluster.folder / "launch" / "logs").glob("[0-9]*.sh"))
         assert len(scripts) == 1 and scripts[0].read_text() in dry
-        assert "submitted already" in cluster.launch("submit", "--shards=8", *ASKED, code=2)
+        assert "its 8 shards were started already" in cluster.launch(
+            "submit", "--shards=8", *ASKED, code=2
+        )
 
         # Cancelled before it begins.
         call("scancel", f"{job}_7")

@@ -33,6 +33,10 @@ BY_G_AND_FEATURES = {
 @functools.cache
 def around(made):
     """A state, its batch, its features around the update, and the states after D and after G."""
+    return jax.jit(_around)(made)
+
+
+def _around(made):
     state, _ = train.init(made, KEY)
     batch = train.draw(made, KEY, 0)
     after_d, _ = train.d_phase(made, state, batch)

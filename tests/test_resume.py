@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from helpers import assert_same_bits
+from helpers import assert_same_bits, run_main
 
 from gan1d import results
 from gan1d.results import blocks, files
@@ -172,18 +172,13 @@ def test_a_signal_keeps_finished_blocks_and_says_how_to_go_on(forks, number, cod
     assert (results.load(folder).finished == 1).sum() == finished * BLOCK
 
 
-def test_two_processes_can_not_share_a_folder(forks):
+def test_two_processes_can_not_share_a_folder(forks, monkeypatch, capfd):
     first = forks.start("--workdir=shared")
     while not forks.begun.read_text():
         time.sleep(0.001)
-    second = subprocess.run(
-        [sys.executable, "-m", "gan1d.main", *SWEEP, "--workdir=shared"],
-        cwd=forks.place,
-        capture_output=True,
-        text=True,
-    )
-    assert second.returncode == 2
-    (line,) = second.stderr.splitlines()
+    monkeypatch.chdir(forks.place)
+    assert run_main(*SWEEP, "--workdir=shared") == 2
+    (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"gan1d: workdir=shared: process {first} on")
     os.kill(first, signal.SIGKILL)
     assert forks.exit_code() == -signal.SIGKILL

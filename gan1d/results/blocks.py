@@ -75,6 +75,17 @@ def groups(folder: Path, numbers: range | None = None) -> list[Path]:
     return [_group(folder, group) for group in sorted({n // GROUP for n in numbers})]
 
 
+def clear_temporaries(folder: Path, numbers: range | None = None) -> None:
+    """Remove what killed processes have left half written of these blocks, or of anything."""
+    if numbers is None:
+        files.clear_temporaries(folder / FOLDER)
+    for group in groups(folder, numbers):
+        for path in group.glob(".*.tmp"):
+            match = re.match(r"\.(\d+)-", path.name)
+            if numbers is None or (match and int(match[1]) in numbers):
+                files.remove(path)
+
+
 def name(number: int, sha256: str) -> str:
     """What the file of a block is called."""
     return f"{number:06}-{sha256}.safetensors"
