@@ -6,7 +6,7 @@ A line for each number of shards that the same runs are cut into: how many files
 bytes a run takes in them and in runs.nc, and the time and peak memory of the process that merges.
 """
 
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,9 +55,11 @@ def measured(folder: Path, count: int, runs: int) -> list[str]:
     stored = sum(path.stat().st_size for path in files)
     began = time.monotonic()
     merging = [sys.executable, "-c", MERGE, str(folder), seeds]
-    subprocess.run(merging, check=True, stderr=subprocess.DEVNULL)
-    took = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    process = subprocess.Popen(merging, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"merging failed with the status {status}")
+    took, peak = time.monotonic() - began, usage.ru_maxrss / 1024
     merged = (folder / "runs.nc").stat().st_size
     numbers = count, runs, len(files), stored // runs, merged // runs, round(took), round(peak)
     return [f"{number:,}" for number in numbers]
