@@ -96,21 +96,24 @@ def choose_layout(
     *,
     overwrite: bool,
     shards: int | None = None,
+    mixed: bool = False,
 ) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
 
-    `shards` says how many it is cut into; None means that this process trains all of it.
+    `shards` says how many it is cut into; None means that this process trains all of it. `mixed`
+    lets machines of different kinds take part, which round differently.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
     """
-    begun = None if overwrite else _begun(declared, folder)
+    begun = None if overwrite else begun_as(declared, folder)
     if begun is not None:
         devices, block_size = devices or begun["devices"], block_size or begun["block_size"]
-    return layout.choose(declared, devices, block_size, engine, shards)
+        mixed = mixed or begun["processor"] == store.ANY
+    return layout.choose(declared, devices, block_size, engine, shards)._replace(mixed=mixed)
 
 
-def _begun(declared: Experiment, folder: Path) -> dict[str, Any] | None:
+def begun_as(declared: Experiment, folder: Path) -> dict[str, Any] | None:
     """The identity of this sweep as it has been begun in a folder, or None."""
     try:
         plan = blocks.load_plan(folder)
@@ -127,7 +130,7 @@ def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.D
       ConfigError: the folder holds another sweep.
       ResultsError: it holds results that are damaged.
     """
-    if overwrite or _begun(declared, folder) is not None:
+    if overwrite or begun_as(declared, folder) is not None:
         return None
     record = results.load_record(folder)
     if record is None and (folder / "runs.nc").exists():
@@ -197,7 +200,6 @@ def train_shard(
     shard: Shard,
     *,
     report: Callable[[int], progress.Silent],
-    mixed: bool = False,
 ) -> int:
     """Train what is missing of one shard of a sweep; returns how many runs the shard has.
 
@@ -209,7 +211,6 @@ def train_shard(
       folder: its results folder, as `check_folder` lets pass.
       shard: which one.
       report: makes what is told how far the shard is, from its number of updates.
-      mixed: shards may be trained on machines of different kinds, which round differently.
 
     Raises:
       ConfigError: there are not so many shards, another process is at work on this one or on the
@@ -220,11 +221,10 @@ def train_shard(
     numbers = shards.cut(declared, where.block_size, shard.count)[shard.index]
     runs = layout.runs_of(declared, where.block_size, numbers)
     count = layout.count_blocks(declared, where.block_size)
-    made = identity(declared, where)
-    if mixed:
-        made |= dict.fromkeys(store.MACHINE, store.ANY)
-    with store.locked(folder, shard.name):
-        kept = store.opened_in_part(folder, made, count, numbers)
+    with store.locked(folder, shard.name, store.SHARD_LOCK_SECONDS):
+        if check_folder(declared, folder, overwrite=False) is not None:
+            return runs  # merged meanwhile
+        kept = store.opened_in_part(folder, identity(declared, where), count, numbers)
         with signals.noted() as noted:
             _begin(declared, runs)
             attentive = signals.Attentive(report(runs * declared.schedule.steps), noted)
@@ -259,19 +259,23 @@ def merge(
       WriteError: something can't be written.
     """
     layout.check_memory(declared)
+    begun = _begun_by_others(folder)
+    count = layout.count_blocks(declared, begun["block_size"])
+    missing = count - len(blocks.listed(folder))
+    # Before anything is locked, or read: shards may be at work.
+    if missing > 0 and not partial and begun["config"] == declared.config():
+        raise results.ResultsError(f"{folder}: {missing} of {count} blocks are not finished")
     with store.locked(folder):
-        plan = blocks.load_plan(folder)
-        if plan is None:
-            raise results.ResultsError(f"{folder}: no finished blocks here")
-        begun = plan["identity"]
         # Of this machine nothing but its kind may differ from those that have trained.
         ours = begun | {
             "config": declared.config(),
             "versions": host.versions(),
             "source": host.source(),
         }
-        where = Layout(machine.devices(), begun["block_size"], begun["engine"])
-        count = layout.count_blocks(declared, where.block_size)
+        # Targets are described as they were for training: by XLA, if that was on GPUs.
+        on_cpus = begun["device_kind"] in ("cpu", store.ANY)
+        engine = begun["engine"] if on_cpus else "xla"
+        where = Layout(machine.devices(), begun["block_size"], engine)
         kept = store.opened(folder, ours, count, anew=False)
         result = sweep.collect(declared, where, kept)
         if result.unfinished and not partial:
@@ -282,8 +286,21 @@ def merge(
     return result.runs
 
 
+def _begun_by_others(folder: Path) -> dict[str, Any]:
+    """The identity of the blocks in a folder."""
+    try:
+        plan = blocks.load_plan(folder)
+    except results.ResultsError as problem:
+        remedy = "give the command of any shard again, which writes it anew"
+        raise results.ResultsError(f"{problem}; {remedy}") from None
+    if plan is None:
+        raise results.ResultsError(f"{folder}: no finished blocks here")
+    return plan["identity"]
+
+
 def identity(declared: Experiment, where: Layout) -> dict[str, Any]:
     """All that the numbers of a sweep depend on."""
+    any_machine = dict.fromkeys(store.MACHINE, store.ANY) if where.mixed else {}
     return {
         "config": declared.config(),
         "engine": where.engine,
@@ -293,7 +310,7 @@ def identity(declared: Experiment, where: Layout) -> dict[str, Any]:
         "processor": host.processor(),
         "versions": host.versions(),
         "source": host.source(),
-    }
+    } | any_machine
 
 
 def _record(

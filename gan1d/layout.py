@@ -64,6 +64,7 @@ class Layout(NamedTuple):
     devices: list[Any]
     block_size: int
     engine: str = "auto"
+    mixed: bool = False  # machines of other kinds may take part
 
 
 @functools.lru_cache(tally.CACHED)

@@ -5,7 +5,7 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
     python -m gan1d.main --config=configs/aylien.py:2016 --seeds=0:1 --animation
     python -m gan1d.main --config=configs/sweep.py --seeds=128:256 --workdir=results/again
     python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --workdir=results/short
-    python -m gan1d.main --config=configs/sweep.py \\
+    python -m gan1d.main --config=configs/sweep.py \
         --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
     python -m gan1d.main --config=configs/sweep.py --shard=3/8
 
@@ -48,12 +48,10 @@ def main(argv: list[str]) -> int:
     declared, folder = command.declared(argv)
     shard = None if _SHARD.value is None else shards.parse(_SHARD.value)
     _check_flags(shard)
-    if _PARTIAL.value:
-        told = {"kinds": command.kinds(), "overrides": command.overrides()}
-        return command.say_what_is_there(api.merge(declared, folder, partial=True, **told), folder)
     overwrite, count = _OVERWRITE.value, shard and shard.count
     asked = _DEVICES.value, command.BLOCK_SIZE.value, command.ENGINE.value
-    where = api.choose_layout(declared, folder, *asked, overwrite=overwrite, shards=count)
+    how = {"overwrite": overwrite, "shards": count, "mixed": command.MIXED.value}
+    where = api.choose_layout(declared, folder, *asked, **how)
     if command.DRY_RUN.value:
         print(_dry_run(declared, where, folder, shard))
         return 0
@@ -63,16 +61,16 @@ def main(argv: list[str]) -> int:
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
         print(f"Figures: python -m gan1d.figures {folder} --kind={'|'.join(figures.KINDS)}")
         return 0
-    how = {"report": progress.reporter}
+    told = {"kinds": command.kinds(), "overrides": command.overrides()}
+    if _PARTIAL.value:
+        return command.say_what_is_there(api.merge(declared, folder, partial=True, **told), folder)
     try:
         if shard is not None:
-            count = api.train_shard(
-                declared, where, folder, shard, mixed=command.MIXED.value, **how
-            )
+            count = api.train_shard(declared, where, folder, shard, report=progress.reporter)
             print(f"Shard {shard}: all of its {count} runs are finished, in {folder}")
             return 0
-        how |= {"overwrite": overwrite, "kinds": command.kinds()}
-        runs = api.train_and_publish(declared, where, folder, overrides=command.overrides(), **how)
+        told |= {"report": progress.reporter, "overwrite": overwrite}
+        runs = api.train_and_publish(declared, where, folder, **told)
     except experiment.ConfigError:  # refused: what is there is not this sweep's, or not ours alone
         raise
     except BaseException:
@@ -84,6 +82,8 @@ def main(argv: list[str]) -> int:
 def _check_flags(shard: Shard | None) -> None:
     """Refuse what makes no sense together."""
     problems = []
+    if _OVERWRITE.value and _PARTIAL.value:
+        problems.append("partial: there is nothing left of what is overwritten; give one of them")
     if shard is not None and (_OVERWRITE.value or _PARTIAL.value):
         flag = "overwrite" if _OVERWRITE.value else "partial"
         problems.append(f"{flag}: not for a shard, which has the folder not for itself; leave out")

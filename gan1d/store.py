@@ -27,7 +27,10 @@ SHARED = "a process that has a shard of it"  # what the lock says while any numb
 FACTS = {"trained", "seconds", "machine"}  # what is told of a block besides its arrays
 MACHINE = {"device_kind", "processor"}  # of an identity, what tells kinds of machines apart
 ANY = "any"  # stands for them where shards may be trained on machines of different kinds
-LOCK_TRIES = 5  # a tenth of a second apart, since `holder` and processes that end are quick
+# How long a lock is waited for: `holder` and processes that end are quick. What merges, or a lost
+# machine's lock on a network file system, may take longer, and a shard is not to fail over that.
+LOCK_SECONDS, SHARD_LOCK_SECONDS = 0.5, 30.0
+LOCK_POLL_SECONDS = 0.1
 REMEDY = "choose another folder (workdir), or replace what it holds (overwrite)"
 
 
@@ -176,7 +179,8 @@ def discard_empty(folder: Path, identity: dict[str, Any] | None) -> None:
         plan = blocks.load_plan(folder)
     except results.ResultsError:
         return  # said, and dealt with, where blocks are opened
-    if plan is not None and plan["identity"] != identity and not blocks.listed(folder):
+    nothing = not any((folder / blocks.FOLDER).rglob("*.safetensors"))
+    if plan is not None and plan["identity"] != identity and nothing:
         discard(folder)
 
 
@@ -218,7 +222,7 @@ def discard(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, part: str | None = None) -> Iterator[None]:
+def locked(folder: Path, part: str | None = None, patience: float = LOCK_SECONDS) -> Iterator[None]:
     """Keep other processes from training into the same folder, which is made if need be.
 
     The system lets go of the lock when the process ends, in whatever way.
@@ -227,6 +231,7 @@ def locked(folder: Path, part: str | None = None) -> Iterator[None]:
       folder: the results folder.
       part: the name of what this process is at work on, while others may be on other parts; None
         means all.
+      patience: seconds to wait for another process to end.
 
     Raises:
       ConfigError: another process holds it, or the folder can't be written to.
@@ -235,10 +240,10 @@ def locked(folder: Path, part: str | None = None) -> Iterator[None]:
         files.make_folder(folder)
         with contextlib.ExitStack() as held:
             if part is None:
-                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_EX))
+                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_EX, patience))
             else:
-                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_SH))
-                held.enter_context(_lock(folder / f"{LOCK}-{part}", fcntl.LOCK_EX))
+                held.enter_context(_lock(folder / LOCK, fcntl.LOCK_SH, patience))
+                held.enter_context(_lock(folder / f"{LOCK}-{part}", fcntl.LOCK_EX, patience))
             held = held.pop_all()
     except OSError as error:
         raise ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
@@ -250,9 +255,9 @@ def locked(folder: Path, part: str | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock(path: Path, kind: int) -> Iterator[None]:
+def _lock(path: Path, kind: int, patience: float) -> Iterator[None]:
     """A lock that one process holds (LOCK_EX), or any number (LOCK_SH)."""
-    with _locked_file(path, kind) as file:
+    with _locked_file(path, kind, patience) as file:
         alone = kind == fcntl.LOCK_EX
         holder = f"process {os.getpid()} on {platform.node()} (since {now()})" if alone else SHARED
         file.truncate(0)
@@ -264,8 +269,8 @@ def _lock(path: Path, kind: int) -> Iterator[None]:
                 path.unlink(missing_ok=True)
 
 
-def _locked_file(path: Path, kind: int) -> IO[str]:
-    tries = 0
+def _locked_file(path: Path, kind: int, patience: float) -> IO[str]:
+    tries = 1 + round(patience / LOCK_POLL_SECONDS)
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+")
         try:
@@ -273,9 +278,9 @@ def _locked_file(path: Path, kind: int) -> IO[str]:
         except BlockingIOError:
             told = _holder(file)
             file.close()
-            tries += 1
-            if tries < LOCK_TRIES:
-                time.sleep(0.1)
+            tries -= 1
+            if tries:
+                time.sleep(LOCK_POLL_SECONDS)
                 continue
             raise ConfigError(
                 [f"workdir={path.parent}: {told} trains into it; wait, or choose another folder"]
@@ -297,11 +302,10 @@ def _holder(file: IO[str]) -> str:
 
 def holder(folder: Path, part: str) -> str | None:
     """Who is at work on a part of a sweep, as far as locks tell; None if nobody is."""
-    with contextlib.suppress(FileNotFoundError), open(folder / f"{LOCK}-{part}") as file:
+    # No such file, or no right to look into it, or no locks on this file system: nothing to tell.
+    with contextlib.suppress(OSError), open(folder / f"{LOCK}-{part}") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return _holder(file)
-        except OSError:
-            return None  # no locks on this file system: who trains there was told
     return None

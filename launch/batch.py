@@ -1,6 +1,7 @@
 """A sweep as a batch of shards: what each runs, kept in the sweep's results folder."""
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,15 @@ from absl import flags
 
 from gan1d import api, command, fields, layout, shards, store
 from gan1d.experiment import ConfigError, Experiment
-from gan1d.results import ResultsError, files
+from gan1d.results import ResultsError, blocks, files
 from gan1d.shards import Shard
 
 SHARDS = flags.DEFINE_integer("shards", None, "How many parts the sweep is cut into.")
-_ALLOW_PARTIAL = flags.DEFINE_bool(
-    "allow_partial", False, "merge: even if runs are missing; the results say which."
-)
 flags.adopt_module_key_flags(command)
 
 FOLDER, RECORD, LOGS = "launch", "launch.json", "logs"
+LAUNCHER = "launcher"  # what is locked in that folder while shards are started from it
+REMEDY = "choose another folder (workdir), or remove this one"
 
 
 @dataclasses.dataclass
@@ -55,6 +55,22 @@ class Batch:
     def parts(self) -> list[range]:
         """The numbers of each shard's blocks."""
         return shards.cut(self.declared, self.block_size, self.count)
+
+    @property
+    def state(self) -> Path:
+        """The folder of what is kept of it."""
+        return self.folder / FOLDER
+
+    def described(self, shards: list[int]) -> str:
+        """Shards, and the command of the first one, in words."""
+        lines = [
+            f"{len(shards)} of {self.count} shards, in blocks of {self.block_size} runs, for "
+            f"{self.folder}:"
+        ]
+        for shard in shards:
+            sizes = f"{len(self.parts[shard])} blocks, {self.runs(shard)} runs"
+            lines.append(f"  {Shard(shard, self.count)}: {sizes}")
+        return "\n".join([*lines, "", "Each runs:", f"  {shlex.join(self.command(shards[0]))}"])
 
     def runs(self, shard: int) -> int:
         """How many runs a shard has."""
@@ -108,14 +124,29 @@ def begun(declared: Experiment, folder: Path) -> Batch | None:
         )
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path}: not a record of shards ({error!r})") from None
-    if differing:
-        raise ConfigError(
-            [f"workdir={folder}: its shards are of another sweep ({differing}); {store.REMEDY}"]
-        )
-    if SHARDS.value not in (None, count):
-        told = f"this sweep is cut into {count} already; leave it out, or {store.REMEDY}"
-        raise ConfigError([f"shards={SHARDS.value}: {told}"])
+    problems = [f"workdir={folder}: its shards are of another sweep ({differing}); {REMEDY}"]
+    if not differing:
+        problems = _other_flags(made)
+    if problems:
+        raise ConfigError(problems)
+    plan = api.begun_as(declared, folder)
+    begun_otherwise = plan is not None and plan["block_size"] != made.block_size
+    if begun_otherwise and blocks.listed(folder):
+        told = f"has {plan['block_size']} runs, its shards are cut by {made.block_size}"
+        raise ConfigError([f"workdir={folder}: a block of it {told}; {REMEDY}"])
     return made
+
+
+def _other_flags(made: Batch) -> list[str]:
+    """What is asked for otherwise than the shards were cut."""
+    kept = {"shards": made.count, "block_size": made.block_size, "mixed": made.mixed}
+    kept["engine"] = made.arguments[-1].partition("=")[2]
+    return [
+        f"{name}={flags.FLAGS[name].value}: these shards were started with {value}; leave it out, "
+        f"or {REMEDY}"
+        for name, value in kept.items()
+        if flags.FLAGS[name].present and flags.FLAGS[name].value != value
+    ]
 
 
 def new(declared: Experiment, folder: Path, count: int, devices: int, platform: str) -> Batch:
@@ -134,36 +165,16 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
     count = count if SHARDS.value is None else SHARDS.value
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
-    size = command.BLOCK_SIZE.value
+    size, mixed = command.BLOCK_SIZE.value, command.MIXED.value
+    plan = api.begun_as(declared, folder)
+    if plan is not None:  # by a process of its own; shards go on from its blocks
+        size, devices = size or plan["block_size"], plan["devices"]
+        mixed = mixed or plan["processor"] == store.ANY
+    elif blocks.listed(folder):
+        raise ConfigError([f"workdir={folder}: it holds blocks of another sweep; {REMEDY}"])
     if size is None:
         size = layout.default_block_size(declared, devices, platform, count)
     layout.check_block_size(size, devices)
-    made = Batch(
-        *(declared, folder, count, size, devices, command.MIXED.value, command.arguments(), {}, [])
-    )
+    made = Batch(*(declared, folder, count, size, devices, mixed, command.arguments(), {}, []))
     made.parts  # noqa: B018 - refuses what can't be cut
     return made
-
-
-def is_merged(declared: Experiment, folder: Path) -> bool:
-    """Whether a folder has the results of the whole sweep.
-
-    Raises:
-      ConfigError, ResultsError: as `api.check_folder`.
-    """
-    return api.check_folder(declared, folder, overwrite=False) is not None
-
-
-def merge(declared: Experiment, folder: Path) -> int:
-    """Make results of what shards have left; returns the exit code."""
-    if is_merged(declared, folder):
-        print(f"{folder} holds the results of this sweep already.")
-        return 0
-    runs = api.merge(
-        declared,
-        folder,
-        partial=_ALLOW_PARTIAL.value,
-        kinds=command.kinds(),
-        overrides=command.overrides(),
-    )
-    return command.say_what_is_there(runs, folder)

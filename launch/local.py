@@ -24,13 +24,14 @@ from pathlib import Path
 from absl import app, flags
 from tqdm import tqdm
 
-from gan1d import command, host, signals
+from gan1d import command, host, signals, store
 from gan1d.experiment import ConfigError, Experiment
-from launch import batch, states
+from gan1d.shards import Shard
+from launch import batch, follow, states
 from launch.batch import Batch, Submission
 
 _JOBS = flags.DEFINE_integer("jobs", None, "Processes at a time; default one a core, at most 8.")
-flags.adopt_module_key_flags(batch)
+flags.adopt_module_key_flags(follow)
 
 MOST_JOBS = 8  # by default: each takes half a gigabyte, and seconds of importing
 POLL_SECONDS = 0.2
@@ -42,48 +43,50 @@ def main(argv: list[str]) -> int:
     verb, rest = ("run", argv) if len(argv) == 1 else (argv[1], [argv[0], *argv[2:]])
     if verb not in VERBS:
         raise ConfigError([f"{verb}: give {', '.join(VERBS)}, or nothing, which is run"])
+    follow.check_dry_run(verb, honoured=verb == "run")
     return VERBS[verb](*command.declared(rest))
 
 
 def run(declared: Experiment, folder: Path) -> int:
     """Run what is missing, and merge."""
-    if batch.is_merged(declared, folder):
-        return batch.merge(declared, folder)
+    if follow.is_merged(declared, folder):
+        return 0
     jobs = _JOBS.value or min(host.cores(), MOST_JOBS)
     if not 1 <= jobs <= host.cores():
         raise ConfigError([f"jobs={jobs}: give 1 to {host.cores()}, the cores of this machine"])
     made = batch.begun(declared, folder)
     if made is None:
         made = batch.new(declared, folder, jobs, host.cores() // jobs, "cpu")
-    missing = [state.shard for state in states.states(made, {}) if state.word not in _LEFT_ALONE]
-    made.submissions.append(Submission(None, missing))
-    made.save()
-    print(f"{len(missing)} of {made.count} shards, {jobs} at a time", file=sys.stderr)
-    try:
-        _Pool(made, jobs).work(missing)
-    except signals.Stopped:
-        print("To go on, give the same command again; finished blocks are kept.", file=sys.stderr)
-        raise
+    if command.DRY_RUN.value:
+        print(made.described(list(range(made.count))))
+        return 0
+    with store.locked(made.state, batch.LAUNCHER):
+        missing = [each.shard for each in states.states(made, {}) if each.word not in _LEFT_ALONE]
+        made.submissions.append(Submission(None, missing))
+        made.save()
+        print(f"{len(missing)} of {made.count} shards, {jobs} at a time", file=sys.stderr)
+        try:
+            _Pool(made, jobs).work(missing)
+        except signals.Stopped:
+            told = "To go on, give the same command again; finished blocks are kept."
+            print(told, file=sys.stderr)
+            raise
     found = states.states(made, {})
     if any(state.word != states.DONE for state in found):
         print(states.table(made, found))
         return 1
-    return batch.merge(declared, folder)
+    return follow.merge(declared, folder)
 
 
 def status(declared: Experiment, folder: Path) -> int:
     """Say how far it is."""
-    if batch.is_merged(declared, folder):
-        print(f"{folder} holds the results of all shards.")
-        return 0
-    made = batch.begun(declared, folder)
-    if made is None:
-        raise ConfigError([f"workdir={folder}: no shards were started here; run them first"])
-    print(states.table(made, states.states(made, {})))
+    if not follow.is_merged(declared, folder):
+        made = follow.begun(declared, folder)
+        print(states.table(made, states.states(made, {})))
     return 0
 
 
-VERBS = {"run": run, "status": status, "merge": batch.merge}
+VERBS = {"run": run, "status": status, "merge": follow.merge}
 _LEFT_ALONE = (states.DONE, states.RUNNING)
 
 
@@ -106,17 +109,24 @@ class _Pool:
         """
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for shard in shards:
+            self._log(shard).unlink(missing_ok=True)  # of an earlier try
             waiting.put(shard)
         slots = [threading.Thread(target=self._slot, args=(c, waiting)) for c in self._cores]
-        with signals.noted() as noted:
+        with signals.noted() as noted, _Progress(self._made) as progress:
             for slot in slots:
                 slot.start()
-            with _Progress(self._made) as progress:
-                while any(slot.is_alive() for slot in slots):
-                    if noted and not self._stopping:
-                        self._stop()
+            try:
+                while any(slot.is_alive() for slot in slots) and not noted:
                     progress.show(len(self._processes))
                     time.sleep(POLL_SECONDS)
+            finally:
+                if noted or sys.exc_info()[0] is not None:
+                    self._stop()
+                for slot in slots:
+                    slot.join()
+
+    def _log(self, shard: int) -> Path:
+        return Submission(None, [shard]).log(self._made.folder, shard)
 
     def _slot(self, cores: list[int], waiting: "queue.SimpleQueue[int]") -> None:
         if cores:  # of this thread, and so of the processes that it starts
@@ -126,17 +136,24 @@ class _Pool:
                 shard = waiting.get_nowait()
             except queue.Empty:
                 return
-            log = Submission(None, [shard]).log(self._made.folder, shard)
-            with open(log, "wb") as file:
-                # A session of its own: Ctrl-C reaches this process, which passes it on.
-                process = subprocess.Popen(
-                    self._made.command(shard),
-                    env={"JAX_PLATFORMS": "cpu"} | os.environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            try:
+                self._run(shard)
+            except (OSError, ConfigError) as error:  # the others may yet be run
+                print(f"gan1d: shard {shard} can't be started: {error}", file=sys.stderr)
+
+    def _run(self, shard: int) -> None:
+        # Locked here as well, since the shard itself takes seconds until it does so.
+        name = Shard(shard, self._made.count).name
+        with store.locked(self._made.state, name), open(self._log(shard), "wb") as file:
+            # A session of its own: Ctrl-C reaches this process, which passes it on.
+            process = subprocess.Popen(
+                self._made.command(shard),
+                env={"JAX_PLATFORMS": "cpu"} | os.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             self._processes[shard] = process
             if self._stopping:
                 process.terminate()

@@ -25,15 +25,15 @@ from typing import Any
 
 from absl import app, flags
 
-from gan1d import command, store
+from gan1d import command, signals, store
 from gan1d.experiment import ConfigError, Experiment
-from gan1d.shards import Shard
-from launch import batch, states, worker
+from launch import batch, follow, states, worker
 from launch.batch import Batch, Submission
 from launch.states import Told
 
 try:
     import submitit
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
 except ImportError:
     sys.exit(
         "launch.slurm needs submitit: pip install 'gan1d[slurm]'; launch/shards.sbatch needs "
@@ -41,7 +41,7 @@ except ImportError:
     )
 
 _PARTITION = flags.DEFINE_string("partition", None, "Partition; default the cluster's.")
-_TIME = flags.DEFINE_integer("time", 60, "Minutes that a job may take before it is requeued.", 2)
+_TIME = flags.DEFINE_integer("time", 60, "Minutes that a job may take before it is requeued.", 4)
 _MEM = flags.DEFINE_float("mem", 2.0, "Memory of a job in GiB.", 0.1)
 _CPUS = flags.DEFINE_integer("cpus", 2, "Cores of a job.", 1)
 _GPUS = flags.DEFINE_integer("gpus", 0, "GPUs of a job; with any, they train.", 0)
@@ -50,10 +50,11 @@ _SETUP = flags.DEFINE_multi_string("setup", [], "A shell line to run first, repe
 _SBATCH = flags.DEFINE_multi_string(
     "sbatch", [], "Another option of sbatch, repeatable: account=NAME, constraint=avx512, ..."
 )
-flags.adopt_module_key_flags(batch)
+flags.adopt_module_key_flags(follow)
 
 ASKED = (_PARTITION, _TIME, _MEM, _CPUS, _GPUS, _PARALLEL, _SETUP, _SBATCH)
 # Of the walltime, to finish the call that is under way and to requeue: that takes a few seconds.
+# Slurm may send the signal up to a minute earlier still, but not before a job listens: hence 4.
 SIGNAL_SECONDS = 60
 # Requeuing is limited by `worker.BARREN_TRIES`. Submitit's own count takes each preemption of a job
 # of ten minutes or less for a timeout.
@@ -64,13 +65,13 @@ def main(argv: list[str]) -> int:
     """Do what is asked for; returns the exit code."""
     if len(argv) < 2 or argv[1] not in VERBS:
         raise ConfigError([f"give one of {', '.join(VERBS)}; see --help"])
+    follow.check_dry_run(argv[1], honoured=argv[1] in ("submit", "resubmit"))
     return VERBS[argv[1]](*command.declared([argv[0], *argv[2:]]))
 
 
 def submit(declared: Experiment, folder: Path) -> int:
     """Submit all shards."""
-    if batch.is_merged(declared, folder):
-        print(f"{folder} holds the results of this sweep already.")
+    if follow.is_merged(declared, folder):
         return 0
     made = batch.begun(declared, folder)
     if made is not None and made.submissions:
@@ -86,83 +87,73 @@ def submit(declared: Experiment, folder: Path) -> int:
 
 def resubmit(declared: Experiment, folder: Path) -> int:
     """Submit the shards that are neither finished nor under way."""
-    if batch.is_merged(declared, folder):
-        print(f"{folder} holds the results of all shards; nothing is missing.")
+    if follow.is_merged(declared, folder):
         return 0
-    made = _begun(declared, folder)
+    made = follow.begun(declared, folder)
     given = {flag.name: flag.value for flag in ASKED if flag.present}
     made.resources = {flag.name: flag.value for flag in ASKED} | made.resources | given
     at_work = (states.DONE, states.RUNNING, states.WAITING)
-    missing = [each.shard for each in _states(made) if each.word not in at_work]
+    found = _states(made)
+    missing = [each.shard for each in found if each.word not in at_work]
     if not missing:
-        print(f"Nothing to resubmit: {states.summary(_states(made))}")
+        print(f"Nothing to resubmit: {states.summary(found)}")
         return 0
     return _submit(made, missing)
 
 
 def status(declared: Experiment, folder: Path) -> int:
     """Say how far the shards are."""
-    if batch.is_merged(declared, folder):
-        print(f"{folder} holds the results of all shards.")
-        return 0
-    made = _begun(declared, folder)
-    print(states.table(made, _states(made)))
+    if not follow.is_merged(declared, folder):
+        made = follow.begun(declared, folder)
+        print(states.table(made, _states(made)))
     return 0
 
 
 def cancel(declared: Experiment, folder: Path) -> int:
     """Cancel all jobs that run or wait; finished blocks stay."""
-    made = _begun(declared, folder)
-    jobs = [each.job for each in made.submissions if each.job is not None]
+    made, said = follow.begun(declared, folder), _squeue()
+    alive = {job for (job, _), told in said.items() if told.word in states.ACTIVE + states.COMING}
+    jobs = [each.job for each in made.submissions if each.job in alive]
     if jobs:
         _call("scancel", *jobs)
-    print(f"Cancelled {len(jobs)} jobs; finished blocks are kept in {folder}.")
+    told = f"Cancelled {', '.join(jobs)}" if jobs else "No job runs or waits"
+    print(f"{told}; finished blocks are kept in {folder}.")
     return 0
-
-
-def merge(declared: Experiment, folder: Path) -> int:
-    """Make results of what the shards have left."""
-    return batch.merge(declared, folder)
 
 
 VERBS: dict[str, Callable[[Experiment, Path], int]] = {
     "submit": submit,
     "status": status,
     "resubmit": resubmit,
-    "merge": merge,
+    "merge": follow.merge,
     "cancel": cancel,
 }
 
 
-def _begun(declared: Experiment, folder: Path) -> Batch:
-    made = batch.begun(declared, folder)
-    if made is None or not made.submissions:
-        raise ConfigError([f"workdir={folder}: no shards were started here; submit them first"])
-    return made
-
-
 def _submit(made: Batch, missing: list[int]) -> int:
     """Submit some shards as an array."""
-    asked = parameters(made)
     if command.DRY_RUN.value:
-        print(_shown(made, missing, asked))
+        print(made.described(missing), "The script for sbatch:", _script(made, missing), sep="\n\n")
         return 0
     for tool in ("sbatch", "srun"):
         if shutil.which(tool) is None:
             raise ConfigError([f"slurm: there is no {tool} here; call this where Slurm is"])
     with contextlib.suppress(ConfigError), store.locked(made.folder):  # nobody is at work
         store.discard_empty(made.folder, None)  # what an earlier try has begun with
-    made.save()  # makes the folder of logs
-    executor = submitit.SlurmExecutor(_logs(made), max_num_timeout=REQUEUES)
-    executor.update_parameters(**asked)
-    try:
-        with executor.batch():
-            jobs = [executor.submit(_work(made, shard)) for shard in missing]
-    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-        raise ConfigError([f"sbatch: {line}" for line in str(error).splitlines()[:3]]) from None
-    job = jobs[0].job_id.partition("_")[0]
-    made.submissions.append(Submission(job, missing))
-    made.save()
+    # No signal comes between a job and its record.
+    with store.locked(made.state, batch.LAUNCHER), signals.noted():
+        made.save()  # makes the folder of logs
+        executor = submitit.SlurmExecutor(_logs(made), max_num_timeout=REQUEUES)
+        executor.update_parameters(**parameters(made))
+        try:
+            with executor.batch():
+                jobs = [executor.submit(_work(made, shard)) for shard in missing]
+        except (FailedJobError, FailedSubmissionError) as error:
+            told = [f"sbatch: {line}" for line in str(error).splitlines()[:3]]
+            raise ConfigError(told) from None
+        job = jobs[0].job_id.partition("_")[0]
+        made.submissions.append(Submission(job, missing))
+        made.save()
     print(f"Submitted {len(missing)} of {made.count} shards as job {job}; logs: {_logs(made)}")
     return 0
 
@@ -207,22 +198,13 @@ def parameters(made: Batch) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _shown(made: Batch, missing: list[int], asked: dict[str, Any]) -> str:
-    """Shards and the job script, as they would be submitted."""
-    lines = [
-        f"{len(missing)} of {made.count} shards, in blocks of {made.block_size} runs, for "
-        f"{made.folder}:"
-    ]
-    for shard in missing:
-        blocks, runs = made.parts[shard], made.runs(shard)
-        lines.append(f"  {Shard(shard, made.count)}: {len(blocks)} blocks, {runs} runs")
-    lines += ["", "Each one runs:", f"  {shlex.join(made.command(missing[0]))}", ""]
-    command = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {_logs(made)}"
+def _script(made: Batch, missing: list[int]) -> str:
+    """The job script, as it would be submitted."""
+    submit = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {_logs(made)}"
     count = len(missing) if len(missing) > 1 else None
-    script = submitit.slurm.slurm._make_sbatch_string(
-        command=command, folder=_logs(made), map_count=count, **asked
+    return submitit.slurm.slurm._make_sbatch_string(
+        command=submit, folder=_logs(made), map_count=count, **parameters(made)
     )
-    return "\n".join([*lines, "The script for sbatch:", "", script])
 
 
 def _states(made: Batch) -> list[states.State]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gan1d import layout, store
 from gan1d.results import blocks
 from gan1d.shards import Shard
-from launch.batch import Batch
+from launch.batch import LAUNCHER, Batch
 
 TAIL_LINES = 5  # of a failed shard's log
 
@@ -48,6 +48,8 @@ def states(batch: Batch, told: dict[int, Told]) -> list[State]:
     shard is started again.
     """
     there = blocks.listed(batch.folder).keys()
+    launcher = store.holder(batch.state, LAUNCHER)
+    latest = batch.submissions[-1].shards if batch.submissions else []
     logs = {i: each.log(batch.folder, i) for each in batch.submissions for i in each.shards}
     found = []
     for shard, numbers in enumerate(batch.parts):
@@ -55,9 +57,11 @@ def states(batch: Batch, told: dict[int, Told]) -> list[State]:
         runs = sum(_runs(batch, number) for number in ours)
         log = logs.get(shard)
         log = log if log is not None and log.exists() else None
-        holder = store.holder(batch.folder, Shard(shard, batch.count).name)
+        name = Shard(shard, batch.count).name
+        holder = store.holder(batch.folder, name) or store.holder(batch.state, name)
         finished = len(ours) == len(numbers)
-        word, detail = _judged(finished, told.get(shard), holder, log, shard in logs)
+        queued = launcher if shard in latest else None
+        word, detail = _judged(finished, told.get(shard), holder, log, queued, shard in logs)
         sizes = len(ours), len(numbers), runs, batch.runs(shard)
         found.append(State(shard, word, *sizes, detail, log))
     return found
@@ -68,9 +72,23 @@ def _runs(batch: Batch, number: int) -> int:
 
 
 def _judged(
-    finished: bool, told: Told | None, holder: str | None, log: Path | None, started: bool
+    finished: bool,
+    told: Told | None,
+    holder: str | None,
+    log: Path | None,
+    queued: str | None,
+    started: bool,
 ) -> tuple[str, str]:
-    """A shard's state in a word, and what else is to be said of it."""
+    """A shard's state in a word, and what else is to be said of it.
+
+    Args:
+      finished: whether all of its blocks are there.
+      told: what the scheduler says.
+      holder: the process that is at work on it.
+      log: what it has printed, in its last try.
+      queued: the process that will start it, or has.
+      started: whether it ever was to be.
+    """
     said = "" if told is None else " ".join(filter(None, told))
     if finished:
         return DONE, ""
@@ -84,6 +102,8 @@ def _judged(
         return CANCELLED, said
     if log is not None:
         return FAILED, said
+    if queued is not None:
+        return WAITING, f"for {queued}"
     return MISSING, said or ("left without a trace" if started else "never started")
 
 

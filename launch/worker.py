@@ -4,6 +4,7 @@ Submitit pickles a `Work` and calls it in the job. Its signal handlers are Pytho
 native code to return: so they live in this process, which only waits, and the GANs in another.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -58,14 +59,16 @@ class Work:
             # No exception: its traceback would hide what the shard has printed last.
             sys.exit(self._process.returncode)
 
-    def checkpoint(self) -> DelayedSubmission | None:
+    def checkpoint(self) -> DelayedSubmission:
         """Stop the shard, which keeps its finished blocks, and say what to requeue.
 
-        None, which lets the job fail, if there is no hope.
+        Exits, which lets the job fail, if there is no hope.
         """
-        if self._process is not None and self._process.returncode is None:
-            os.kill(self._process.pid, signal.SIGTERM)
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self._pass_on(signal.SIGTERM)
+        # Not there any more: this has interrupted the poll that has just seen it end.
+        with contextlib.suppress(ChildProcessError):
+            if self._process is not None and self._process.returncode is None:
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         barren = self._barren + 1 if self._finished() == self._before else 0
         if barren >= BARREN_TRIES:
             print(
@@ -73,7 +76,7 @@ class Work:
                 "time, or give a smaller block_size",
                 file=sys.stderr,
             )
-            return None
+            sys.exit(1)  # no exception either
         return DelayedSubmission(Work(self._command, self._folder, self._numbers, barren))
 
     def _finished(self) -> int:
@@ -81,15 +84,23 @@ class Work:
 
     def _stop(self, number: int, _: object) -> None:
         self._terminated = True
-        if self._process is not None and self._process.returncode is None:
-            os.kill(self._process.pid, number)
+        self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None and self._process.returncode is None:
+                os.kill(self._process.pid, number)
 
 
 def _is_running() -> bool:
     """Whether Slurm means this job to go on: it is neither cancelled nor requeued already."""
-    job = os.environ.get("SLURM_JOB_ID")
-    if job is None:
+    if os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
         return False
-    asked = ["squeue", "-h", f"--jobs={job}", "--format=%T"]
-    told = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    # By array and task: the number of an array's last task is also that of the whole array.
+    asked = ["squeue", "-h", f"--jobs={JobEnvironment().job_id}", "--format=%T"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"gan1d: can't ask Slurm about this job ({error})", file=sys.stderr)
+        return False
     return told.stdout.strip() == "RUNNING"

@@ -30,7 +30,7 @@ def get_config(variant="tanh"):
     config.generator.activation = variant
     config.discriminator.hidden = (2,)
     config.steps = 4000
-    config.seeds = "0:900"
+    config.seeds = "0:1500"
     config.sweep = ("target.loc=0,4",)
     return config
 """
@@ -40,10 +40,16 @@ CUT = ["--shards=2", "--block_size=16", "--jobs=2"]
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
+    """A folder with a config; and two cores, whatever the machine has."""
     (tmp_path / "many.py").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return tmp_path
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("processes side by side need two cores")
+    os.sched_setaffinity(0, sorted(allowed)[:2])
+    yield tmp_path
+    os.sched_setaffinity(0, allowed)
 
 
 def wait_for(condition, process=None):
@@ -74,7 +80,9 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     assert words_of(capfd.readouterr().out) == {"0/2": "running", "1/2": "running"}
     # What is at work is left alone, and nothing is made of the half.
     assert run_command(local.main, "merge", *SHARDS) == 2
-    assert "trains into it" in capfd.readouterr().err
+    assert "blocks are not finished" in capfd.readouterr().err
+    assert run_command(local.main, *SHARDS, *CUT) == 2
+    assert f"process {process.pid} on" in capfd.readouterr().err
     holder = store.holder(cut, "0-of-2")
     os.kill(int(re.match(r"process (\d+) on", holder)[1]), signal.SIGKILL)
     wait_for(lambda: not store.holder(cut, "0-of-2"))
@@ -90,7 +98,7 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     assert "1/2 ended with (cut/launch/logs/shard-1.log):" in told
     assert "gan1d: interrupted" in told
     assert run_command(local.main, "merge", *SHARDS) == 2
-    assert re.search(r"cut: \d+ runs are not finished", capfd.readouterr().err)
+    assert re.search(r"cut: \d+ of 188 blocks are not finished", capfd.readouterr().err)
     assert run_command(local.main, "merge", *SHARDS, "--allow_partial") == 0
     partial = results.load(cut)
     assert (partial.finished == 1).sum() == 16 * len(finished)
@@ -137,9 +145,10 @@ def test_a_process_has_its_cores_for_itself(place, monkeypatch):
         (["merge"], "cut: no finished blocks here"),
         (["--jobs=99"], "jobs=99: give 1 to"),
         (["--shards=0"], "shards=0: give at least 1"),
-        (["--shards=999999"], "shards=999999: there are only 113 blocks of up to 16 runs"),
+        (["--shards=999999"], "shards=999999: there are only 188 blocks of up to 16 runs"),
         (["--block_size=3", "--jobs=1"], "block_size=3: give a multiple of"),
         (["--config.steps=0"], "steps=0"),
+        (["merge", "--dry_run"], "dry_run: merge has none"),
     ],
 )
 def test_what_makes_no_sense_is_a_line_and_leaves_nothing(place, capfd, arguments, words):
@@ -158,9 +167,8 @@ def of(place, **changes):
     declared = experiment.resolve({"seeds": "0:64"}, "some")
     given = {"count": 4, "block_size": 16, "devices": 2, "mixed": False} | changes
     asked = {flag.name: flag.default for flag in slurm.ASKED}
-    return Batch(
-        declared, place, **given, arguments=["--config=a b.py"], resources=asked, submissions=[]
-    )
+    arguments = ["--config=a b.py", "--engine=auto"]
+    return Batch(declared, place, **given, arguments=arguments, resources=asked, submissions=[])
 
 
 def test_a_batch_is_kept_and_found_again(tmp_path):
@@ -175,6 +183,36 @@ def test_a_batch_is_kept_and_found_again(tmp_path):
     record.write_text(record.read_text().replace('"shards": 4', '"shards": 5'))
     with pytest.raises(results.ResultsError, match="damaged or edited"):
         batch.begun(made.declared, tmp_path)
+
+
+def test_flags_other_than_those_of_the_start_are_refused(place, capfd):
+    of(place / "cut").save()
+    asked = ["--shards=3", "--block_size=32", "--mixed", "--engine=xla"]
+    declared = experiment.resolve({"seeds": "0:64"}, "some")
+
+    def find(argv):
+        command.declared(argv)
+        return int(batch.begun(declared, place / "cut") is None)
+
+    assert run_command(find, *SHARDS, "--shards=4", "--engine=auto") == 0
+    assert run_command(find, *SHARDS, *asked) == 2
+    errors = capfd.readouterr().err.splitlines()
+    names = ("shards=3", "block_size=32", "mixed=True", "engine=xla")
+    for line, name in zip(errors, names, strict=True):
+        assert line.startswith(f"gan1d: {name}: these shards were started with")
+
+
+def test_shards_go_on_from_what_one_process_has_begun(place, capfd):
+    """In its blocks, whatever would have suited them."""
+    own = ["--config=many.py", "--workdir=cut", "--nofigures", "--seeds=0:40"]
+    assert run_main(*own, "--block_size=10", "--devices=2", "--shard=0/3") == 0
+    assert run_command(local.main, *own, "--jobs=1", "--shards=2", "--dry_run") == 0
+    told = capfd.readouterr().out
+    assert "in blocks of 10 runs" in told and "--devices=2" in told
+    assert not (place / "cut" / "launch").exists()
+    changed = ["--config.steps=9", "--jobs=1"]
+    assert run_command(local.main, *own, *changed) == 2
+    assert "workdir=cut: it holds blocks of another sweep" in capfd.readouterr().err
 
 
 def test_a_shard_is_told_all_that_declares_the_sweep(place):
@@ -209,27 +247,38 @@ LOG = Path("a.log")
 
 
 @pytest.mark.parametrize(
-    ("finished", "told", "holder", "log", "started", "word", "detail"),
+    ("finished", "told", "holder", "log", "queued", "started", "word", "detail"),
     [
-        (True, Told("FAILED"), None, LOG, True, "done", ""),
-        (False, None, None, None, False, "missing", "never started"),
-        (False, None, None, None, True, "missing", "left without a trace"),
-        (False, None, None, LOG, True, "failed", ""),
-        (False, None, "process 1", LOG, True, "running", "process 1"),
-        (False, Told("PENDING", "Priority"), None, None, True, "waiting", "PENDING Priority"),
-        (False, Told("PENDING"), "process 1", LOG, True, "waiting", "PENDING, after a first try"),
-        (False, Told("RUNNING"), None, None, True, "running", "RUNNING"),
-        (False, Told("COMPLETING"), None, LOG, True, "running", "COMPLETING"),
-        (False, Told("CANCELLED"), None, LOG, True, "cancelled", "CANCELLED"),
-        (False, Told("TIMEOUT", "TimeLimit"), None, LOG, True, "failed", "TIMEOUT TimeLimit"),
-        (False, Told("NODE_FAIL"), None, None, True, "missing", "NODE_FAIL"),
-        (False, Told("COMPLETED"), None, LOG, True, "failed", "COMPLETED"),
+        (True, Told("FAILED"), None, LOG, None, True, "done", ""),
+        (False, None, None, None, None, False, "missing", "never started"),
+        (False, None, None, None, None, True, "missing", "left without a trace"),
+        (False, None, None, LOG, None, True, "failed", ""),
+        (False, None, "process 1", LOG, None, True, "running", "process 1"),
+        (False, Told("PENDING", "Priority"), None, None, None, True, "waiting", "PENDING Priority"),
+        (
+            False,
+            Told("PENDING"),
+            "process 1",
+            LOG,
+            None,
+            True,
+            "waiting",
+            "PENDING, after a first try",
+        ),
+        (False, Told("RUNNING"), None, None, None, True, "running", "RUNNING"),
+        (False, Told("COMPLETING"), None, LOG, None, True, "running", "COMPLETING"),
+        (False, Told("CANCELLED"), None, LOG, None, True, "cancelled", "CANCELLED"),
+        (False, Told("TIMEOUT", "TimeLimit"), None, LOG, None, True, "failed", "TIMEOUT TimeLimit"),
+        (False, Told("NODE_FAIL"), None, None, None, True, "missing", "NODE_FAIL"),
+        (False, Told("COMPLETED"), None, LOG, None, True, "failed", "COMPLETED"),
+        (False, None, None, None, "process 2", True, "waiting", "for process 2"),
+        (False, None, None, LOG, "process 2", True, "failed", ""),
     ],
 )
 def test_a_shard_is_what_its_blocks_the_scheduler_its_lock_and_its_log_say(
-    finished, told, holder, log, started, word, detail
+    finished, told, holder, log, queued, started, word, detail
 ):
-    assert states._judged(finished, told, holder, log, started) == (word, detail)
+    assert states._judged(finished, told, holder, log, queued, started) == (word, detail)
 
 
 def test_the_end_of_a_log_is_shown(tmp_path):
@@ -286,8 +335,30 @@ def test_work_that_comes_to_nothing_is_not_requeued_for_ever(tmp_path, capfd):
     for _ in range(worker.BARREN_TRIES - 1):
         work = work.checkpoint().function
         work._before = 1
-    assert work.checkpoint() is None
-    assert "ask for more time, or give a smaller block_size" in capfd.readouterr().err
+    with pytest.raises(SystemExit) as stopped:  # which submitit lets pass, without a traceback
+        work.checkpoint()
+    assert stopped.value.code == 1
+    assert capfd.readouterr().err.endswith("ask for more time, or give a smaller block_size\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "running"),
+    [("RUNNING", True), ("COMPLETING", False), ("PENDING", False), ("RUNNING\nRUNNING", False)],
+)
+def test_slurm_is_asked_about_one_task_of_the_array(tmp_path, monkeypatch, told, running):
+    """By array and task: the number of the last task is also that of the array."""
+    asked = tmp_path / "asked"
+    (tmp_path / "squeue").write_text(f'#!/bin/sh\necho "$@" > {asked}\nprintf "{told}\\n"\n')
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name, value in {"JOB_ID": "12", "ARRAY_JOB_ID": "12", "ARRAY_TASK_ID": "7"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    assert worker._is_running() is running
+    assert "--jobs=12_7" in asked.read_text()
+    (tmp_path / "squeue").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert worker._is_running() is False
 
 
 def test_work_stops_its_shard_and_waits_for_it(tmp_path):
@@ -310,7 +381,7 @@ def test_work_stops_its_shard_and_waits_for_it(tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-c", script, code],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": str(ROOT), "SUBMITIT_EXECUTOR": ""},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -343,6 +414,7 @@ def test_the_template_for_sbatch_passes_flags_and_signals_on(tmp_path):
         "python": 'trap "echo ended >> calls; exit 143" TERM\n'
         'printf "%s\\n" "$@" > calls\nwhile :; do sleep 0.1; done\n',
         "scontrol": 'echo "scontrol $*" >> calls\n',
+        "squeue": "cat state\n",
     }.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}")
         (tmp_path / name).chmod(0o755)
@@ -354,10 +426,12 @@ def test_the_template_for_sbatch_passes_flags_and_signals_on(tmp_path):
     calls = tmp_path / "calls"
     flags = ["-m", "gan1d.main", "--config=a.py", "--sweep=a=1 b=2", "--shard=5/8"]
     template = str(ROOT / "launch" / "shards.sbatch")
-    for number, expected in (
-        (signal.SIGUSR1, ["ended", "scontrol requeue 12_5"]),
-        (signal.SIGTERM, ["ended"]),
+    for number, state, expected in (
+        (signal.SIGUSR1, "RUNNING", ["ended", "scontrol requeue 12_5"]),
+        (signal.SIGTERM, "COMPLETING", ["ended"]),
+        (signal.SIGTERM, "RUNNING", ["ended", "scontrol requeue 12_5"]),  # a time of grace
     ):
+        (tmp_path / "state").write_text(f"{state}\n")
         process = subprocess.Popen(
             ["bash", template, "8", "--config=a.py", "--sweep=a=1 b=2"], cwd=tmp_path, env=env
         )

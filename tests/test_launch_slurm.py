@@ -18,7 +18,7 @@ from gan1d.results import blocks
 
 ROOT = Path(__file__).parents[1]
 SWEEP = ["--config=configs/sweep.py", "--nofigures"]
-ASKED = ["--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=2"]
+ASKED = ["--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=4"]
 
 reason = slurm.unavailable()
 pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be started: {reason}")
@@ -172,7 +172,7 @@ def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
         log = cluster.folder / "launch" / "logs" / f"{job}_{preempted}_0_log.out"
         assert "runs are there already" in log.read_text()
     told = cluster.launch("merge", code=2)
-    assert re.search(r"\d+ runs are not finished", told)
+    assert re.search(r"\d+ of 48 blocks are not finished", told)
 
     told = cluster.launch("resubmit")
     assert f"Submitted {len(lost)} of 8 shards" in told

@@ -35,7 +35,12 @@ SIZE, BLOCKS = 4, 6  # runs in a block; blocks of two cohorts, with 12 runs each
 
 LOADS = results.load, results.load_snapshots
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
+pytestmark = pytest.mark.usefixtures("compiled_once", "impatient")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(store, "SHARD_LOCK_SECONDS", 0.2)
 
 
 def declared(config=TINY):
@@ -47,10 +52,11 @@ def laid_out(folder, made=None, engine="auto", count=1):
     return api.choose_layout(made, folder, 2, SIZE, engine, overwrite=False, shards=count)
 
 
-def train(folder, text, made=None, engine="auto", **options):
+def train(folder, text, made=None, engine="auto", mixed=False):
     made, shard = made or declared(), shards.parse(text)
     where = laid_out(folder, made, engine, shard.count)
-    return api.train_shard(made, where, folder, shard, report=lambda _: Silent(), **options)
+    where = where._replace(mixed=mixed or where.mixed)
+    return api.train_shard(made, where, folder, shard, report=lambda _: Silent())
 
 
 def train_whole(folder, made=None, engine="auto"):
@@ -210,6 +216,7 @@ def test_a_shard_of_merged_results_has_nothing_to_do(tmp_path, monkeypatch, capf
         (["--shard=0/2", "--partial"], "partial: not for a shard"),
         (["--shard=2/2"], "shard=2/2: give for example"),
         (["--mixed"], "mixed: for shards only"),
+        (["--overwrite", "--partial"], "partial: there is nothing left"),
     ):
         assert run_main(*own, *flags) == 2
         assert words in capfd.readouterr().err
@@ -226,7 +233,7 @@ def test_a_shard_keeps_others_out_of_itself_and_of_the_whole_but_not_of_other_sh
         assert store.holder(tmp_path, "1-of-2") is None
         train(tmp_path, "1/2")
         with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
-            merge(tmp_path)
+            merge(tmp_path, partial=True)
         with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
             train_whole(tmp_path)
     assert store.holder(tmp_path, "0-of-2") is None
@@ -234,9 +241,8 @@ def test_a_shard_keeps_others_out_of_itself_and_of_the_whole_but_not_of_other_sh
         train(tmp_path, "0/2")
 
 
-def test_asking_who_holds_a_lock_keeps_nobody_from_taking_it(tmp_path, monkeypatch):
+def test_asking_who_holds_a_lock_keeps_nobody_from_taking_it(tmp_path):
     """Not even while it is asked: who takes it tries again."""
-    monkeypatch.setattr(store, "LOCK_TRIES", 50)
     asked, end = [], threading.Event()
 
     def ask():
@@ -245,11 +251,13 @@ def test_asking_who_holds_a_lock_keeps_nobody_from_taking_it(tmp_path, monkeypat
 
     asking = threading.Thread(target=ask)
     asking.start()
-    for _ in range(100):
-        with store.locked(tmp_path, "a"):
-            time.sleep(0.001)
-    end.set()
-    asking.join()
+    try:
+        for _ in range(100):
+            with store.locked(tmp_path, "a", patience=30):
+                time.sleep(0.001)
+    finally:
+        end.set()
+        asking.join()
     assert {told and told.partition(" on ")[0] for told in asked} >= {
         None,
         f"process {os.getpid()}",
@@ -310,7 +318,7 @@ def test_another_kind_of_machine_is_refused_unless_kinds_may_mix(tmp_path, monke
     monkeypatch.setattr(host, "processor", lambda: "another one (0123)")
     with pytest.raises(ConfigError, match=r"round numbers differently .*'another one.*mixed"):
         train(tmp_path / "strict", "1/2")
-    train(tmp_path / "mixed", "1/2", mixed=True)
+    train(tmp_path / "mixed", "1/2")  # as its folder says
     monkeypatch.undo()
     merge(tmp_path / "mixed")
     told = results.load_record(tmp_path / "mixed")["machines"]
@@ -357,7 +365,7 @@ def test_gaps_are_refused_or_told_in_the_results(tmp_path, whole, trained):
     with pytest.raises(ResultsError, match="no finished blocks here"):
         merge(tmp_path)
     train(tmp_path, "1/3")
-    with pytest.raises(ResultsError, match="16 runs are not finished"):
+    with pytest.raises(ResultsError, match="4 of 6 blocks are not finished"):
         merge(tmp_path)
     assert not (tmp_path / "runs.nc").exists()
     runs = merge(tmp_path, partial=True)
@@ -378,6 +386,42 @@ def test_results_that_do_not_fit_are_refused_where_they_are_merged_only(tmp_path
         train(tmp_path, text)
     with pytest.raises(ConfigError, match="results of 24 runs need"):
         merge(tmp_path)
+
+
+def test_blocks_that_get_lost_while_they_are_merged_are_missed(tmp_path, monkeypatch):
+    train(tmp_path, "0/1")
+    (path,) = blocks.listed(tmp_path)[2]
+    path.write_bytes(b"")
+    with pytest.raises(ResultsError, match="4 runs are not finished"):
+        merge(tmp_path)
+    assert not path.exists()
+
+
+def test_a_shard_that_has_waited_for_a_merge_trains_nothing(tmp_path, monkeypatch, trained):
+    train(tmp_path, "0/1")
+    where, before = laid_out(tmp_path), list(trained)
+    merge(tmp_path)
+    assert api.train_shard(declared(), where, tmp_path, Shard(0, 1), report=None) == 24
+    assert trained == before and not (tmp_path / blocks.FOLDER).exists()
+
+
+def test_what_an_older_version_has_left_is_not_taken_for_nothing(tmp_path):
+    """Its blocks lay in one folder."""
+    train(tmp_path, "0/1")
+    (path,) = blocks.listed(tmp_path)[0]
+    for each in path.parent.iterdir():
+        each.rename(path.parents[1] / each.name)
+    store.discard_empty(tmp_path, None)
+    assert (tmp_path / blocks.FOLDER / path.name).exists()
+
+
+def test_a_damaged_plan_says_how_to_get_a_new_one(tmp_path):
+    train(tmp_path, "0/2")
+    (tmp_path / blocks.FOLDER / blocks.PLAN).write_text("{}")
+    with pytest.raises(ResultsError, match="give the command of any shard again"):
+        merge(tmp_path)
+    train(tmp_path, "1/2")
+    merge(tmp_path)
 
 
 def test_blocks_are_found_in_folders_of_a_thousand(tmp_path):

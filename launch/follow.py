@@ -1,0 +1,64 @@
+"""Following shards, and merging what they leave: the same for whatever runs them."""
+
+from pathlib import Path
+
+from absl import flags
+
+from gan1d import api, command
+from gan1d.experiment import ConfigError, Experiment
+from launch import batch, states
+from launch.batch import Batch
+
+_ALLOW_PARTIAL = flags.DEFINE_bool(
+    "allow_partial", False, "merge: even if runs are missing; the results say which."
+)
+flags.adopt_module_key_flags(batch)
+
+
+def is_merged(declared: Experiment, folder: Path) -> bool:
+    """Whether a folder has the results of the whole sweep, which is then said.
+
+    Raises:
+      ConfigError, ResultsError: as `api.check_folder`.
+    """
+    merged = api.check_folder(declared, folder, overwrite=False) is not None
+    if merged:
+        print(f"{folder} holds the results of this sweep, of all its shards.")
+    return merged
+
+
+def begun(declared: Experiment, folder: Path) -> Batch:
+    """The batch that a results folder keeps.
+
+    Raises:
+      ConfigError: none was started, or one of another sweep.
+    """
+    made = batch.begun(declared, folder)
+    if made is None or not made.submissions:
+        raise ConfigError([f"workdir={folder}: no shards were started here; start them first"])
+    return made
+
+
+def check_dry_run(verb: str, *, honoured: bool) -> None:
+    """Raise ConfigError if a verb that would not care is given --dry_run."""
+    if command.DRY_RUN.value and not honoured:
+        raise ConfigError([f"dry_run: {verb} has none; leave it out"])
+
+
+def merge(declared: Experiment, folder: Path) -> int:
+    """Make results of what shards have left; returns the exit code."""
+    if is_merged(declared, folder):
+        return 0
+    made, partial = batch.begun(declared, folder), _ALLOW_PARTIAL.value
+    if made is not None and not partial:
+        gaps = [state for state in states.states(made, {}) if state.word != states.DONE]
+        if gaps:
+            print(states.table(made, gaps))
+    runs = api.merge(
+        declared,
+        folder,
+        partial=partial,
+        kinds=command.kinds(),
+        overrides=command.overrides(),
+    )
+    return command.say_what_is_there(runs, folder)
