@@ -47,9 +47,9 @@ def compiled(monkeypatch):
 def test_no_program_passes_anything_between_devices(compiled):
     """On one machine that is what makes devices independent, and a sweep able to be cut."""
     two = machine.devices(2)
-    schedule = Schedule(steps=4, judging=Judging(log_every=2, points=101, features=True))
+    schedule = Schedule(steps=4, judging=Judging(log_every=2, points=101))
     xla.compile_programs(setting(**TRICKS), schedule, 4, two)
-    assert len(compiled) == 5  # start, updates, scores, pictures, probe
+    assert len(compiled) == 4  # start, updates, scores, pictures
     for text in compiled:
         assert "num_partitions=2" in text.splitlines()[0]
         assert not COLLECTIVES.search(text), COLLECTIVES.search(text)

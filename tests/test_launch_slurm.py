@@ -179,7 +179,7 @@ def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
     cluster.wait(lambda: {word for word, _ in cluster.states().values()} == {"done"})
     assert "Nothing to resubmit" in cluster.launch("resubmit")
     cluster.launch("merge")
-    assert "holds the results of all shards" in cluster.launch("status")
+    assert "of this sweep, of all its shards" in cluster.launch("status")
 
     whole = tmp_path / "whole"
     assert run_main(*SWEEP, f"--workdir={whole}") == 0
