@@ -1,5 +1,6 @@
 """Following shards, and merging what they leave: the same for whatever runs them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -8,6 +9,7 @@ from gan1d import api, command
 from gan1d.experiment import ConfigError, Experiment
 from launch import batch, states
 from launch.batch import Batch
+from launch.states import Told
 
 _ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "merge: even if runs are missing; the results say which."
@@ -45,15 +47,20 @@ def check_dry_run(verb: str, *, honoured: bool) -> None:
         raise ConfigError([f"dry_run: {verb} has none; leave it out"])
 
 
-def merge(declared: Experiment, folder: Path) -> int:
-    """Make results of what shards have left; returns the exit code."""
+def merge(
+    declared: Experiment, folder: Path, ask: Callable[[Batch], dict[int, Told]] = lambda _: {}
+) -> int:
+    """Make results of what shards have left; returns the exit code.
+
+    Where blocks are missing, `ask` is to find out what a scheduler says of the shards.
+    """
     if is_merged(declared, folder):
         return 0
     made, partial = batch.begun(declared, folder), _ALLOW_PARTIAL.value
     if made is not None and not partial:
-        gaps = [state for state in states.states(made, {}) if state.word != states.DONE]
-        if gaps:
-            print(states.table(made, gaps))
+        found = states.states(made, {})
+        if any(state.word != states.DONE for state in found):
+            print(states.table(made, states.states(made, ask(made))))
     runs = api.merge(
         declared,
         folder,

@@ -121,11 +121,16 @@ def cancel(declared: Experiment, folder: Path) -> int:
     return 0
 
 
+def merge(declared: Experiment, folder: Path) -> int:
+    """Make results of what the shards have left."""
+    return follow.merge(declared, folder, _told)
+
+
 VERBS: dict[str, Callable[[Experiment, Path], int]] = {
     "submit": submit,
     "status": status,
     "resubmit": resubmit,
-    "merge": follow.merge,
+    "merge": merge,
     "cancel": cancel,
 }
 
@@ -208,15 +213,17 @@ def _script(made: Batch, missing: list[int]) -> str:
 
 
 def _states(made: Batch) -> list[states.State]:
-    """The state of every shard, by what Slurm says of the last job that it was part of."""
+    return states.states(made, _told(made))
+
+
+def _told(made: Batch) -> dict[int, Told]:
+    """What Slurm says of each shard's last job; it forgets a job minutes after its end."""
     said, told = _squeue(), {}
     for submission in made.submissions:
         for index, shard in enumerate(submission.shards):
             task = str(index) if len(submission.shards) > 1 else "N/A"
-            # Slurm forgets a job minutes after its end.
             told[shard] = said.get((submission.job, task))
-    known = {shard: answer for shard, answer in told.items() if answer is not None}
-    return states.states(made, known)
+    return {shard: answer for shard, answer in told.items() if answer is not None}
 
 
 def _squeue() -> dict[tuple[str, str], Told]:

@@ -173,6 +173,7 @@ def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
         assert "runs are there already" in log.read_text()
     told = cluster.launch("merge", code=2)
     assert re.search(r"\d+ of 48 blocks are not finished", told)
+    assert "5 done, 1 failed, 1 cancelled, 1 missing" in told
 
     told = cluster.launch("resubmit")
     assert f"Submitted {len(lost)} of 8 shards" in told
