@@ -16,8 +16,14 @@ class Status(NamedTuple):
     runs: int
     updates_done: int  # GAN updates
     updates: int
-    diverged: int
+    diverged: int | None  # None: not known
     doing: str
+
+    @property
+    def told(self) -> str:
+        """How many runs are done, and how many have diverged."""
+        diverged = "" if self.diverged is None else f", {self.diverged} diverged"
+        return f"{self.runs_done}/{self.runs} runs{diverged}"
 
 
 class Silent:
@@ -46,9 +52,7 @@ class Bar(Silent):
             self._bar.initial = self._bar.n = self._bar.last_print_n = status.updates_done
             self._new = False
         self._bar.set_description_str(status.doing, refresh=False)
-        self._bar.set_postfix_str(
-            f"{status.runs_done}/{status.runs} runs, {status.diverged} diverged", refresh=False
-        )
+        self._bar.set_postfix_str(status.told, refresh=False)
         self._bar.update(status.updates_done - self._bar.n)
         self._bar.refresh()
 
@@ -77,9 +81,9 @@ class Lines(Silent):
         rate = (status.updates_done - self._first[1]) / max(now - self._first[0], 1e-9)
         left = (status.updates - status.updates_done) / rate if rate else 0.0
         print(
-            f"{status.doing}: {status.runs_done}/{status.runs} runs, "
+            f"{status.doing}: {status.told}, "
             f"{status.updates_done / status.updates:.0%} of the updates, {rate:.3g} updates/s, "
-            f"{f'{left:.0f} s' if rate else 'time unknown'} left, {status.diverged} diverged",
+            f"{f'{left:.0f} s' if rate else 'time unknown'} left",
             file=sys.stderr,
             flush=True,
         )

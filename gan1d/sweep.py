@@ -62,12 +62,9 @@ def run(
       WriteError: a block can't be kept.
     """
     began, kept = time.monotonic(), kept or store.InMemory()
-    tables = tally.tables(experiment)
-    # Before all, since it refuses targets that runs can't be judged by.
-    target = _describe_targets(experiment, where)
     blocks = range(layout.count_blocks(experiment, where.block_size))
-    spent = {"waiting for compilation": train(experiment, where, blocks, report, kept)}
-    result = _put_together(experiment, where, tables, target, kept, spent)
+    waited = train(experiment, where, blocks, report, kept)
+    result = collect(experiment, where, kept, {"waiting for compilation": waited})
     result.seconds["total"] = time.monotonic() - began
     return result
 
@@ -86,6 +83,7 @@ def train(
     Raises:
       ConfigError, WriteError: as `run`.
     """
+    _describe_targets(experiment, where)  # which refuses targets that runs can't be judged by
     job = _Job(experiment, where, numbers, tally.tables(experiment), report or Silent())
     try:
         _train_missing(job, kept)
@@ -97,25 +95,22 @@ def train(
     return job.waited
 
 
-def collect(experiment: Experiment, where: Layout, kept: store.Store) -> Result:
-    """The results of what is finished of a sweep; its other runs are marked as not finished."""
-    tables, target = tally.tables(experiment), _describe_targets(experiment, where)
-    return _put_together(experiment, where, tables, target, kept, {})
-
-
-def _put_together(
+def collect(
     experiment: Experiment,
     where: Layout,
-    tables: Tables,
-    target: Arrays,
     kept: store.Store,
-    seconds: Mapping[str, float],
+    seconds: Mapping[str, float] | None = None,
 ) -> Result:
-    """Results from finished blocks, which are verified as they are read.
+    """The results of what is finished of a sweep; its other runs are marked as not finished.
 
-    `seconds` went into anything but blocks.
+    Args:
+      experiment: the sweep.
+      where: how it is laid out.
+      kept: its finished blocks, which are verified as they are read.
+      seconds: that went into anything but blocks.
     """
-    spent = collections.defaultdict(float, seconds)
+    tables, target = tally.tables(experiment), _describe_targets(experiment, where)
+    spent = collections.defaultdict(float, seconds or {})
     cohorts: list[dict[str, Any]] = []
     machines: collections.Counter[tuple[str, ...]] = collections.Counter()
     unfinished = 0

@@ -243,6 +243,7 @@ def datasets(
     return runs, results.snapshot_dataset(snapshots, shown)
 
 
+@functools.lru_cache(1)
 def describe_targets(experiment: Experiment, *, on_lanes: bool) -> dict[str, np.ndarray]:
     """The variables of every setting's target, found out by native code or by XLA.
 

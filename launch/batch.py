@@ -28,13 +28,13 @@ class Submission:
     job: str | None  # its number with the scheduler; None without one
     shards: list[int]
 
-    def log(self, folder: Path, shard: int) -> Path:
-        """The file that a shard of this submission prints to."""
+    def log(self, logs: Path, shard: int) -> Path:
+        """The file in the folder of logs that a shard of this submission prints to."""
         if self.job is None:
-            return folder / FOLDER / LOGS / f"shard-{shard}.log"
+            return logs / f"shard-{shard}.log"
         # As submitit names them: only several jobs are an array.
         task = f"_{self.shards.index(shard)}" if len(self.shards) > 1 else ""
-        return folder / FOLDER / LOGS / f"{self.job}{task}_0_log.out"
+        return logs / f"{self.job}{task}_0_log.out"
 
 
 @dataclasses.dataclass
@@ -60,6 +60,11 @@ class Batch:
     def state(self) -> Path:
         """The folder of what is kept of it."""
         return self.folder / FOLDER
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what its shards print."""
+        return self.state / LOGS
 
     def described(self, shards: list[int]) -> str:
         """Shards, and the command of the first one, in words."""
@@ -89,7 +94,7 @@ class Batch:
 
     def save(self) -> None:
         """Keep it in the results folder."""
-        files.make_folder(self.folder / FOLDER / LOGS)
+        files.make_folder(self.logs)
         plain = {
             "config": self.declared.config(),
             "shards": self.count,
@@ -100,7 +105,7 @@ class Batch:
             "resources": self.resources,
             "submissions": [dataclasses.asdict(each) for each in self.submissions],
         }
-        files.write_json(self.folder / FOLDER / RECORD, plain)
+        files.write_json(self.state / RECORD, plain)
 
 
 def begun(declared: Experiment, folder: Path) -> Batch | None:
@@ -140,7 +145,7 @@ def begun(declared: Experiment, folder: Path) -> Batch | None:
 def _other_flags(made: Batch) -> list[str]:
     """What is asked for otherwise than the shards were cut."""
     kept = {"shards": made.count, "block_size": made.block_size, "mixed": made.mixed}
-    kept["engine"] = made.arguments[-1].partition("=")[2]
+    kept["engine"] = made.arguments[-1].removeprefix("--engine=")  # see command.arguments
     return [
         f"{name}={flags.FLAGS[name].value}: these shards were started with {value}; leave it out, "
         f"or {REMEDY}"
@@ -155,14 +160,13 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
     Args:
       declared: the sweep.
       folder: its results folder.
-      count: how many shards; the flag goes before.
+      count: how many shards.
       devices: of each shard.
       platform: what these are, "cpu" or "gpu".
 
     Raises:
       ConfigError: it can't be cut like that, or the folder holds another sweep.
     """
-    count = count if SHARDS.value is None else SHARDS.value
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
     size, mixed = command.BLOCK_SIZE.value, command.MIXED.value
@@ -175,6 +179,5 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
     if size is None:
         size = layout.default_block_size(declared, devices, platform, count)
     layout.check_block_size(size, devices)
-    made = Batch(*(declared, folder, count, size, devices, mixed, command.arguments(), {}, []))
-    made.parts  # noqa: B018 - refuses what can't be cut
-    return made
+    shards.cut(declared, size, count)  # refuses what can't be
+    return Batch(*(declared, folder, count, size, devices, mixed, command.arguments(), {}, []))

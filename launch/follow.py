@@ -16,6 +16,8 @@ _ALLOW_PARTIAL = flags.DEFINE_bool(
 )
 flags.adopt_module_key_flags(batch)
 
+Ask = Callable[[Batch], dict[int, Told]]  # what a scheduler says of each shard that it knows
+
 
 def is_merged(declared: Experiment, folder: Path) -> bool:
     """Whether a folder has the results of the whole sweep, which is then said.
@@ -47,12 +49,23 @@ def check_dry_run(verb: str, *, honoured: bool) -> None:
         raise ConfigError([f"dry_run: {verb} has none; leave it out"])
 
 
-def merge(
-    declared: Experiment, folder: Path, ask: Callable[[Batch], dict[int, Told]] = lambda _: {}
-) -> int:
+def nobody(_: Batch) -> dict[int, Told]:
+    """What is said of shards where no scheduler can be asked."""
+    return {}
+
+
+def status(declared: Experiment, folder: Path, ask: Ask = nobody) -> int:
+    """Say how far shards are; returns the exit code."""
+    if not is_merged(declared, folder):
+        made = begun(declared, folder)
+        print(states.table(made, states.states(made, ask(made))))
+    return 0
+
+
+def merge(declared: Experiment, folder: Path, ask: Ask = nobody) -> int:
     """Make results of what shards have left; returns the exit code.
 
-    Where blocks are missing, `ask` is to find out what a scheduler says of the shards.
+    A scheduler is asked only where blocks are missing.
     """
     if is_merged(declared, folder):
         return 0

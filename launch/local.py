@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from absl import app, flags
-from tqdm import tqdm
 
-from gan1d import command, host, signals, store
+from gan1d import command, host, progress, signals, store
 from gan1d.experiment import ConfigError, Experiment
+from gan1d.progress import Status
 from gan1d.shards import Shard
 from launch import batch, follow, states
 from launch.batch import Batch, Submission
@@ -34,8 +34,7 @@ _JOBS = flags.DEFINE_integer("jobs", None, "Processes at a time; default one a c
 flags.adopt_module_key_flags(follow)
 
 MOST_JOBS = 8  # by default: each takes half a gigabyte, and seconds of importing
-POLL_SECONDS = 0.2
-LINE_SECONDS = 10.0  # between two lines of progress where there is no terminal
+POLL_SECONDS = 1.0
 
 
 def main(argv: list[str]) -> int:
@@ -56,7 +55,8 @@ def run(declared: Experiment, folder: Path) -> int:
         raise ConfigError([f"jobs={jobs}: give 1 to {host.cores()}, the cores of this machine"])
     made = batch.begun(declared, folder)
     if made is None:
-        made = batch.new(declared, folder, jobs, host.cores() // jobs, "cpu")
+        count = jobs if batch.SHARDS.value is None else batch.SHARDS.value
+        made = batch.new(declared, folder, count, host.cores() // jobs, "cpu")
     if command.DRY_RUN.value:
         print(made.described(list(range(made.count))))
         return 0
@@ -78,15 +78,7 @@ def run(declared: Experiment, folder: Path) -> int:
     return follow.merge(declared, folder)
 
 
-def status(declared: Experiment, folder: Path) -> int:
-    """Say how far it is."""
-    if not follow.is_merged(declared, folder):
-        made = follow.begun(declared, folder)
-        print(states.table(made, states.states(made, {})))
-    return 0
-
-
-VERBS = {"run": run, "status": status, "merge": follow.merge}
+VERBS = {"run": run, "status": follow.status, "merge": follow.merge}
 _LEFT_ALONE = (states.DONE, states.RUNNING)
 
 
@@ -112,21 +104,26 @@ class _Pool:
             self._log(shard).unlink(missing_ok=True)  # of an earlier try
             waiting.put(shard)
         slots = [threading.Thread(target=self._slot, args=(c, waiting)) for c in self._cores]
-        with signals.noted() as noted, _Progress(self._made) as progress:
+        steps = self._made.declared.schedule.steps
+        runs = len(self._made.declared.points) * len(self._made.declared.seeds)
+        report = progress.reporter(runs * steps)
+        with signals.noted() as noted:
             for slot in slots:
                 slot.start()
             try:
                 while any(slot.is_alive() for slot in slots) and not noted:
-                    progress.show(len(self._processes))
+                    done = sum(state.runs for state in states.states(self._made, {}))
+                    doing = f"{len(self._processes)} shards at work"
+                    report(Status(done, runs, done * steps, runs * steps, None, doing))
                     time.sleep(POLL_SECONDS)
             finally:
-                if noted or sys.exc_info()[0] is not None:
-                    self._stop()
+                self._stop()
                 for slot in slots:
                     slot.join()
+                report.close()
 
     def _log(self, shard: int) -> Path:
-        return Submission(None, [shard]).log(self._made.folder, shard)
+        return Submission(None, [shard]).log(self._made.logs, shard)
 
     def _slot(self, cores: list[int], waiting: "queue.SimpleQueue[int]") -> None:
         if cores:  # of this thread, and so of the processes that it starts
@@ -164,41 +161,6 @@ class _Pool:
         self._stopping = True
         for process in list(self._processes.values()):
             process.send_signal(signal.SIGTERM)
-
-
-class _Progress:
-    """How far the shards are: a bar on a terminal, lines elsewhere."""
-
-    def __init__(self, made: Batch) -> None:
-        self._made, self._printed = made, time.monotonic()
-        self._terminal = sys.stderr.isatty()
-        runs = len(made.declared.points) * len(made.declared.seeds)
-        self._bar = tqdm(total=runs, unit=" runs", disable=not self._terminal, dynamic_ncols=True)
-        self._began: tuple[float, int] | None = None
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def show(self, running: int) -> None:
-        """Show the state, if it is time to."""
-        now = time.monotonic()
-        if now - self._printed < (1.0 if self._terminal else LINE_SECONDS):
-            return
-        self._printed = now
-        found = states.states(self._made, {})
-        runs, of_runs = sum(state.runs for state in found), sum(state.of_runs for state in found)
-        if self._began is None:
-            self._began, self._bar.initial = (now, runs), runs
-        self._bar.set_postfix_str(f"{running} shards at work", refresh=False)
-        self._bar.update(runs - self._bar.n)
-        if not self._terminal:
-            began, before = self._began
-            rate = (runs - before) / max(now - began, 1e-9)
-            left = f"{(of_runs - runs) / rate:.0f} s" if rate else "time unknown"
-            print(f"{states.summary(found)}, {left} left", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

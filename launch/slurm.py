@@ -93,20 +93,12 @@ def resubmit(declared: Experiment, folder: Path) -> int:
     given = {flag.name: flag.value for flag in ASKED if flag.present}
     made.resources = {flag.name: flag.value for flag in ASKED} | made.resources | given
     at_work = (states.DONE, states.RUNNING, states.WAITING)
-    found = _states(made)
+    found = states.states(made, _told(made))
     missing = [each.shard for each in found if each.word not in at_work]
     if not missing:
         print(f"Nothing to resubmit: {states.summary(found)}")
         return 0
     return _submit(made, missing)
-
-
-def status(declared: Experiment, folder: Path) -> int:
-    """Say how far the shards are."""
-    if not follow.is_merged(declared, folder):
-        made = follow.begun(declared, folder)
-        print(states.table(made, _states(made)))
-    return 0
 
 
 def cancel(declared: Experiment, folder: Path) -> int:
@@ -119,20 +111,6 @@ def cancel(declared: Experiment, folder: Path) -> int:
     told = f"Cancelled {', '.join(jobs)}" if jobs else "No job runs or waits"
     print(f"{told}; finished blocks are kept in {folder}.")
     return 0
-
-
-def merge(declared: Experiment, folder: Path) -> int:
-    """Make results of what the shards have left."""
-    return follow.merge(declared, folder, _told)
-
-
-VERBS: dict[str, Callable[[Experiment, Path], int]] = {
-    "submit": submit,
-    "status": status,
-    "resubmit": resubmit,
-    "merge": merge,
-    "cancel": cancel,
-}
 
 
 def _submit(made: Batch, missing: list[int]) -> int:
@@ -148,7 +126,7 @@ def _submit(made: Batch, missing: list[int]) -> int:
     # No signal comes between a job and its record.
     with store.locked(made.state, batch.LAUNCHER), signals.noted():
         made.save()  # makes the folder of logs
-        executor = submitit.SlurmExecutor(_logs(made), max_num_timeout=REQUEUES)
+        executor = submitit.SlurmExecutor(made.logs.absolute(), max_num_timeout=REQUEUES)
         executor.update_parameters(**parameters(made))
         try:
             with executor.batch():
@@ -159,16 +137,12 @@ def _submit(made: Batch, missing: list[int]) -> int:
         job = jobs[0].job_id.partition("_")[0]
         made.submissions.append(Submission(job, missing))
         made.save()
-    print(f"Submitted {len(missing)} of {made.count} shards as job {job}; logs: {_logs(made)}")
+    print(f"Submitted {len(missing)} of {made.count} shards as job {job}; logs: {made.logs}")
     return 0
 
 
 def _work(made: Batch, shard: int) -> worker.Work:
     return worker.Work(made.command(shard), str(made.folder), made.parts[shard])
-
-
-def _logs(made: Batch) -> Path:
-    return (made.folder / batch.FOLDER / batch.LOGS).absolute()
 
 
 def parameters(made: Batch) -> dict[str, Any]:
@@ -205,15 +179,11 @@ def parameters(made: Batch) -> dict[str, Any]:
 
 def _script(made: Batch, missing: list[int]) -> str:
     """The job script, as it would be submitted."""
-    submit = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {_logs(made)}"
+    submit = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {made.logs.absolute()}"
     count = len(missing) if len(missing) > 1 else None
     return submitit.slurm.slurm._make_sbatch_string(
-        command=submit, folder=_logs(made), map_count=count, **parameters(made)
+        command=submit, folder=made.logs.absolute(), map_count=count, **parameters(made)
     )
-
-
-def _states(made: Batch) -> list[states.State]:
-    return states.states(made, _told(made))
 
 
 def _told(made: Batch) -> dict[int, Told]:
@@ -252,6 +222,14 @@ def _call(*arguments: str) -> str:
         raise ConfigError([f"{arguments[0]}: {error.stderr.strip()}"]) from None
     return done.stdout
 
+
+VERBS: dict[str, Callable[[Experiment, Path], int]] = {
+    "submit": submit,
+    "status": functools.partial(follow.status, ask=_told),
+    "resubmit": resubmit,
+    "merge": functools.partial(follow.merge, ask=_told),
+    "cancel": cancel,
+}
 
 if __name__ == "__main__":
     app.run(functools.partial(command.run, main), flags_parser=command.parse)

@@ -50,7 +50,7 @@ def states(batch: Batch, told: dict[int, Told]) -> list[State]:
     there = blocks.listed(batch.folder).keys()
     launcher = store.holder(batch.state, LAUNCHER)
     latest = batch.submissions[-1].shards if batch.submissions else []
-    logs = {i: each.log(batch.folder, i) for each in batch.submissions for i in each.shards}
+    logs = {i: each.log(batch.logs, i) for each in batch.submissions for i in each.shards}
     found = []
     for shard, numbers in enumerate(batch.parts):
         ours = [number for number in numbers if number in there]

@@ -18,6 +18,18 @@ from absl.testing import flagsaver
 
 from gan1d import command, engines, experiment, main, targets
 
+# A sweep of six runs that trains and is written in no time.
+TINY = {
+    "steps": 10,
+    "seeds": "0:6",
+    "judging.log_every": 5,
+    "judging.points": 101,
+    "judging.snapshot_seeds": 3,
+    "generator.hidden": (2,),
+    "discriminator.hidden": (2,),
+    "discriminator.optimizer.kind": "sgd",
+}
+
 
 def setting(**fields):
     """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""

@@ -14,23 +14,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from helpers import assert_same_bits, compile_once
+from helpers import TINY, assert_same_bits, compile_once
 
 from gan1d import api, engines, experiment, host, layout, results, store, sweep
 from gan1d.experiment import ConfigError
 from gan1d.progress import Silent
 from gan1d.results import WriteError, blocks, files
 
-TINY = {
-    "steps": 10,
-    "seeds": "0:6",
-    "judging.log_every": 5,
-    "judging.points": 101,
-    "judging.snapshot_seeds": 3,
-    "generator.hidden": (2,),
-    "discriminator.hidden": (2,),
-    "discriminator.optimizer.kind": "sgd",
-}
 BLOCKS = 3  # of 2 runs
 NOBODY = 65534  # a user without rights
 
@@ -280,17 +270,17 @@ def test_every_flipped_bit_of_a_block_is_noticed(stopped):
 
 def test_a_block_damaged_after_it_was_found_whole_ends_the_sweep(tmp_path, whole, monkeypatch):
     """Nothing partial is handed over as whole."""
-    put_together = sweep._put_together
+    collect = sweep.collect
 
     def damage_first(*given):
         flip(blocks.listed(tmp_path)[2][0])
-        return put_together(*given)
+        return collect(*given)
 
-    monkeypatch.setattr(sweep, "_put_together", damage_first)
+    monkeypatch.setattr(sweep, "collect", damage_first)
     with pytest.raises(results.ResultsError, match="2 runs were damaged"):
         train(tmp_path)
     assert not (tmp_path / "runs.nc").exists()
-    monkeypatch.setattr(sweep, "_put_together", put_together)
+    monkeypatch.setattr(sweep, "collect", collect)
     train(tmp_path)
     assert_like(tmp_path, whole)
 

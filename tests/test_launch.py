@@ -127,7 +127,7 @@ def test_a_process_has_its_cores_for_itself(place, monkeypatch):
     local._Pool(made, 2).work(range(4))
     spans = []
     for shard in range(4):
-        told = Submission(None, [shard]).log(place, shard).read_text().splitlines()
+        told = Submission(None, [shard]).log(made.logs, shard).read_text().splitlines()
         cores, _, began = told[0].rpartition(" ")
         spans.append((cores, float(began), float(told[1])))
     assert {cores for cores, _, _ in spans} == {f"[{core}]" for core in allowed}

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import assert_same_bits, run_main
+from helpers import TINY, assert_same_bits, run_main
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,17 +19,7 @@ from gan1d.progress import Silent
 from gan1d.results import ResultsError, blocks, files
 from gan1d.shards import Shard
 
-TINY = {
-    "steps": 10,
-    "seeds": "0:6",
-    "judging.log_every": 5,
-    "judging.points": 101,
-    "judging.snapshot_seeds": 3,
-    "generator.hidden": (2,),
-    "discriminator.hidden": (2,),
-    "discriminator.optimizer.kind": "sgd",
-    "sweep": ["target.loc=0,4", "discriminator.activation=tanh,relu"],
-}
+SWEEP = TINY | {"sweep": ["target.loc=0,4", "discriminator.activation=tanh,relu"]}
 SIZE, BLOCKS = 4, 6  # runs in a block; blocks of two cohorts, with 12 runs each
 
 
@@ -43,7 +33,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(store, "SHARD_LOCK_SECONDS", 0.2)
 
 
-def declared(config=TINY):
+def declared(config=SWEEP):
     return experiment.resolve(config)
 
 
@@ -144,7 +134,7 @@ def test_more_shards_than_blocks_are_refused():
 
 
 def test_shards_have_a_few_blocks_each_as_long_as_vectors_can_be_filled():
-    made = declared(TINY | {"seeds": "0:1000"})  # 4000 runs
+    made = declared(SWEEP | {"seeds": "0:1000"})  # 4000 runs
     for count, size in ((1, 64), (8, 64), (20, 48), (100, 16), (2000, 16)):
         assert layout.default_block_size(made, 1, "cpu", count) == size
         assert layout.default_block_size(made, 2, "cpu", count) % 2 == 0
@@ -165,7 +155,7 @@ def test_shards_in_any_order_give_the_bits_of_the_whole(tmp_path, whole):
 
 
 def test_so_they_do_by_xla(tmp_path):
-    made = declared(TINY | {"sweep": ["target.loc=0,4"]})
+    made = declared(SWEEP | {"sweep": ["target.loc=0,4"]})
     for text in ("1/2", "0/2"):
         train(tmp_path / "cut", text, made, "xla")
     api.merge(made, tmp_path / "cut", kinds=())
@@ -181,6 +171,16 @@ def test_shards_of_other_counts_and_the_whole_sweep_go_on_from_each_other(tmp_pa
     train_whole(tmp_path)
     assert len(trained) == len(set(trained)) == BLOCKS
     assert_like(tmp_path, whole)
+
+
+def test_a_target_that_runs_can_not_be_judged_by_is_refused_before_a_shard_trains(
+    tmp_path, trained
+):
+    strange = {"target.kind": "mixture", "target.means": (-1e25, 1e25)}
+    made = declared(TINY | strange)
+    with pytest.raises(ConfigError, match="target: its standard deviation is"):
+        train(tmp_path, "0/1", made)
+    assert not trained and not blocks.listed(tmp_path)
 
 
 def test_a_finished_shard_is_verified_and_trains_nothing(tmp_path, trained):
