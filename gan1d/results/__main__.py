@@ -27,17 +27,8 @@ _TABLE = flags.DEFINE_enum("table", "runs", list(tables.TABLES), "export: what h
 
 # What `info` shows of the record.
 TOLD = ("command", "overrides", "started", "finished", "seconds", "cohorts", "block_size")
-TOLD += (
-    "devices",
-    "machines",
-    "versions",
-    "python",
-    "git",
-    "source",
-    "platform",
-    "host",
-    "processor",
-)
+TOLD += ("devices", "machines", "versions", "python", "git", "source", "platform", "host")
+TOLD += ("processor",)
 
 USAGE = "usage: python -m gan1d.results verify|info|export results/NAME; see --help"
 
