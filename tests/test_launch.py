@@ -61,6 +61,12 @@ def wait_for(condition, process=None):
     return found
 
 
+def is_pending(pid, number):
+    """Whether a signal waits for a process that is held still."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"ShdPnd:\s+(\w+)", status)[1], 16) >> (number - 1) & 1)
+
+
 def words_of(output):
     """The state of every shard in a table, by the shard."""
     return dict(re.findall(r"^ +(\d+/\d+)  (\w+)", output, re.MULTILINE))
@@ -72,10 +78,21 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     )
     cut = place / "cut"
 
-    def at_work(shard):
-        return store.holder(cut, f"{shard}-of-2") and len(blocks.listed(cut)) > 1
+    def pid(shard):
+        """The process of a shard that has been begun."""
+        holder = wait_for(lambda: store.holder(cut, f"{shard}-of-2"), process)
+        return int(re.match(r"process (\d+) on", holder)[1])
 
-    wait_for(lambda: at_work(0) and at_work(1), process)
+    # Held still while they are looked at, so that neither ends meanwhile.
+    at_work = []
+    for shard in (0, 1):
+        at_work.append(pid(shard))
+        os.kill(at_work[-1], signal.SIGSTOP)
+    for each in at_work:
+        os.kill(each, signal.SIGCONT)
+    wait_for(lambda: len(blocks.listed(cut)) > 1, process)
+    for each in at_work:
+        os.kill(each, signal.SIGSTOP)
     assert run_command(local.main, "status", *SHARDS) == 0
     assert words_of(capfd.readouterr().out) == {"0/2": "running", "1/2": "running"}
     # What is at work is left alone, and nothing is made of the half.
@@ -83,10 +100,11 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     assert "blocks are not finished" in capfd.readouterr().err
     assert run_command(local.main, *SHARDS, *CUT) == 2
     assert f"process {process.pid} on" in capfd.readouterr().err
-    holder = store.holder(cut, "0-of-2")
-    os.kill(int(re.match(r"process (\d+) on", holder)[1]), signal.SIGKILL)
+    os.kill(at_work[0], signal.SIGKILL)
     wait_for(lambda: not store.holder(cut, "0-of-2"))
     process.terminate()
+    wait_for(lambda: is_pending(at_work[1], signal.SIGTERM))  # the launcher has passed it on
+    os.kill(at_work[1], signal.SIGCONT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM
     assert "To go on, give the same command again" in errors and "Traceback" not in errors
