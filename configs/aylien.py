@@ -15,7 +15,7 @@ CPU time in seconds: 10 to 20 each for the three versions, 80 for `batch_size`, 
 for `rows`. Expect success in at most 6% of the runs, but in 20% to 24% with 2 of 16 rows.
 """
 
-from gan1d.experiment import variant as choose
+from gan1d import variant as choose
 
 LATEST = {
     "target.loc": 4.0,

@@ -10,7 +10,7 @@ updates. `panels` took 27 CPU seconds, `sigma` 50; expect success in half of the
 matching, in a third with minibatch discrimination as well, and in at most 4% without.
 """
 
-from gan1d.experiment import variant as choose
+from gan1d import variant as choose
 
 SETTING = {
     "generator.optimizer.kind": "adam_tf1",

@@ -8,7 +8,7 @@ against none. 200 seeds of 5000 updates of AYLIEN's code of June 2017 took 20 CP
 little: success in 6% with feature matching of means, in 1% to 4% otherwise.
 """
 
-from gan1d.experiment import default_config
+from gan1d import default_config
 
 # In step: one column a setting, the first of them plain.
 TRICKS = (

@@ -8,7 +8,7 @@ updates of batches of 200. `post` took 22 CPU seconds, `pretraining` 40; expect 
 at 2 log 2 and log 2, and a success in half of the runs or some more, with or without the stage.
 """
 
-from gan1d.experiment import variant as choose
+from gan1d import variant as choose
 
 SETTING = {
     "target.loc": -1.0,

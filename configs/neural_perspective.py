@@ -23,7 +23,7 @@ momentum; in none of `minibatch` by then; with five steps of D in 9 of 10; from 
 optimizer.
 """
 
-from gan1d.experiment import variant as choose
+from gan1d import variant as choose
 
 OPTIMIZER = {
     "kind": "momentum",

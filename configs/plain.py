@@ -6,7 +6,7 @@
 target.
 """
 
-from gan1d.experiment import default_config
+from gan1d import default_config
 
 
 def get_config():

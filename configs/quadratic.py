@@ -18,7 +18,7 @@ in half with three or four hidden layers or elu, and in nearly all on the smalle
 half of the runs diverge.
 """
 
-from gan1d.experiment import variant as choose
+from gan1d import variant as choose
 
 POST = {
     "target.kind": "quadratic",

@@ -8,7 +8,7 @@ On 2 cores 28 s, 26 s once compiled; expect success in 37% to 52% with feature m
 6% without.
 """
 
-from gan1d.experiment import default_config
+from gan1d import default_config
 
 
 def get_config():

@@ -1,13 +1,28 @@
-"""gan1d: train thousands of toy GANs in one call, and judge training tricks over seeds."""
+"""gan1d: train thousands of toy GANs in one call, and judge training tricks over seeds.
 
-from typing import Any
+What is used from here is imported when it is first asked for: results are read and drawn without
+JAX, and mistakes on a command line are found before it is imported.
+"""
+
+import importlib
 
 __version__ = "0.1.0"
+__all__ = ["default_config", "load", "run", "variant"]
+
+_HOMES = {
+    "default_config": "gan1d.config.experiment",
+    "load": "gan1d.results",
+    "run": "gan1d.sweep.api",
+    "variant": "gan1d.config.experiment",
+}
 
 
-def run(config: Any, **options: Any) -> Any:
-    """Train and judge every GAN of a config and return the results; see `gan1d.api.run`."""
-    # Imported late, so that figures and results can be used without JAX.
-    from gan1d import api
+def __getattr__(name: str) -> object:
+    """One of the names in `__all__`, from where it lives (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gan1d' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
-    return api.run(config, **options)
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

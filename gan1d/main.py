@@ -12,7 +12,7 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
 A sweep that was stopped, in whatever way, goes on when the same command is given again. With
 --shard a process trains a part only, on any machine that shares the results folder: launch.local
 and launch.slurm start the shards of a sweep and merge what they leave. Figures can be drawn again
-with `python -m gan1d.figures results/NAME`; `python -m gan1d.results` verifies, describes and
+with `python -m gan1d draw results/NAME`; `python -m gan1d results` verifies, describes and
 exports what is there.
 """
 
@@ -22,11 +22,15 @@ import shlex
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from gan1d import api, command, experiment, figures, layout, progress, shards, stats
+from gan1d.commands import options, shell
+from gan1d.config import experiment
+from gan1d.report import figures, tables
 from gan1d.results import blocks
-from gan1d.shards import Shard
+from gan1d.sweep import api, layout, shards
+from gan1d.sweep.shards import Shard
+from gan1d.system import progress
 
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Begin anew, and replace what the results folder holds."
@@ -40,30 +44,30 @@ _DEVICES = flags.DEFINE_integer(
 _SHARD = flags.DEFINE_string(
     "shard", None, "Train one of N parts of the sweep only: I/N, from 0/N to N-1/N."
 )
-flags.adopt_module_key_flags(command)
+flags.adopt_module_key_flags(options)
 
 
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
-    declared, folder = command.declared(argv)
+    declared, folder = options.declared(argv)
     shard = None if _SHARD.value is None else shards.parse(_SHARD.value)
     _check_flags(shard)
     overwrite, count = _OVERWRITE.value, shard and shard.count
-    asked = _DEVICES.value, command.BLOCK_SIZE.value, command.ENGINE.value
-    how = {"overwrite": overwrite, "shards": count, "mixed": command.MIXED.value}
+    asked = _DEVICES.value, options.BLOCK_SIZE.value, options.ENGINE.value
+    how = {"overwrite": overwrite, "shards": count, "mixed": options.MIXED.value}
     where = api.choose_layout(declared, folder, *asked, **how)
-    if command.DRY_RUN.value:
+    if options.DRY_RUN.value:
         print(_dry_run(declared, where, folder, shard))
         return 0
     previous = api.check_folder(declared, folder, overwrite=overwrite)
     if previous is not None:
-        print(stats.table(stats.summary(previous)))
+        print(tables.table(tables.summary(previous)))
         print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
-        print(f"Figures: python -m gan1d.figures {folder} --kind={'|'.join(figures.KINDS)}")
+        print(f"Figures: python -m gan1d draw {folder} --kind={'|'.join(figures.KINDS)}")
         return 0
-    told = {"kinds": command.kinds(), "overrides": command.overrides()}
+    told = {"kinds": options.kinds(), "overrides": options.overrides()}
     if _PARTIAL.value:
-        return command.say_what_is_there(api.merge(declared, folder, partial=True, **told), folder)
+        return options.say_what_is_there(api.merge(declared, folder, partial=True, **told), folder)
     try:
         if shard is not None:
             count = api.train_shard(declared, where, folder, shard, report=progress.reporter)
@@ -76,7 +80,7 @@ def main(argv: list[str]) -> int:
     except BaseException:
         _say_how_to_go_on(folder)
         raise
-    return command.say_what_is_there(runs, folder)
+    return options.say_what_is_there(runs, folder)
 
 
 def _check_flags(shard: Shard | None) -> None:
@@ -87,7 +91,7 @@ def _check_flags(shard: Shard | None) -> None:
     if shard is not None and (_OVERWRITE.value or _PARTIAL.value):
         flag = "overwrite" if _OVERWRITE.value else "partial"
         problems.append(f"{flag}: not for a shard, which has the folder not for itself; leave out")
-    if shard is None and command.MIXED.value:
+    if shard is None and options.MIXED.value:
         problems.append("mixed: for shards only; give --shard=I/N as well, or leave it out")
     if problems:
         raise experiment.ConfigError(problems)
@@ -136,6 +140,15 @@ def _dry_run(
     )
 
 
+def usage() -> str:
+    """What the command's help says."""
+    return f"{__doc__}\n{options.fields_help()}"
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
+
+
 if __name__ == "__main__":
-    __doc__ = f"{__doc__}\n{command.fields_help()}\n"
-    app.run(functools.partial(command.run, main), flags_parser=command.parse)
+    start()

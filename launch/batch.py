@@ -8,13 +8,15 @@ from typing import Any
 
 from absl import flags
 
-from gan1d import api, command, fields, layout, shards, store
-from gan1d.experiment import ConfigError, Experiment
+from gan1d.commands import options
+from gan1d.config import fields
+from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.results import ResultsError, blocks, files
-from gan1d.shards import Shard
+from gan1d.sweep import api, layout, shards, store
+from gan1d.sweep.shards import Shard
 
 SHARDS = flags.DEFINE_integer("shards", None, "How many parts the sweep is cut into.")
-flags.adopt_module_key_flags(command)
+flags.adopt_module_key_flags(options)
 
 FOLDER, RECORD, LOGS = "launch", "launch.json", "logs"
 LAUNCHER = "launcher"  # what is locked in that folder while shards are started from it
@@ -145,7 +147,7 @@ def begun(declared: Experiment, folder: Path) -> Batch | None:
 def _other_flags(made: Batch) -> list[str]:
     """What is asked for otherwise than the shards were cut."""
     kept = {"shards": made.count, "block_size": made.block_size, "mixed": made.mixed}
-    kept["engine"] = made.arguments[-1].removeprefix("--engine=")  # see command.arguments
+    kept["engine"] = made.arguments[-1].removeprefix("--engine=")  # see options.arguments
     return [
         f"{name}={flags.FLAGS[name].value}: these shards were started with {value}; leave it out, "
         f"or {REMEDY}"
@@ -169,7 +171,7 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
     """
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
-    size, mixed = command.BLOCK_SIZE.value, command.MIXED.value
+    size, mixed = options.BLOCK_SIZE.value, options.MIXED.value
     plan = api.begun_as(declared, folder)
     if plan is not None:  # by a process of its own; shards go on from its blocks
         size, devices = size or plan["block_size"], plan["devices"]
@@ -180,4 +182,4 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
         size = layout.default_block_size(declared, devices, platform, count)
     layout.check_block_size(size, devices)
     shards.cut(declared, size, count)  # refuses what can't be
-    return Batch(*(declared, folder, count, size, devices, mixed, command.arguments(), {}, []))
+    return Batch(*(declared, folder, count, size, devices, mixed, options.arguments(), {}, []))

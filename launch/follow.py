@@ -5,8 +5,9 @@ from pathlib import Path
 
 from absl import flags
 
-from gan1d import api, command
-from gan1d.experiment import ConfigError, Experiment
+from gan1d.commands import options
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.sweep import api
 from launch import batch, states
 from launch.batch import Batch
 from launch.states import Told
@@ -45,7 +46,7 @@ def begun(declared: Experiment, folder: Path) -> Batch:
 
 def check_dry_run(verb: str, *, honoured: bool) -> None:
     """Raise ConfigError if a verb that would not care is given --dry_run."""
-    if command.DRY_RUN.value and not honoured:
+    if options.DRY_RUN.value and not honoured:
         raise ConfigError([f"dry_run: {verb} has none; leave it out"])
 
 
@@ -78,7 +79,7 @@ def merge(declared: Experiment, folder: Path, ask: Ask = nobody) -> int:
         declared,
         folder,
         partial=partial,
-        kinds=command.kinds(),
-        overrides=command.overrides(),
+        kinds=options.kinds(),
+        overrides=options.overrides(),
     )
-    return command.say_what_is_there(runs, folder)
+    return options.say_what_is_there(runs, folder)

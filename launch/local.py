@@ -21,12 +21,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from gan1d import command, host, progress, signals, store
-from gan1d.experiment import ConfigError, Experiment
-from gan1d.progress import Status
-from gan1d.shards import Shard
+from gan1d.commands import options, shell
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.sweep import store
+from gan1d.sweep.shards import Shard
+from gan1d.system import hardware, progress, signals
+from gan1d.system.progress import Status
 from launch import batch, follow, states
 from launch.batch import Batch, Submission
 
@@ -43,21 +45,21 @@ def main(argv: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError([f"{verb}: give {', '.join(VERBS)}, or nothing, which is run"])
     follow.check_dry_run(verb, honoured=verb == "run")
-    return VERBS[verb](*command.declared(rest))
+    return VERBS[verb](*options.declared(rest))
 
 
 def run(declared: Experiment, folder: Path) -> int:
     """Run what is missing, and merge."""
     if follow.is_merged(declared, folder):
         return 0
-    jobs = _JOBS.value or min(host.cores(), MOST_JOBS)
-    if not 1 <= jobs <= host.cores():
-        raise ConfigError([f"jobs={jobs}: give 1 to {host.cores()}, the cores of this machine"])
+    jobs = _JOBS.value or min(hardware.cores(), MOST_JOBS)
+    if not 1 <= jobs <= hardware.cores():
+        raise ConfigError([f"jobs={jobs}: give 1 to {hardware.cores()}, the cores of this machine"])
     made = batch.begun(declared, folder)
     if made is None:
         count = jobs if batch.SHARDS.value is None else batch.SHARDS.value
-        made = batch.new(declared, folder, count, host.cores() // jobs, "cpu")
-    if command.DRY_RUN.value:
+        made = batch.new(declared, folder, count, hardware.cores() // jobs, "cpu")
+    if options.DRY_RUN.value:
         print(made.described(list(range(made.count))))
         return 0
     with store.locked(made.state, batch.LAUNCHER):
@@ -163,5 +165,15 @@ class _Pool:
             process.send_signal(signal.SIGTERM)
 
 
+def usage() -> str:
+    """What the command's help says."""
+    return __doc__ or ""
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
+
+
 if __name__ == "__main__":
-    app.run(functools.partial(command.run, main), flags_parser=command.parse)
+    start()

@@ -23,10 +23,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from gan1d import command, signals, store
-from gan1d.experiment import ConfigError, Experiment
+from gan1d.commands import options, shell
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.sweep import store
+from gan1d.system import signals
 from launch import batch, follow, states, worker
 from launch.batch import Batch, Submission
 from launch.states import Told
@@ -66,7 +68,7 @@ def main(argv: list[str]) -> int:
     if len(argv) < 2 or argv[1] not in VERBS:
         raise ConfigError([f"give one of {', '.join(VERBS)}; see --help"])
     follow.check_dry_run(argv[1], honoured=argv[1] in ("submit", "resubmit"))
-    return VERBS[argv[1]](*command.declared([argv[0], *argv[2:]]))
+    return VERBS[argv[1]](*options.declared([argv[0], *argv[2:]]))
 
 
 def submit(declared: Experiment, folder: Path) -> int:
@@ -115,7 +117,7 @@ def cancel(declared: Experiment, folder: Path) -> int:
 
 def _submit(made: Batch, missing: list[int]) -> int:
     """Submit some shards as an array."""
-    if command.DRY_RUN.value:
+    if options.DRY_RUN.value:
         print(made.described(missing), "The script for sbatch:", _script(made, missing), sep="\n\n")
         return 0
     for tool in ("sbatch", "srun"):
@@ -231,5 +233,16 @@ VERBS: dict[str, Callable[[Experiment, Path], int]] = {
     "cancel": cancel,
 }
 
+
+def usage() -> str:
+    """What the command's help says."""
+    return __doc__ or ""
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
+
+
 if __name__ == "__main__":
-    app.run(functools.partial(command.run, main), flags_parser=command.parse)
+    start()

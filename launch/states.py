@@ -4,9 +4,9 @@ import collections
 from pathlib import Path
 from typing import NamedTuple
 
-from gan1d import layout, store
 from gan1d.results import blocks
-from gan1d.shards import Shard
+from gan1d.sweep import layout, store
+from gan1d.sweep.shards import Shard
 from launch.batch import LAUNCHER, Batch
 
 TAIL_LINES = 5  # of a failed shard's log

@@ -21,12 +21,13 @@ import hypothesis
 import jax
 import pytest
 
-from gan1d import engines, machine
+from gan1d import engines
+from gan1d.system import backend
 
 # [B, 1] against [B] must not quietly become [B, B].
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
-machine.enable_compilation_cache()
+backend.enable_compilation_cache()
 # Starting JAX fixes the number of devices, whichever test comes first.
 jax.devices()
 

@@ -16,7 +16,10 @@ import scipy.stats
 from absl import flags
 from absl.testing import flagsaver
 
-from gan1d import command, engines, experiment, main, targets
+from gan1d import engines, main
+from gan1d.commands import options
+from gan1d.config import experiment
+from gan1d.gan import targets
 
 # A sweep of six runs that trains and is written in no time.
 TINY = {
@@ -56,7 +59,7 @@ def run_command(function, *arguments):
         with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
             # How ml_collections loads a config file; users see no such warning.
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-            return command.run(function, command.parse(sys.argv))
+            return options.run(function, options.parse(sys.argv))
     except SystemExit as stop:
         return stop.code
     finally:

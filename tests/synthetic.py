@@ -6,7 +6,8 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from gan1d import results, stats
+from gan1d import results
+from gan1d.results import outcomes
 
 LEVELS = np.linspace(0, 1, 101)
 NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
@@ -78,11 +79,11 @@ def dataset(
     if outcome is not None:
         intended = np.broadcast_to(outcome, shape)
     finished = (np.arange(intended.size) < intended.size - unfinished).reshape(shape)
-    diverged = intended == stats.DIVERGED
+    diverged = intended == outcomes.DIVERGED
     diverged_at = np.where(diverged & finished, rng.integers(1, step[-1], shape), -1)
 
-    ratio = np.where(intended == stats.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
-    shift = np.where(intended == stats.SUCCESS, 0.05, 0.6) * rng.choice([-1, 1], shape)
+    ratio = np.where(intended == outcomes.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
+    shift = np.where(intended == outcomes.SUCCESS, 0.05, 0.6) * rng.choice([-1, 1], shape)
     shift = STD * (shift + 0.03 * rng.standard_normal(shape))
     bend = 0.02 * rng.standard_normal((*shape, LEVELS.size))
     quantiles = MEAN + shift[..., None] + STD * ratio[..., None] * np.sort(NORMALS + bend, axis=-1)
@@ -114,8 +115,8 @@ def dataset(
     series = {name: _without(lost, values) for name, values in series.items()}
     for name in ("loss_d", "loss_g"):
         series[name][..., 0] = np.nan
-    met = stats.meets_criterion(w1=series["w1"], std=series["std"], target_std=STD, **JUDGING)
-    first_met, last_met, best_step = stats.stopping_steps(met, series["w1"], step)
+    met = outcomes.meets_criterion(w1=series["w1"], std=series["std"], target_std=STD, **JUDGING)
+    first_met, last_met, best_step = outcomes.stopping_steps(met, series["w1"], step)
     real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
     expected = np.quantile(MEAN + STD * NORMALS, (np.arange(1000) + 0.5) / 1000)
     per_run = {
@@ -125,7 +126,7 @@ def dataset(
         "last_met": last_met,
         "best_step": best_step,
     }
-    code = stats.classify(
+    code = outcomes.classify(
         final_w1=series["w1"][..., -1],
         final_std=series["std"][..., -1],
         target_std=np.full((shape[0], 1), STD),
@@ -254,7 +255,7 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
         start = ds.target_mean.values[0] * (0.5 + 0.2 * rng.standard_normal((points, 2)))
         end = ds.target_samples.values[0] + 0.02 * ds.x.values[0].std(0) * start / start.std(0)
         samples = np.broadcast_to(start + progress * (end - start), (*shape, points, 2)).copy()
-        collapsed = ds.outcome.values == stats.COLLAPSED
+        collapsed = ds.outcome.values == outcomes.COLLAPSED
         samples[collapsed] = samples[collapsed][..., :1, :] + 0.05 * (
             samples[collapsed] - samples[collapsed][..., :1, :]
         )

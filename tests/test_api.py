@@ -7,8 +7,10 @@ import sys
 import pytest
 
 import gan1d
-from gan1d import progress, results, signals, sweep
-from gan1d.experiment import ConfigError
+from gan1d import results
+from gan1d.config.experiment import ConfigError
+from gan1d.sweep import loop
+from gan1d.system import progress, signals
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -73,13 +75,15 @@ def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, mon
     monkeypatch.undo()
     # The same call goes on from the blocks that are there.
     trained = []
-    train = sweep._train
-    monkeypatch.setattr(sweep, "_train", lambda *given: trained.append(1) or train(*given))
+    train = loop._train
+    monkeypatch.setattr(loop, "_train", lambda *given: trained.append(1) or train(*given))
     runs = gan1d.run(TINY, devices=1, block_size=2, workdir=tmp_path)
     assert 0 < len(trained) < 3
     assert runs.equals(gan1d.run(TINY, devices=1, block_size=2))
 
 
 def test_results_and_figures_need_no_jax():
-    program = "import sys; sys.modules['jax'] = None; import gan1d, gan1d.figures, gan1d.results"
+    program = (
+        "import sys; sys.modules['jax'] = None; import gan1d, gan1d.report.figures, gan1d.results"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import axes, fields
-from gan1d.experiment import resolve
-from gan1d.fields import ConfigError
+from gan1d.config import axes, fields
+from gan1d.config.experiment import resolve
+from gan1d.config.fields import ConfigError
 
 DEFAULTS = {name: default for name, (_, default) in fields.specs().items()}
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from helpers import config_of
 
-from gan1d import experiment, operations
 from gan1d.bench import contenders, report, workloads
 from gan1d.bench.trial import Seconds, Trial
+from gan1d.config import experiment
+from gan1d.engines import cost
 
 CONFIGS = {
     "aylien-2016": ("aylien", "2016", {}),
@@ -41,7 +42,7 @@ def test_a_workload_is_what_its_config_trains_but_for_pretraining(name):
 
 def test_every_workload_can_be_counted():
     counts = {
-        name: operations.of_update(workloads.setting(workload))
+        name: cost.of_update(workloads.setting(workload))
         for name, workload in workloads.WORKLOADS.items()
     }
     # D's matrix products alone, batch 8: (1x8 + 8x8 + 8x8 + 8x1) x 2 x 8 forward, on three batches.

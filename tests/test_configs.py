@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from gan1d import experiment, keys, layout, sweep, train
-from gan1d.fields import ConfigError
+from gan1d.config import experiment
+from gan1d.config.fields import ConfigError
+from gan1d.gan import randomness, train
+from gan1d.sweep import layout, loop
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -55,11 +57,11 @@ def test_a_config_resolves_and_trains_a_few_steps(name, variant):
     assert len(made.seeds) >= 100
     first, *others = layout.group(made)
     few = a_few_steps(made, int(first.indices[0]))
-    runs = sweep.run(few, layout.choose(few, devices=1, engine="lanes")).runs
+    runs = loop.run(few, layout.choose(few, devices=1, engine="lanes")).runs
     assert (runs.finished == 1).all()
     if variant != "2016-12" and variant != "2016":  # whose logs may well be of 0
         assert np.isfinite(runs.w1).all()
-    key = keys.run_key(0)
+    key = randomness.run_key(0)
     for other in others:
         jax.eval_shape(lambda own: train.advance(own, *started(own, key), 0), other.example())
 

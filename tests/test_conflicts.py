@@ -2,8 +2,9 @@
 
 import pytest
 
-from gan1d import conflicts, fields, spec
-from gan1d.settings import Setting
+from gan1d.config import conflicts, fields
+from gan1d.gan import spec
+from gan1d.gan.setting import Setting
 
 
 def built(**changes):

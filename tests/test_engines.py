@@ -12,29 +12,26 @@ import pytest
 from helpers import setting
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
-from gan1d import (
-    api,
-    engines,
-    experiment,
-    keys,
+from gan1d import engines
+from gan1d.config import experiment
+from gan1d.config.fields import ConfigError
+from gan1d.config.schedule import Judging, Schedule
+from gan1d.engines import cost, lanes, xla
+from gan1d.gan import (
     latents,
-    layout,
     losses,
-    machine,
     metrics,
     networks,
-    operations,
     optimizers,
-    sweep,
+    randomness,
     targets,
     train,
     tricks,
 )
-from gan1d.engines import describe, lanes, xla
-from gan1d.fields import ConfigError
-from gan1d.lanes import Program, Unsupported
-from gan1d.progress import Silent
-from gan1d.schedule import Judging, Schedule
+from gan1d.simd import Program, Unsupported
+from gan1d.sweep import api, layout, loop
+from gan1d.system import backend
+from gan1d.system.progress import Silent
 
 RUNS = 16
 UPDATES = 20
@@ -109,7 +106,7 @@ NOISY = {
 
 
 def draw(own, seed, number):
-    return train.draw(own, keys.run_key(seed), number)
+    return train.draw(own, randomness.run_key(seed), number)
 
 
 @pytest.mark.parametrize(
@@ -217,13 +214,13 @@ def test_every_loss_of_the_generator_and_every_matching_is_looked_at_below():
 
 @pytest.mark.parametrize("fields", TRAINED, ids=range(len(TRAINED)))
 def test_operations_of_every_registered_value_can_be_counted(fields):
-    assert operations.of_update(setting(**fields)) > 0
+    assert cost.of_update(setting(**fields)) > 0
 
 
 def drawn_at_random(own):
     """Runs before their first update, as train.start has them, which takes long to compile."""
     rng = np.random.default_rng(0)
-    shapes = jax.eval_shape(jax.vmap(train.start), own, jax.vmap(keys.run_key)(SEEDS))[0]
+    shapes = jax.eval_shape(jax.vmap(train.start), own, jax.vmap(randomness.run_key)(SEEDS))[0]
     run = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     normal = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), run.state.params)
     state = run.state._replace(params=normal)
@@ -293,7 +290,9 @@ def test_runs_start_alike(steps):
     )
     _, (run, _, pretraining) = lanes.compile_start(one_of(own), JUDGING)((own, SEEDS), (), 0, 1)
     ours = run, pretraining
-    theirs = hurried(jax.vmap(lambda own, seed: train.start(own, keys.run_key(seed))), own, SEEDS)
+    theirs = hurried(
+        jax.vmap(lambda own, seed: train.start(own, randomness.run_key(seed))), own, SEEDS
+    )
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -344,7 +343,7 @@ def test_targets_are_described_alike(kind, caplog):
     chosen = [first, dataclasses.replace(first, loc=-1.0), first]
     with caplog.at_level(logging.INFO, logger="absl"):
         ours, theirs = (
-            describe.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
+            targets.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
         )
     assert not caplog.records
     assert ours.keys() == theirs.keys() and ours["w1_null"].shape == (3, 3)
@@ -389,7 +388,7 @@ def compiled(monkeypatch):
 
 
 def test_a_program_that_passes_something_between_devices_would_be_noticed(compiled):
-    mesh = Mesh(np.asarray(machine.devices(2)), ("runs",), axis_types=(AxisType.Auto,))
+    mesh = Mesh(np.asarray(backend.devices(2)), ("runs",), axis_types=(AxisType.Auto,))
     runs = PartitionSpec("runs")
     for function in (
         lambda x: x - jax.lax.pmean(x, "runs"),
@@ -412,7 +411,7 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])
     one, other = (
-        sweep.run(declared, layout.choose(declared, 2, 4, engine)) for engine in ("lanes", "xla")
+        loop.run(declared, layout.choose(declared, 2, 4, engine)) for engine in ("lanes", "xla")
     )
     assert len(compiled) == 4 + declared.schedule.judging.features
     for text in compiled:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, fields
-from gan1d.experiment import ConfigError, resolve
+from gan1d.config import experiment, fields
+from gan1d.config.experiment import ConfigError, resolve
 
 
 def problems(config):

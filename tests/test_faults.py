@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 from helpers import TINY, assert_same_bits, compile_once
 
-from gan1d import api, engines, experiment, host, layout, results, store, sweep
-from gan1d.experiment import ConfigError
-from gan1d.progress import Silent
+from gan1d import engines, results
+from gan1d.config import experiment
+from gan1d.config.experiment import ConfigError
 from gan1d.results import WriteError, blocks, files
+from gan1d.sweep import api, layout, loop, store
+from gan1d.system import hardware
+from gan1d.system.progress import Silent
 
 BLOCKS = 3  # of 2 runs
 NOBODY = 65534  # a user without rights
@@ -57,13 +60,13 @@ def assert_like(folder, whole):
 def trained(monkeypatch):
     """The blocks that are trained, by the first of their seeds."""
     begun = []
-    one = sweep._train
+    one = loop._train
 
     def noted(job, training, runs, room):
         begun.append(int(runs.seed[0]) // 2)
         return one(job, training, runs, room)
 
-    monkeypatch.setattr(sweep, "_train", noted)
+    monkeypatch.setattr(loop, "_train", noted)
     return begun
 
 
@@ -270,17 +273,17 @@ def test_every_flipped_bit_of_a_block_is_noticed(stopped):
 
 def test_a_block_damaged_after_it_was_found_whole_ends_the_sweep(tmp_path, whole, monkeypatch):
     """Nothing partial is handed over as whole."""
-    collect = sweep.collect
+    collect = loop.gather
 
     def damage_first(*given):
         flip(blocks.listed(tmp_path)[2][0])
         return collect(*given)
 
-    monkeypatch.setattr(sweep, "collect", damage_first)
+    monkeypatch.setattr(loop, "gather", damage_first)
     with pytest.raises(results.ResultsError, match="2 runs were damaged"):
         train(tmp_path)
     assert not (tmp_path / "runs.nc").exists()
-    monkeypatch.setattr(sweep, "collect", collect)
+    monkeypatch.setattr(loop, "gather", collect)
     train(tmp_path)
     assert_like(tmp_path, whole)
 
@@ -334,7 +337,7 @@ def test_another_sweep_in_the_folder_is_refused_with_the_difference(stopped):
 def test_other_code_or_another_layout_is_refused_with_the_difference(stopped, monkeypatch):
     with pytest.raises(ConfigError, match=r"another way.*block_size=2 there, 4 now"):
         train(stopped, size=4)
-    monkeypatch.setattr(host, "source", lambda: "0123")
+    monkeypatch.setattr(hardware, "source", lambda: "0123")
     with pytest.raises(ConfigError, match=r"another way.*source=.* there, '0123' now"):
         train(stopped)
 
@@ -460,7 +463,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path, monkeypatch):
 
 
 def test_results_that_no_memory_can_hold_are_refused(monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: 10**6)
+    monkeypatch.setattr(hardware, "memory", lambda: 10**6)
     with pytest.raises(ConfigError, match=r"seeds=0:2000: .* GiB of memory"):
         layout.choose(experiment.resolve(TINY | {"seeds": "0:2000"}))
 

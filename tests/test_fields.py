@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import fields
+from gan1d.config import fields
 
 
 def test_names_are_those_of_settings_and_of_the_schedule():

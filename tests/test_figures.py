@@ -9,9 +9,12 @@ import synthetic
 from absl.testing import flagsaver
 from matplotlib.collections import FillBetweenPolyCollection
 
-from gan1d import cli, figures, results, stats
-from gan1d.figures import __main__ as command_line
-from gan1d.figures import common
+from gan1d import results
+from gan1d.commands import draw as command_line
+from gan1d.commands import shell
+from gan1d.report import figures, statistics, tables
+from gan1d.report.figures import common
+from gan1d.results import outcomes
 
 ALWAYS = ("outcomes", "w1", "losses", "final_w1", "successes", "approach")
 LINE_KINDS = ("densities", *ALWAYS, "pretraining", "boundary")
@@ -25,11 +28,11 @@ CASES = {
     ),
     "one run": lambda: synthetic.dataset(["plain"], seeds=1, unfinished=0, pretrained=["plain"]),
     "all diverged": lambda: synthetic.dataset(
-        outcome=stats.DIVERGED, unfinished=0, pretrained=["plain"]
+        outcome=outcomes.DIVERGED, unfinished=0, pretrained=["plain"]
     ),
     "nothing finished": lambda: synthetic.dataset(unfinished=24),
     "ring": lambda: synthetic.dataset(target="ring"),
-    "curve": lambda: synthetic.dataset(["plain"], target="curve", outcome=stats.DIVERGED),
+    "curve": lambda: synthetic.dataset(["plain"], target="curve", outcome=outcomes.DIVERGED),
     "100 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
 }
 DRAWN = [
@@ -108,7 +111,7 @@ def test_density_panels_say_what_became_of_the_runs():
 
 
 def test_density_marks_a_median_that_is_cut_off():
-    ds = synthetic.dataset(["plain"], seeds=1, outcome=stats.COLLAPSED, unfinished=0)
+    ds = synthetic.dataset(["plain"], seeds=1, outcome=outcomes.COLLAPSED, unfinished=0)
     (ax,) = panels(draw("densities", ds))
     assert ax.get_ylim()[1] == pytest.approx(2.5 * ds.target_density.values.max())
     assert [text.get_text()[:14] for text in ax.texts] == ["median cut off"]
@@ -116,7 +119,7 @@ def test_density_marks_a_median_that_is_cut_off():
 
 def test_outcomes_add_up_with_the_success_interval_on_top():
     ds = CASES["tricks"]()
-    frame = stats.summary(ds)
+    frame = tables.summary(ds)
     ax = draw("outcomes", ds).axes[0]
     widths = np.reshape([bar.get_width() for bar in ax.patches], (4, 12))
     np.testing.assert_allclose(widths.sum(axis=0), 1)
@@ -206,7 +209,7 @@ def test_heatmap_pools_the_other_fields():
         "noise": ["off", "on", "off", "off", "off"],
     }
     ds = synthetic.dataset(list("abcde"), seeds=4, swept=swept, outcome=0, unfinished=0)
-    ds["outcome"][0, :2] = stats.DIVERGED
+    ds["outcome"][0, :2] = outcomes.DIVERGED
     figure = draw("heatmap", ds)
     ax = figure.axes[0]
     assert sorted(text.get_text() for text in ax.texts) == ["100%\n(0%)"] * 3 + ["75%\n(25%)"]
@@ -261,7 +264,9 @@ def met_by_hand(ds, w1):
     ds["std"] = ds["std"].copy(data=np.full(ds["std"].shape, synthetic.STD))
     met = np.array(w1) <= 1
     ds["first_met"] = ds.first_met.copy(data=np.where(met.any(1), met.argmax(1), -1)[None])
-    ends = np.where(np.isnan(w1).any(1), stats.DIVERGED, np.where(met[:, -1], 0, stats.OFF_TARGET))
+    ends = np.where(
+        np.isnan(w1).any(1), outcomes.DIVERGED, np.where(met[:, -1], 0, outcomes.OFF_TARGET)
+    )
     ds["outcome"] = ds.outcome.copy(data=ends[None])
     return ds
 
@@ -275,7 +280,7 @@ def test_successes_are_counted_now_and_so_far_among_all_finished_runs():
     assert list(line(ax, "has met the criterion so far").get_ydata()) == [0.25, 0.5, 0.5]
     assert ax.get_title() == "a\never 50%, at the end 25%\nn = 4, 1 diverged"
     so_far, now = (c for c in ax.collections if isinstance(c, FillBetweenPolyCollection))
-    low, high = stats.wilson_interval([2, 1], [4, 4])
+    low, high = statistics.wilson_interval([2, 1], [4, 4])
     for band, i in ((so_far, 0), (now, 1)):
         ends = band.get_paths()[0].vertices
         np.testing.assert_allclose(np.unique(ends[ends[:, 0] == 500, 1]), [low[i], high[i]])
@@ -283,7 +288,7 @@ def test_successes_are_counted_now_and_so_far_among_all_finished_runs():
 
 def test_the_share_of_successes_ends_at_the_success_rate(cases):
     ds, _ = cases("tricks")
-    frame = stats.summary(ds)
+    frame = tables.summary(ds)
     drawn = panels(draw("successes", ds))
     ends = [line(ax, "meets the criterion now").get_ydata()[-1] for ax in drawn]
     np.testing.assert_allclose(ends, frame.success_rate)
@@ -309,7 +314,7 @@ def test_approach_counts_updates_over_seeds_and_runs_once_each():
     g = line(ax, "G's step: generated centroid towards the real one").get_ydata()
     np.testing.assert_allclose(g, [1, 2 / 3, 1 / 3])
     np.testing.assert_allclose(line(ax, "D's step: centroids apart").get_ydata(), 1)
-    low, high = np.clip(stats.mean_interval(np.array([1, 2 / 3, 1 / 3])), 0, 1)
+    low, high = np.clip(statistics.mean_interval(np.array([1, 2 / 3, 1 / 3])), 0, 1)
     words = f"G 67% [{100 * low:.0f}, {100 * high:.0f}], D 100% [100, 100]"
     assert ax.get_title() == f"a\n{words}\nn = 3"
 
@@ -325,7 +330,7 @@ def test_approach_counts_a_diverged_run_while_it_lasts():
 
 def test_approach_says_what_the_summary_says(cases):
     ds, _ = cases("tricks")
-    for ax, row in zip(panels(draw("approach", ds)), stats.summary(ds).itertuples(), strict=True):
+    for ax, row in zip(panels(draw("approach", ds)), tables.summary(ds).itertuples(), strict=True):
         assert f"G {100 * row.approach_mean:.0f}%" in ax.get_title()
 
 
@@ -401,7 +406,7 @@ def test_of_many_settings_a_wrong_selection_lists_some():
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "gan1d.figures", *map(str, arguments)]
+    command = [sys.executable, "-m", "gan1d", "draw", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -434,7 +439,7 @@ def test_an_unknown_choice_is_one_line_and_exit_code_2(tmp_path, capsys, flag, w
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}, "complete": True}, {})
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
-        sys.exit(command_line.main(cli.parse(["figures", str(tmp_path), flag])))
+        sys.exit(command_line.main(shell.parse_flags(["figures", str(tmp_path), flag])))
     assert stop.value.code == 2
     printed = capsys.readouterr()
     (problem,) = printed.err.splitlines()

@@ -10,8 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.quiver import Quiver
 from PIL import Image
 
-from gan1d import figures, stats
-from gan1d.figures import common, film, line, plane
+from gan1d.report import figures
+from gan1d.report.figures import common, film, line, plane
+from gan1d.results import outcomes
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_density_of_the_targets_quantiles_is_the_targets():
     np.testing.assert_allclose(density, scipy.stats.norm.pdf(centres), atol=0.01)
 
 
-def one_run(outcome=stats.SUCCESS, latent_dim=None, **fields):
+def one_run(outcome=outcomes.SUCCESS, latent_dim=None, **fields):
     """One run and its snapshots; None of it is lost."""
     ds = synthetic.dataset(["a"], seeds=1, outcome=outcome, unfinished=0, log_points=5, **fields)
     return ds, synthetic.snapshots(ds, seeds=1, latent_dim=latent_dim)
@@ -84,11 +85,13 @@ def test_boundary_shows_d_and_all_mass_before_and_after_training():
         (d,) = [each for each in twin.lines if each.get_label().startswith("D(x)")]
         np.testing.assert_array_equal(d.get_ydata(), snapshots.d[0, 0, i])
     assert before.get_title() == "a\nbefore training\n67% of mass outside"
-    assert after.get_title() == f"a\nafter 1000 updates: {stats.OUTCOMES[int(ds.outcome[0, 0])]}\n"
+    assert (
+        after.get_title() == f"a\nafter 1000 updates: {outcomes.OUTCOMES[int(ds.outcome[0, 0])]}\n"
+    )
 
 
 def test_a_collapsed_generator_is_one_tall_bin():
-    ds, snapshots = one_run(stats.COLLAPSED)
+    ds, snapshots = one_run(outcomes.COLLAPSED)
     snapshots["samples"][..., -1, :, :] = synthetic.MEAN + 0.01
     _, after = panels(draw("boundary", ds, snapshots))
     density, edges, _ = stairs(after)
@@ -99,7 +102,7 @@ def test_a_collapsed_generator_is_one_tall_bin():
 
 @pytest.mark.parametrize("target, kind", [("normal", "boundary"), ("ring", "samples")])
 def test_a_diverged_run_says_so_and_shows_no_garbage(target, kind):
-    ds, snapshots = one_run(stats.DIVERGED, target=target)
+    ds, snapshots = one_run(outcomes.DIVERGED, target=target)
     snapshots["samples"][:] = 4  # as finite as can be
     snapshots["d"][:] = 0.5
     figure = draw(kind, ds, snapshots)

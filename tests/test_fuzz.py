@@ -21,11 +21,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import gan1d
-from gan1d import axes, compare, experiment, fields, results, spec, stats
-from gan1d.experiment import ConfigError
-from gan1d.results import ResultsError, files, tables
+from gan1d import results
+from gan1d.config import axes, experiment, fields
+from gan1d.config.experiment import ConfigError
+from gan1d.gan import spec
+from gan1d.gan.setting import Setting
+from gan1d.report import comparisons, exports, tables
+from gan1d.results import ResultsError, files
 from gan1d.results import __main__ as command
-from gan1d.settings import Setting
 
 SPECS = fields.specs()
 SETTING_FIELDS = [name for name, _, _ in spec.specs(Setting)]
@@ -257,7 +260,7 @@ def test_an_axis_is_refused_or_means_what_is_written(text):
 # The command line.
 
 CONFIG = """
-from gan1d.experiment import default_config
+from gan1d.config.experiment import default_config
 
 def get_config():
     config = default_config()
@@ -430,12 +433,12 @@ def use(folder):
         return
     assert isinstance(runs, xr.Dataset) and isinstance(snapshots, xr.Dataset | None)
     with np.errstate(all="ignore"):
-        stats.table(stats.summary(runs))
-        for table in tables.TABLES.values():
+        tables.table(tables.summary(runs))
+        for table in exports.TABLES.values():
             assert len(table(runs))
         labels = runs.setting.values.tolist()
         if len(labels) > 1:
-            compare.table(runs, labels[0])
+            comparisons.table(runs, labels[0])
     with contextlib.redirect_stdout(io.StringIO()):
         assert command.info(folder) == command.verify(folder) == 0
 

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jax import lax
 
-from gan1d.lanes import Program, Unsupported, drive, graph, memory, native, plan, read
+from gan1d.simd import Program, Unsupported, arrays, graph, jaxpr, llvm, plan, runtime
 
 RUNS = 5  # no multiple of any number of lanes
 
@@ -527,7 +527,7 @@ def test_any_number_of_lanes_gives_the_same_numbers(lanes, all_runs):
 
 
 def test_registers_hold_a_power_of_two_of_lanes():
-    assert native.lanes() in (4, 8, 16)
+    assert llvm.lanes() in (4, 8, 16)
 
 
 # Several programs in one call.
@@ -536,7 +536,7 @@ def test_registers_hold_a_power_of_two_of_lanes():
 def entered(program, given, carried):
     """What a program works on, in blocks, and how many blocks that are."""
     lanes = program.lanes
-    trees = memory.enter(program.given, given, lanes), memory.enter(program.carried, carried, lanes)
+    trees = arrays.enter(program.given, given, lanes), arrays.enter(program.carried, carried, lanes)
     return *trees, len(jax.tree.leaves(trees)[0])
 
 
@@ -560,10 +560,10 @@ def test_programs_look_at_every_stop_at_what_the_first_one_left(threads, program
     fixed, carried, blocks = entered(program, *many(40))
     # In rounds of three stops, the last of which is short.
     lanes, stops = program.lanes, [(5, 0), (5, 1), (6, 2), *((n, 1) for n in range(8, 24))]
-    results = memory.room(program.results, blocks, lanes, len(stops))
-    seen = memory.room(watching.results, blocks, lanes, len(stops))
-    last = memory.room(watching.results, 1, lanes, len(stops), shared=True)
-    seconds = drive(
+    results = arrays.room(program.results, blocks, lanes, len(stops))
+    seen = arrays.room(watching.results, blocks, lanes, len(stops))
+    last = arrays.room(watching.results, 1, lanes, len(stops), shared=True)
+    seconds = runtime.drive(
         stops,
         [
             program.task(blocks, fixed, carried, results),
@@ -573,15 +573,15 @@ def test_programs_look_at_every_stop_at_what_the_first_one_left(threads, program
         lanes,
         threads,
     )
-    values, numbers_ = memory.leave(watching.results, seen, 40)
+    values, numbers_ = arrays.leave(watching.results, seen, 40)
     own, expected = many(40)
     for point, (first, count) in enumerate(stops):
         expected, _ = program(own, expected, first, count)
         np.testing.assert_array_equal(numbers_[point], first + count)
         np.testing.assert_array_equal(values[point], expected[0] * own[:, :1, :1])
-    assert_agree(memory.leave(program.carried, carried, 40), expected)
+    assert_agree(arrays.leave(program.carried, carried, 40), expected)
     # Where all stops share their memory it holds the last.
-    held, _ = memory.leave(watching.results, last, lanes)
+    held, _ = arrays.leave(watching.results, last, lanes)
     np.testing.assert_array_equal(held, np.stack([values[-1][:lanes]] * len(stops)))
     assert len(seconds) == 3 and min(seconds) > 0
 
@@ -589,7 +589,7 @@ def test_programs_look_at_every_stop_at_what_the_first_one_left(threads, program
 def test_arrays_of_other_forms_are_refused(program):
     """Native code would read and write beyond them."""
     fixed, carried, blocks = entered(program, *many(40))
-    results = memory.room(program.results, blocks, program.lanes)
+    results = arrays.room(program.results, blocks, program.lanes)
     with pytest.raises(ValueError, match="not of"):
         program.task(blocks, fixed[:, :-1], carried, results)
     with pytest.raises(ValueError):
@@ -599,21 +599,21 @@ def test_arrays_of_other_forms_are_refused(program):
 @given(st.integers(1, 40), st.lists(st.integers(1, 4), max_size=3), st.sampled_from([4, 16]))
 def test_what_enters_memory_leaves_it_as_it_was(runs, shape, lanes):
     rng = np.random.default_rng(runs)
-    arrays = {
+    given = {
         "float": rng.normal(size=(runs, *shape)).astype(np.float32),
         "bool": rng.uniform(size=(runs, *shape)) < 0.5,
         "int": rng.integers(-9, 9, (runs, *shape), np.int32),
     }
-    forms = memory.forms(like_one(arrays))
-    blocked = memory.enter(forms, arrays, lanes)
-    kept = memory.leave(forms, blocked, runs)
+    forms = arrays.forms(like_one(given))
+    blocked = arrays.enter(forms, given, lanes)
+    kept = arrays.leave(forms, blocked, runs)
     for part in blocked.values():
         part[:] = 1
-    assert_agree(kept, arrays)  # copies, as training goes on in the same memory
-    blocked = memory.enter(forms, arrays, lanes)
+    assert_agree(kept, given)  # copies, as training goes on in the same memory
+    blocked = arrays.enter(forms, given, lanes)
     # Padding is a run like others, so that it can't slow them down by being odd.
     assert_agree(
-        memory.leave(forms, blocked, len(blocked["int"]) * lanes)["int"][-1], arrays["int"][-1]
+        arrays.leave(forms, blocked, len(blocked["int"]) * lanes)["int"][-1], given["int"][-1]
     )
 
 
@@ -624,7 +624,7 @@ def test_what_was_compiled_before_is_read_back(tmp_path, monkeypatch):
     """And compiled again where the file is damaged: it is code that would run."""
     compiled = []
     monkeypatch.setattr(
-        native, "_compiled", lambda code, make=native._compiled: compiled.append(code) or make(code)
+        llvm, "_compiled", lambda code, make=llvm._compiled: compiled.append(code) or make(code)
     )
     monkeypatch.setattr(type(jax.config), "jax_compilation_cache_dir", str(tmp_path), raising=False)
     check(lambda x: x + 1, numbers(3))
@@ -800,7 +800,7 @@ def test_random_programs_agree_with_jax(lowered, first, second, written, seed):
     given_, carried = drawn(first), (drawn(second), drawn(first))
     with pytest.MonkeyPatch.context() as patch:
         if lowered:
-            patch.setattr(read, "UNROLLED", 0)
+            patch.setattr(jaxpr, "UNROLLED", 0)
             patch.setattr(plan, "RECOMPUTED", 1)
             patch.setattr(graph, "SHORT_DOT", 1)
         program = Program(step, like_one(given_), like_one(carried))

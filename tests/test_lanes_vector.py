@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 from jax import lax
 
-from gan1d.lanes import Program
+from gan1d.simd import Program
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 SPECIAL = np.float32([0, -0.0, 1, -1, np.inf, -np.inf, np.nan])

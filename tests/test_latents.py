@@ -7,7 +7,7 @@ from helpers import setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import latents
+from gan1d.gan import latents
 
 EPSILON = 2.0**-24  # the smallest uniform that training draws
 EVEN = np.linspace(EPSILON, 1 - EPSILON, 1000, dtype=np.float32)[:, None]

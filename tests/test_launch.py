@@ -13,16 +13,19 @@ import pytest
 import yaml
 from helpers import assert_same_bits, run_command, run_main
 
-from gan1d import command, experiment, results, store
-from gan1d.experiment import ConfigError
+from gan1d import results
+from gan1d.commands import options
+from gan1d.config import experiment
+from gan1d.config.experiment import ConfigError
 from gan1d.results import blocks
+from gan1d.sweep import store
 from launch import batch, local, slurm, states, worker
 from launch.batch import Batch, Submission
 from launch.states import Told
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
-from gan1d.experiment import default_config
+from gan1d.config.experiment import default_config
 
 def get_config(variant="tanh"):
     config = default_config()
@@ -209,7 +212,7 @@ def test_flags_other_than_those_of_the_start_are_refused(place, capfd):
     declared = experiment.resolve({"seeds": "0:64"}, "some")
 
     def find(argv):
-        command.declared(argv)
+        options.declared(argv)
         return int(batch.begun(declared, place / "cut") is None)
 
     assert run_command(find, *SHARDS, "--shards=4", "--engine=auto") == 0
@@ -250,7 +253,7 @@ def test_a_shard_is_told_all_that_declares_the_sweep(place):
     found = []
 
     def keep(argv):
-        found.append((command.declared(argv)[0].config(), command.arguments()))
+        found.append((options.declared(argv)[0].config(), options.arguments()))
         return 0
 
     assert run_command(keep, *given) == 0

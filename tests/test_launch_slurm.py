@@ -13,8 +13,10 @@ import slurm
 from helpers import assert_same_bits, config_of, run_command, run_main
 
 import launch.slurm
-from gan1d import experiment, results, shards, store
+from gan1d import results
+from gan1d.config import experiment
 from gan1d.results import blocks
+from gan1d.sweep import shards, store
 
 ROOT = Path(__file__).parents[1]
 SWEEP = ["--config=configs/sweep.py", "--nofigures"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import setting
 
-from gan1d import losses
+from gan1d.gan import losses
 
 OUTPUTS = np.linspace(-6, 6, 49)
 each_loss = pytest.mark.parametrize("kind", losses.LOSSES)

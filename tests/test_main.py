@@ -10,7 +10,7 @@ from helpers import run_main
 from gan1d import results
 
 CONFIG = """
-from gan1d.experiment import default_config
+from gan1d.config.experiment import default_config
 
 def get_config(variant="sgd"):
     config = default_config()
@@ -203,4 +203,4 @@ def test_one_flag_adds_animations(place, call):
     drawn = {path.suffix for path in (place / "moving" / "figures").iterdir()}
     assert ".gif" in drawn and ".png" not in drawn
     again = call("--config=tiny.py", "--workdir=moving")
-    assert "python -m gan1d.figures moving" in again.stdout
+    assert "python -m gan1d draw moving" in again.stdout

@@ -11,11 +11,11 @@ from helpers import TARGETS, each_target, law, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import metrics
-from gan1d.fields import specs
-from gan1d.metrics import line
-from gan1d.schedule import Judging
-from gan1d.train import Pair
+from gan1d.config.fields import specs
+from gan1d.config.schedule import Judging
+from gan1d.gan import metrics
+from gan1d.gan.metrics import line
+from gan1d.gan.train import Pair
 
 POINTS = 201  # of the judged samples, where their number does not matter
 FINE = 20_000

@@ -6,7 +6,8 @@ import scipy.special
 import scipy.stats
 from helpers import config_of, setting
 
-from gan1d import experiment, networks, train
+from gan1d.config import experiment
+from gan1d.gan import networks, train
 
 # In float64. A new activation needs an entry.
 ACTIVATIONS = {

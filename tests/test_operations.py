@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gan1d import operations
+from gan1d.engines import cost
 
 X = jnp.ones((3, 5))
 
@@ -26,16 +26,16 @@ X = jnp.ones((3, 5))
     ],
 )
 def test_operations_are_counted_as_by_hand(function, expected):
-    assert operations.count(function, X) == expected
+    assert cost.count(function, X) == expected
 
 
 def test_a_gradient_of_a_linear_layer_costs_what_it_should():
     """x W: forward, its sum, and the gradient's product; dx is not asked for."""
     weights = jnp.ones((5, 7))
     grad = jax.grad(lambda w: (X @ w).sum())
-    assert operations.count(grad, weights) == 2 * (2 * 3 * 5 * 7) + 3 * 7
+    assert cost.count(grad, weights) == 2 * (2 * 3 * 5 * 7) + 3 * 7
 
 
 def test_operations_that_depend_on_values_are_not_guessed():
     with pytest.raises(ValueError, match="while"):
-        operations.count(lambda x: jax.lax.while_loop(lambda x: x < 9, lambda x: x + 1, x), 0.0)
+        cost.count(lambda x: jax.lax.while_loop(lambda x: x < 9, lambda x: x + 1, x), 0.0)

@@ -8,7 +8,7 @@ from helpers import setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import optimizers
+from gan1d.gan import optimizers
 
 GRADIENTS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 

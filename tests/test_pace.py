@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.pace import CALL_SECONDS, FASTER, FIRST_UPDATES, MOST_POINTS, Pace
+from gan1d.sweep.call_length import CALL_SECONDS, FASTER, FIRST_UPDATES, MOST_POINTS, Pace
 
 
 def calls(log_steps, unit, update_seconds, point_seconds=0.0):

@@ -10,10 +10,10 @@ import scipy.stats
 from helpers import CLUSTERS, CURVES, PLANE, each_plane, setting
 from scipy.spatial.distance import cdist
 
-from gan1d import metrics, targets
-from gan1d.metrics import plane
-from gan1d.schedule import Judging
-from gan1d.train import Pair
+from gan1d.config.schedule import Judging
+from gan1d.gan import metrics, targets
+from gan1d.gan.metrics import plane
+from gan1d.gan.train import Pair
 
 POINTS = 101
 ANGLES = np.pi * np.arange(64) / 64

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from helpers import CLUSTERS, CURVES, PLANE, each_plane
 
-from gan1d import targets
+from gan1d.gan import targets
 
 sample, mean, std, curve, modes = (
     jax.jit(function)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import setting
 
-from gan1d import networks, probe, train
+from gan1d.gan import feature_motion, networks, train
 
 KEY = jax.random.key(5)
 CASES = {
@@ -41,7 +41,7 @@ def _around(made):
     batch = train.draw(made, KEY, 0)
     after_d, _ = train.d_phase(made, state, batch)
     after_g, _ = train.update(made, state, batch)
-    return state, batch, probe.features(made, state, batch), after_d, after_g
+    return state, batch, feature_motion.features(made, state, batch), after_d, after_g
 
 
 def looked_at(made, state, batch):
@@ -86,7 +86,7 @@ def test_looking_changes_no_run():
 
     @jax.jit
     def with_a_look(state, batch):
-        return probe.features(made, state, batch), train.update(made, state, batch)
+        return feature_motion.features(made, state, batch), train.update(made, state, batch)
 
     state, batch, features, _, after_g = around(made)
     seen, (updated, _) = with_a_look(state, batch)
@@ -99,5 +99,5 @@ def test_centroid_distances_are_those_of_mean_features():
     looks = np.random.default_rng(0).normal(size=(3, 2, 7, 4))
     expected = [np.linalg.norm(real.mean(0) - fake.mean(0)) for real, fake in looks]
     np.testing.assert_allclose(
-        probe.centroid_distances(jnp.asarray(looks, jnp.float32)), expected, rtol=1e-5
+        feature_motion.centroid_distances(jnp.asarray(looks, jnp.float32)), expected, rtol=1e-5
     )

@@ -13,7 +13,8 @@ import scipy.stats
 from helpers import config_of, setting
 from reference import Minibatch, Network, Optimizer, Options
 
-from gan1d import experiment, keys, train
+from gan1d.config import experiment
+from gan1d.gan import randomness, train
 
 # D is not smooth: where rounding decides on which side of a kink (of a ReLU, a distance, the log's
 # floor or D's clip) a row falls, the two may part ways for good with neither at fault. With these
@@ -270,10 +271,10 @@ def test_pretraining_equals_the_reference(case, steps):
         pretraining=dataclasses.replace(made.pretraining, steps=steps),
         training=dataclasses.replace(made.training, batch_size=24),
     )
-    key = keys.run_key(5)
+    key = randomness.run_key(5)
     state, pretraining = train.init(made, key)
     u = [
-        keys.uniforms(jax.random.fold_in(keys.stream(key, "pretraining"), i), (24, 1))
+        randomness.uniforms(jax.random.fold_in(randomness.stream(key, "pretraining"), i), (24, 1))
         for i in range(steps)
     ]
     rows = -5 + 10 * np.asarray(u, float)

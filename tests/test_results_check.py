@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import synthetic
 
-from gan1d import host, results
+from gan1d import results
 from gan1d.results import ResultsError, check, files
+from gan1d.system import hardware
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_what_results_do_not_hold_is_refused_before_it_is_read(folder, change):
 
 
 def test_more_than_the_memory_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: 1000)
+    monkeypatch.setattr(hardware, "memory", lambda: 1000)
     with pytest.raises(ResultsError, match="more than this machine's memory"):
         results.load(folder)
 

@@ -1,4 +1,4 @@
-"""python -m gan1d.results: verifies, describes and exports a folder."""
+"""python -m gan1d results: verifies, describes and exports a folder."""
 
 import json
 
@@ -9,9 +9,10 @@ import synthetic
 from absl import flags
 from absl.testing import flagsaver
 
-from gan1d import results, stats
-from gan1d.results import __main__ as command
-from gan1d.results import blocks, files, tables
+from gan1d import results
+from gan1d.commands import results as command
+from gan1d.report import exports
+from gan1d.results import blocks, files, outcomes
 
 RECORD = {
     "config": {"steps": 1},
@@ -97,7 +98,7 @@ def test_a_sweep_under_way_is_described_and_verified(tmp_path, capsys):
 def test_info_tells_what_was_run_and_how_it_ended(folder, runs, capsys):
     assert call("info", folder) == 0
     told = capsys.readouterr().out
-    success = int((runs.outcome == stats.SUCCESS).sum())
+    success = int((runs.outcome == outcomes.SUCCESS).sum())
     for words in (f"{success} success", "1 unfinished", "engine lanes", "training 12.3", "c.py"):
         assert words in told
 
@@ -121,11 +122,11 @@ def test_tables_are_exported(suffix, table, rows, folder, runs, tmp_path, capsys
 
 
 def test_a_table_of_runs_has_the_values_of_the_results(runs):
-    frame = tables.runs_table(runs)
+    frame = exports.runs_table(runs)
     row = frame[(frame.setting == "minibatch replace") & (frame.seed == 3)].iloc[0]
     run = runs.sel(setting="minibatch replace", seed=3)
     assert row["target.loc"] == 1.0 and row["tricks.minibatch"] == "replace"
-    assert row.outcome == stats.OUTCOMES[int(run.outcome)]
+    assert row.outcome == outcomes.OUTCOMES[int(run.outcome)]
     for name in ("w1", "ks", "mean", "std", "loss_d", "diverged_at", "best_step"):
         np.testing.assert_array_equal(row[name], run[name].isel(step=-1, missing_dims="ignore"))
     part = run.centroid_distance.isel(step=-1).sel(moment="after G")
@@ -134,7 +135,7 @@ def test_a_table_of_runs_has_the_values_of_the_results(runs):
 
 def test_a_table_of_curves_has_the_values_of_the_results():
     runs = synthetic.dataset(seeds=4, target="ring")
-    frame = tables.curves_table(runs)
+    frame = exports.curves_table(runs)
     row = frame[(frame.setting == "plain") & (frame.seed == 2) & (frame.step == 500)].iloc[0]
     run = runs.sel(setting="plain", seed=2, step=500)
     np.testing.assert_array_equal([row.mean_x, row.mean_y], run["mean"])

@@ -23,7 +23,7 @@ SWEEP = [
     "--nofigures",
 ]
 CONFIG = """
-from gan1d.experiment import default_config
+from gan1d.config.experiment import default_config
 
 def get_config():
     config = default_config()
@@ -36,21 +36,23 @@ def get_config():
 # Imports once, then forks a process for each line that it reads: most of a start is imports.
 FORKS = """
 import json, os, sys
-from gan1d import command, main, sweep
+from gan1d.commands import options
+from gan1d import main
+from gan1d.sweep import loop
 
-train = sweep._train
+train = loop._train
 
 def noted(job, training, runs, room):
     with open(os.environ["BEGUN"], "a") as file:
         file.write(f"{os.getpid()} {runs.seed[0]}\\n")
     return train(job, training, runs, room)
 
-sweep._train = noted
+loop._train = noted
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
         sys.argv = ["main", *json.loads(line)]
-        os._exit(command.run(main.main, command.parse(sys.argv)))
+        os._exit(options.run(main.main, options.parse(sys.argv)))
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

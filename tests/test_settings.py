@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from helpers import setting
 
-from gan1d import fields, spec
-from gan1d.settings import Setting
+from gan1d.config import fields
+from gan1d.gan import spec
+from gan1d.gan.setting import Setting
 
 FIELDS = {name: (spec, default) for name, spec, default in spec.specs(Setting)}
 TRACED = [name for name, (spec, _) in FIELDS.items() if spec.traced]

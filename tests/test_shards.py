@@ -13,11 +13,14 @@ from helpers import TINY, assert_same_bits, run_main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import api, experiment, host, layout, results, shards, store, sweep
-from gan1d.experiment import ConfigError
-from gan1d.progress import Silent
+from gan1d import results
+from gan1d.config import experiment
+from gan1d.config.experiment import ConfigError
 from gan1d.results import ResultsError, blocks, files
-from gan1d.shards import Shard
+from gan1d.sweep import api, layout, loop, shards, store
+from gan1d.sweep.shards import Shard
+from gan1d.system import hardware
+from gan1d.system.progress import Silent
 
 SWEEP = TINY | {"sweep": ["target.loc=0,4", "discriminator.activation=tanh,relu"]}
 SIZE, BLOCKS = 4, 6  # runs in a block; blocks of two cohorts, with 12 runs each
@@ -77,13 +80,13 @@ def assert_like(folder, whole):
 def trained(monkeypatch):
     """The first runs of the blocks that are trained, as (setting, seed)."""
     begun = []
-    one = sweep._train
+    one = loop._train
 
     def noted(job, training, runs, room):
         begun.append((int(runs.setting[0]), int(runs.seed[0])))
         return one(job, training, runs, room)
 
-    monkeypatch.setattr(sweep, "_train", noted)
+    monkeypatch.setattr(loop, "_train", noted)
     return begun
 
 
@@ -113,7 +116,7 @@ def test_runs_of_blocks_add_up(size):
     made = declared()
     count = layout.count_blocks(made, size)
     each = [layout.runs_of(made, size, range(i, i + 1)) for i in range(count)]
-    tables = layout.tally.tables(made)
+    tables = layout.collect.tables(made)
     cohorts = layout.by_cohort(made, size, tables)
     assert each == [len(c.block(n)[0].seed) for c in cohorts for n in c.numbers]
     for first, last in itertools.combinations(range(count + 1), 2):
@@ -315,7 +318,7 @@ def test_where_there_are_no_links_a_plan_is_written_still(tmp_path, monkeypatch)
 def test_another_kind_of_machine_is_refused_unless_kinds_may_mix(tmp_path, monkeypatch, whole):
     train(tmp_path / "strict", "0/2")
     train(tmp_path / "mixed", "0/2", mixed=True)
-    monkeypatch.setattr(host, "processor", lambda: "another one (0123)")
+    monkeypatch.setattr(hardware, "processor", lambda: "another one (0123)")
     with pytest.raises(ConfigError, match=r"round numbers differently .*'another one.*mixed"):
         train(tmp_path / "strict", "1/2")
     train(tmp_path / "mixed", "1/2")  # as its folder says
@@ -323,7 +326,7 @@ def test_another_kind_of_machine_is_refused_unless_kinds_may_mix(tmp_path, monke
     merge(tmp_path / "mixed")
     told = results.load_record(tmp_path / "mixed")["machines"]
     assert {machine["processor"]: machine["blocks"] for machine in told} == {
-        host.processor(): 3,
+        hardware.processor(): 3,
         "another one (0123)": 3,
     }
     # Only that was pretended, so these are the same bits still.
@@ -333,29 +336,29 @@ def test_another_kind_of_machine_is_refused_unless_kinds_may_mix(tmp_path, monke
 def test_a_machine_of_another_kind_merges(tmp_path, monkeypatch, whole):
     for text in ("0/2", "1/2"):
         train(tmp_path, text)
-    monkeypatch.setattr(host, "processor", lambda: "another one (0123)")
+    monkeypatch.setattr(hardware, "processor", lambda: "another one (0123)")
     merge(tmp_path)
     assert_like(tmp_path, whole)
 
 
 def test_other_code_does_not_merge(tmp_path, monkeypatch):
     train(tmp_path, "0/1")
-    monkeypatch.setattr(host, "source", lambda: "other")
+    monkeypatch.setattr(hardware, "source", lambda: "other")
     with pytest.raises(ConfigError, match=r"source='.*' there, 'other' now"):
         merge(tmp_path)
 
 
 def test_a_quota_of_cores_and_what_slurm_gives_bound_the_devices(tmp_path, monkeypatch):
-    monkeypatch.setattr(host, "CGROUP", tmp_path)
-    monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(64))
+    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda _: range(64))
     monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
-    assert host.cores() == 64
+    assert hardware.cores() == 64
     for told, cores in (("max 100000", 64), ("250000 100000", 3), ("50000 100000", 1)):
         (tmp_path / "cpu.max").write_text(f"{told}\n")
-        assert host.cores() == cores
+        assert hardware.cores() == cores
     (tmp_path / "cpu.max").write_text("max 100000\n")
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "8")
-    assert host.cores() == 8
+    assert hardware.cores() == 8
 
 
 # Merging.
@@ -381,7 +384,7 @@ def test_gaps_are_refused_or_told_in_the_results(tmp_path, whole, trained):
 
 
 def test_results_that_do_not_fit_are_refused_where_they_are_merged_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: 10_000)
+    monkeypatch.setattr(hardware, "memory", lambda: 10_000)
     for text in ("0/2", "1/2"):
         train(tmp_path, text)
     with pytest.raises(ConfigError, match="results of 24 runs need"):

@@ -6,8 +6,8 @@ import math
 import jax
 import pytest
 
-from gan1d import spec
-from gan1d.spec import Spec
+from gan1d.gan import spec
+from gan1d.gan.spec import Spec
 
 
 @pytest.mark.parametrize(

@@ -7,24 +7,25 @@ import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan1d import compare, stats
+from gan1d.report import comparisons, statistics, tables
+from gan1d.results import outcomes
 
 
 @pytest.mark.parametrize("count, total", [(0, 1), (1, 1), (0, 10), (3, 7), (64, 128), (128, 128)])
 def test_wilson_equals_scipy(count, total):
     expected = scipy.stats.binomtest(count, total).proportion_ci(method="wilson")
-    np.testing.assert_allclose(stats.wilson_interval(count, total), expected, atol=1e-12)
+    np.testing.assert_allclose(statistics.wilson_interval(count, total), expected, atol=1e-12)
 
 
 def test_wilson_without_runs_knows_nothing():
-    low, high = stats.wilson_interval(np.array([0, 5]), np.array([0, 10]))
+    low, high = statistics.wilson_interval(np.array([0, 5]), np.array([0, 10]))
     assert (low[0], high[0]) == (0, 1)
     assert 0 < low[1] < 0.5 < high[1] < 1
 
 
 def judge(w1, std, target_std, diverged_at, finished):
     """`stats.classify` of a sweep of one run."""
-    outcome = stats.classify(
+    outcome = outcomes.classify(
         final_w1=np.array([[w1]]),
         final_std=np.array([[std]]),
         target_std=np.array([[target_std]]),
@@ -57,18 +58,18 @@ def label(w1, std, target_std, diverged_at, finished):
     finished=st.integers(0, 1),
 )
 def test_every_run_gets_the_one_outcome_of_the_definition(**run):
-    names = (*stats.OUTCOMES, "unfinished")  # UNFINISHED, -1, is the last
+    names = (*outcomes.OUTCOMES, "unfinished")  # UNFINISHED, -1, is the last
     assert names[judge(**run)] == label(**run)
 
 
 @pytest.mark.parametrize("w1, std", [(0.5, 1.0), (0.5, 0.25)])
 def test_thresholds_themselves_are_successes(w1, std):
-    assert judge(w1, std, 1.0, -1, 1) == stats.SUCCESS
+    assert judge(w1, std, 1.0, -1, 1) == outcomes.SUCCESS
 
 
 def test_diverged_and_unfinished_runs_may_be_nan():
-    assert judge(math.nan, math.nan, 1.0, 17, 1) == stats.DIVERGED
-    assert judge(math.nan, math.nan, 1.0, -1, 0) == stats.UNFINISHED
+    assert judge(math.nan, math.nan, 1.0, 17, 1) == outcomes.DIVERGED
+    assert judge(math.nan, math.nan, 1.0, -1, 0) == outcomes.UNFINISHED
 
 
 @pytest.mark.parametrize("w1, std", [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0)])
@@ -84,7 +85,7 @@ def test_target_without_a_scale_raises(target_std):
 
 
 def test_thresholds_follow_each_settings_own_target():
-    outcome = stats.classify(
+    outcome = outcomes.classify(
         final_w1=np.full((2, 3), 0.3),
         final_std=np.full((2, 3), 0.3),
         target_std=np.array([[1.0], [10.0]]),
@@ -93,23 +94,23 @@ def test_thresholds_follow_each_settings_own_target():
         collapsed_std=0.25,
         success_w1=0.5,
     )
-    assert (outcome == [[stats.SUCCESS] * 3, [stats.COLLAPSED] * 3]).all()
+    assert (outcome == [[outcomes.SUCCESS] * 3, [outcomes.COLLAPSED] * 3]).all()
 
 
 def test_quantiles_are_order_statistics():
     values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
     # 0.07 * 100 exceeds 7 in floating point.
-    np.testing.assert_array_equal(stats.quantiles(values, (0, 0.07, 0.5, 1)), [1, 7, 50, 100])
+    np.testing.assert_array_equal(statistics.quantiles(values, (0, 0.07, 0.5, 1)), [1, 7, 50, 100])
 
 
 def test_quantiles_never_mix_finite_and_infinite():
     values = np.array([[1.0, math.inf], [math.inf, 2.0], [2.0, 3.0], [math.inf, 1.0]])
     expected = [[2, 2], [math.inf, math.inf]]
-    np.testing.assert_array_equal(stats.quantiles(values, (0.5, 0.95)), expected)
+    np.testing.assert_array_equal(statistics.quantiles(values, (0.5, 0.95)), expected)
 
 
 def test_quantiles_without_runs_are_nan():
-    assert np.isnan(stats.quantiles(np.zeros((0, 4)), (0.5, 0.95))).all()
+    assert np.isnan(statistics.quantiles(np.zeros((0, 4)), (0.5, 0.95))).all()
 
 
 @pytest.mark.parametrize("count, infinite", [(2, 0), (9, 0), (10, 4), (30, 20)])
@@ -120,43 +121,43 @@ def test_median_interval_is_the_limit_of_resampling(count, infinite):
     resamples = rng.choice(values, size=(20_000, count))
     medians = np.quantile(resamples, 0.5, axis=1, method="lower")
     expected = np.sort(medians)[[499, 19_499]]
-    np.testing.assert_array_equal(stats.median_interval(values), expected)
+    np.testing.assert_array_equal(statistics.median_interval(values), expected)
 
 
 def test_median_interval_covers_the_median():
     samples = np.random.default_rng(2).normal(size=(1000, 41))
-    low, high = np.transpose([stats.median_interval(sample) for sample in samples])
+    low, high = np.transpose([statistics.median_interval(sample) for sample in samples])
     assert 0.92 < np.mean((low <= 0) & (high >= 0)) < 0.98
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])
 def test_median_interval_of_too_few_runs_is_unknown(values):
-    assert np.isnan(stats.median_interval(np.array(values))).all()
+    assert np.isnan(statistics.median_interval(np.array(values))).all()
 
 
 @pytest.mark.parametrize("count", [2, 30])
 def test_mean_interval_equals_scipy(count):
     values = np.random.default_rng(2).normal(size=count)
     expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    np.testing.assert_allclose(stats.mean_interval(values), expected)
+    np.testing.assert_allclose(statistics.mean_interval(values), expected)
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])
 def test_mean_interval_of_too_few_runs_is_unknown(values):
-    assert np.isnan(stats.mean_interval(np.array(values))).all()
+    assert np.isnan(statistics.mean_interval(np.array(values))).all()
 
 
 def test_null_floor_is_per_setting():
     ds = synthetic.dataset(["a", "b"])
     ds["w1_null"] = ds.w1_null * np.array([[1], [2]])
-    median, high = stats.null_floor(ds)
+    median, high = tables.null_floor(ds)
     assert median[1] == 2 * median[0]
     assert (ds.w1_null[0].values < high[0]).mean() == pytest.approx(0.95, abs=0.01)
 
 
 def test_w1_is_infinite_from_divergence_on_and_nan_where_unfinished():
-    ds = synthetic.dataset(["a"], seeds=3, outcome=stats.DIVERGED, unfinished=1)
-    w1 = stats.w1_with_divergence(ds)[0]
+    ds = synthetic.dataset(["a"], seeds=3, outcome=outcomes.DIVERGED, unfinished=1)
+    w1 = tables.w1_with_divergence(ds)[0]
     after = ds.step.values >= ds.diverged_at.values[0, :2, None]
     assert np.isposinf(w1[:2][after]).all() and np.isfinite(w1[:2][~after]).all()
     assert np.isnan(w1[2]).all()
@@ -169,7 +170,7 @@ def with_outcomes(counts):
 
 
 def test_diverged_runs_are_never_dropped():
-    row = stats.summary(with_outcomes([4, 0, 0, 6])).iloc[0]
+    row = tables.summary(with_outcomes([4, 0, 0, 6])).iloc[0]
     assert (row.finished, row.success, row.diverged, row.success_rate) == (10, 4, 6, 0.4)
     assert math.isinf(row.w1_median) and math.isfinite(row.w1_q25) and math.isinf(row.w1_high)
     assert row.std_ratio_n == 4 and 0.8 < row.std_ratio_median < 1.2
@@ -177,7 +178,7 @@ def test_diverged_runs_are_never_dropped():
 
 def test_counts_add_up_and_unfinished_runs_do_not_count():
     ds = synthetic.dataset(**synthetic.tricks_sweep(), seeds=16, unfinished=20)
-    frame = stats.summary(ds)
+    frame = tables.summary(ds)
     counts = frame[["success", "off_target", "collapsed", "diverged"]].sum(axis=1)
     assert (counts == frame.finished).all() and frame.finished.sum() == 12 * 16 - 20
     assert list(frame.columns[1:5]) == list(synthetic.tricks_sweep()["swept"])
@@ -187,20 +188,20 @@ def test_counts_add_up_and_unfinished_runs_do_not_count():
 
 
 def test_best_setting_first_and_ties_by_w1():
-    ds = synthetic.dataset(["worse", "better", "none"], outcome=stats.SUCCESS, unfinished=0)
+    ds = synthetic.dataset(["worse", "better", "none"], outcome=outcomes.SUCCESS, unfinished=0)
     ds["w1"] = ds.w1.copy(data=np.broadcast_to([[[0.3]], [[0.2]], [[0.1]]], ds.w1.shape))
-    ds["outcome"][2, 0] = stats.OFF_TARGET
-    assert list(stats.summary(ds).setting) == ["better", "worse", "none"]
+    ds["outcome"][2, 0] = outcomes.OFF_TARGET
+    assert list(tables.summary(ds).setting) == ["better", "worse", "none"]
 
 
 def test_equal_settings_keep_the_sweeps_order():
     labels = [str(i) for i in range(40)]
-    ds = synthetic.dataset(labels, seeds=2, outcome=stats.DIVERGED, unfinished=0)
-    assert list(stats.summary(ds).setting) == labels
+    ds = synthetic.dataset(labels, seeds=2, outcome=outcomes.DIVERGED, unfinished=0)
+    assert list(tables.summary(ds).setting) == labels
 
 
 def table_rows(ds):
-    text = stats.table(stats.summary(ds))
+    text = tables.table(tables.summary(ds))
     table, _, legend = text.partition("\n\n")
     return [line.strip("| ").split("|") for line in table.splitlines()], legend
 
@@ -220,7 +221,7 @@ def test_table_shows_rates_intervals_and_medians():
 
 
 def test_table_columns_line_up():
-    text = stats.table(stats.summary(synthetic.dataset(**synthetic.tricks_sweep(), seeds=5)))
+    text = tables.table(tables.summary(synthetic.dataset(**synthetic.tricks_sweep(), seeds=5)))
     lines = text.partition("\n\n")[0].splitlines()
     bars = [[i for i, letter in enumerate(line) if letter == "|"][:-1] for line in lines]
     assert all(row == bars[0] for row in bars) and len(lines) == 14
@@ -250,8 +251,8 @@ def test_rare_outcomes_are_not_rounded_away():
 
 
 def test_a_long_table_shows_the_best_and_says_so():
-    frame = stats.summary(synthetic.dataset([f"s{i}" for i in range(60)], seeds=3, log_points=2))
-    text = stats.table(frame)
+    frame = tables.summary(synthetic.dataset([f"s{i}" for i in range(60)], seeds=3, log_points=2))
+    text = tables.table(frame)
     rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
     assert [row.split("|")[-2].strip() for row in rows] == frame.setting[:40].tolist()
     assert "40 best of 60 settings" in text
@@ -262,52 +263,54 @@ def test_a_comparison_counts_the_seeds_on_which_settings_differ():
     ds = synthetic.dataset(["a", "b"], seeds=10, unfinished=0, log_points=2)
     ds["outcome"][0] = [0, 0, 0, 0, 0, 1, 2, 3, 0, 1]
     ds["outcome"][1] = [0, 1, 2, 3, 1, 0, 1, 1, -1, 1]
-    first = stats.compare(ds, "a", "b")
+    first = comparisons.compare(ds, "a", "b")
     # Of five differing seeds four favour a: 2 (C(5, 0) + C(5, 1)) / 2^5.
     assert first == (4, 1, pytest.approx(12 / 32), 9)
-    assert stats.compare(ds, "b", "a") == (1, 4, pytest.approx(12 / 32), 9)
-    assert stats.compare(ds, "a", "a") == (0, 0, 1.0, 10)
+    assert comparisons.compare(ds, "b", "a") == (1, 4, pytest.approx(12 / 32), 9)
+    assert comparisons.compare(ds, "a", "a") == (0, 0, 1.0, 10)
     with pytest.raises(KeyError):
-        stats.compare(ds, "a", "c")
+        comparisons.compare(ds, "a", "c")
 
 
 def test_the_mean_error_is_in_the_targets_stds_and_has_no_sign():
-    ds = synthetic.dataset(["a"], seeds=9, outcome=stats.OFF_TARGET, unfinished=0)
+    ds = synthetic.dataset(["a"], seeds=9, outcome=outcomes.OFF_TARGET, unfinished=0)
     error = (ds["mean"].values[0, :, -1] - synthetic.MEAN) / synthetic.STD
     assert error.min() < 0 < error.max()  # else this test would be blind to signs
-    row = stats.summary(ds).iloc[0]
+    row = tables.summary(ds).iloc[0]
     assert row.mean_error_median == pytest.approx(np.sort(np.abs(error))[4], rel=1e-5)
 
 
 def test_rates_of_early_stopping_count_every_run_that_ever_met_the_criterion():
     ds = with_outcomes([2, 3, 0, 5])
     ds["first_met"] = ds.first_met.copy(data=[[0, 250, -1, -1, 500, -1, -1, -1, -1, -1]])
-    row = stats.summary(ds).iloc[0]
+    row = tables.summary(ds).iloc[0]
     assert (row.success, row.ever, row.ever_rate) == (2, 3, 0.3)
 
 
 def test_stopping_steps():
     w1 = np.array([[[3, 1, 2, 0.5, 4], [9, 8, 7, 6, 5], [2, 1, np.nan, np.nan, np.nan]]])
     std = np.array([[[1, 1, 1, 0.1, 1], [1] * 5, [1] * 5]])
-    met = stats.meets_criterion(w1=w1, std=std, target_std=1.0, collapsed_std=0.25, success_w1=2.0)
-    first, last, best = stats.stopping_steps(met, w1, np.array([0, 10, 20, 30, 40]))
+    met = outcomes.meets_criterion(
+        w1=w1, std=std, target_std=1.0, collapsed_std=0.25, success_w1=2.0
+    )
+    first, last, best = outcomes.stopping_steps(met, w1, np.array([0, 10, 20, 30, 40]))
     assert first.tolist() == [[10, -1, 0]]
     assert last.tolist() == [[20, -1, 10]]  # at 30 it has collapsed
     assert best.tolist() == [[30, 40, 10]]
     nothing = np.full((1, 1, 5), np.nan)
-    never = stats.stopping_steps(np.zeros((1, 1, 5), bool), nothing, np.arange(5))
+    never = outcomes.stopping_steps(np.zeros((1, 1, 5), bool), nothing, np.arange(5))
     assert [step.item() for step in never] == [-1, -1, -1]
 
 
 def test_holm_multiplies_the_smallest_by_all_and_never_reorders():
-    corrected = compare.holm(np.array([0.01, 0.04, 0.03, 0.6]))
+    corrected = comparisons.holm(np.array([0.01, 0.04, 0.03, 0.6]))
     np.testing.assert_allclose(corrected, [0.04, 0.09, 0.09, 0.6])
-    assert compare.holm(np.array([0.7, 0.9])).tolist() == [1, 1]
+    assert comparisons.holm(np.array([0.7, 0.9])).tolist() == [1, 1]
 
 
 def test_a_comparison_counts_both_directions():
-    ds = synthetic.dataset(["a", "b"], seeds=4, outcome=stats.OFF_TARGET, unfinished=0)
+    ds = synthetic.dataset(["a", "b"], seeds=4, outcome=outcomes.OFF_TARGET, unfinished=0)
     ds["outcome"] = ds.outcome.copy(data=[[0, 1, 1, 1], [1, 0, 0, 1]])
-    text = compare.table(ds, "a")
+    text = comparisons.table(ds, "a")
     assert text.splitlines()[2].startswith("| 4 | 2 | 1 | 1 |")
     assert text.splitlines()[2].endswith("| b |")

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import experiment, layout, metrics, store, sweep, tally, train
-from gan1d.lanes import native
-from gan1d.progress import Silent
+from gan1d.config import experiment
+from gan1d.gan import metrics, train
+from gan1d.simd import llvm
+from gan1d.sweep import collect, layout, loop, store
+from gan1d.system.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -34,7 +36,7 @@ def laid_out(declared, **options):
 
 
 def trained(declared, **options):
-    return sweep.run(declared, laid_out(declared, **options)).runs
+    return loop.run(declared, laid_out(declared, **options)).runs
 
 
 @pytest.fixture(scope="module")
@@ -218,9 +220,9 @@ def test_padding_enters_no_result(engine):
 def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypatch):
     monkeypatch.undo()  # each sweep compiles
     compilations = []
-    compile_lanes = native.compile
+    compile_lanes = llvm.compile
     monkeypatch.setattr(
-        native, "compile", lambda *given: compilations.append("lanes") or compile_lanes(*given)
+        llvm, "compile", lambda *given: compilations.append("lanes") or compile_lanes(*given)
     )
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: compilations.append(event) if "backend_compile" in event else None
@@ -234,7 +236,7 @@ def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypat
         return len(compilations)
 
     # What sweeps of one process share.
-    tally.describe_targets(declared(seeds="0:2"), on_lanes=engine == "lanes")
+    collect.describe_targets(declared(seeds="0:2"), on_lanes=engine == "lanes")
     one = count(())
     many = count(
         (
@@ -263,8 +265,8 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
     made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
     where = laid_out(made)
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(made, where, StopAfter(8), kept)
-    partial = sweep.collect(made, where, kept)
+        loop.run(made, where, StopAfter(8), kept)
+    partial = loop.gather(made, where, kept)
     finished = partial.runs.finished.values == 1
     assert finished.sum() == 8 and partial.unfinished == 7
     for name in ("w1", "loss_g"):
@@ -274,7 +276,7 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
         assert np.isnan(partial.runs[name].values[~finished]).all()
     np.testing.assert_array_equal(partial.runs.outcome.values == -1, ~finished)
     first = kept.blocks[0]
-    whole = sweep.run(made, where, None, kept)
+    whole = loop.run(made, where, None, kept)
     assert kept.blocks[0] is first and whole.unfinished == 0
     assert whole.runs.equals(reference)
 
@@ -282,7 +284,7 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
 def test_a_sweep_stopped_before_its_first_block_keeps_nothing():
     made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(made, laid_out(made), StopAfter(0), kept)
+        loop.run(made, laid_out(made), StopAfter(0), kept)
     assert not kept.blocks
 
 
@@ -301,7 +303,7 @@ CURVE = {
 @pytest.fixture(scope="module")
 def plane():
     made = declared(seeds="0:5", sweep=("generator.optimizer.rate=1e-3,1e25",), **CURVE)
-    return sweep.run(made, laid_out(made))
+    return loop.run(made, laid_out(made))
 
 
 def test_a_plane_goes_the_same_way(plane):
@@ -332,7 +334,7 @@ def test_probes_show_the_centroids_of_their_features(plane):
 def test_pretraining_leaves_its_losses_and_the_first_d():
     fields = {"discriminator.activation": "tanh", "judging.snapshot_seeds": 2}
     made = declared(seeds="0:5", steps=1, sweep=("pretraining.steps=0,300",), **fields)
-    result = sweep.run(made, laid_out(made))
+    result = loop.run(made, laid_out(made))
     losses, first = result.runs.pretraining_loss, result.snapshots.d_initial
     assert np.isnan(losses[0]).all() and np.isfinite(losses[1]).all()
     assert np.isnan(first[0]).all()
@@ -366,7 +368,7 @@ def test_progress_counts_every_run_and_update():
             seen.append(status)
 
     made = declared(seeds="0:5", sweep=(RATES,))
-    sweep.run(made, laid_out(made), Record())
+    loop.run(made, laid_out(made), Record())
     assert seen[-1].runs_done == seen[-1].runs == 15
     assert seen[-1].updates_done == seen[-1].updates == 15 * 50
     done = [status.updates_done for status in seen]
@@ -375,7 +377,7 @@ def test_progress_counts_every_run_and_update():
 
 def test_snapshots_are_those_of_their_runs():
     made = declared(seeds="0:5", sweep=(RATES,), **{"judging.snapshot_seeds": 2})
-    result = sweep.run(made, laid_out(made))
+    result = loop.run(made, laid_out(made))
     assert result.snapshots.sizes["snapshot_seed"] == 2
     samples = result.snapshots.samples.values[..., 0]
     means = result.runs["mean"].sel(seed=[0, 1]).values

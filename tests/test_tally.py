@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from gan1d import experiment, tally, train
+from gan1d.config import experiment
 from gan1d.engines.programs import Looks, Start
+from gan1d.gan import train
+from gan1d.sweep import collect
 
 STEPS = 500
 
@@ -18,9 +20,9 @@ def looks(w1, losses=(0.0, 0.0)):
 
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    room = tally.tables(made).of_block(runs=2, pictured=0)
+    room = collect.tables(made).of_block(runs=2, pictured=0)
     nothing = Start(None, None, {})
-    return tally.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
+    return collect.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
 
 
 def test_losses_are_means_over_the_span_before_a_log_point():
@@ -47,7 +49,7 @@ def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
 
 
 def kept(**fields):
-    return tally.kept_variables(experiment.resolve(fields))
+    return collect.kept_variables(experiment.resolve(fields))
 
 
 PLANE = {"latent.kind": "uniform", "latent.dim": 2}

@@ -10,7 +10,7 @@ from helpers import each_family, each_target, law
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import targets
+from gan1d.gan import targets
 
 log_prob, cdf, quantile, sample, mean, std = (
     jax.jit(function)

@@ -10,7 +10,8 @@ import pytest
 import scipy.stats
 from helpers import config_of, setting
 
-from gan1d import experiment, networks, optimizers, train
+from gan1d.config import experiment
+from gan1d.gan import networks, optimizers, train
 
 KEY = jax.random.key(11)
 init = train.init

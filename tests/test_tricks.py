@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d import tricks
+from gan1d.gan import tricks
 
 minibatch_features = jax.jit(tricks.minibatch_features, static_argnames="rows")
 seeds = st.integers(0, 10_000)

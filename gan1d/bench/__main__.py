@@ -20,12 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import app, flags
+from absl import flags
 
-from gan1d import cli, host, layout, machine, operations, results
+from gan1d import results
 from gan1d.bench import contenders, peak, report, workloads
 from gan1d.bench.trial import Trial
 from gan1d.bench.workloads import WORKLOADS
+from gan1d.commands import shell
+from gan1d.engines import cost
+from gan1d.sweep import layout
+from gan1d.system import backend, hardware
 
 _RUNS = flags.DEFINE_integer("runs", 1024, "GANs trained at a time.", lower_bound=1)
 _WORKLOADS = flags.DEFINE_list("workloads", list(WORKLOADS), "What to measure, by name.")
@@ -42,24 +46,24 @@ QUICK_RUNS = (64, 256)
 QUICK_STEPS = 2
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: list[str]) -> int:
     """Measure, print and write; returns the exit code."""
     if len(argv) > 1:
-        return cli.refuse(f"{argv[1]}: not a flag; see --help")
+        return shell.refuse(f"{argv[1]}: not a flag; see --help")
     unknown = [name for name in _WORKLOADS.value if name not in WORKLOADS]
     if unknown or not _WORKLOADS.value:
-        return cli.refuse(f"workloads={','.join(unknown)}: there are {', '.join(WORKLOADS)}")
+        return shell.refuse(f"workloads={','.join(unknown)}: there are {', '.join(WORKLOADS)}")
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_compilation_cache_dir", None)  # the user's own may be set
-    machine.devices()
+    backend.devices()
     rounds, runs, steps = _ROUNDS.value, _RUNS.value, None
     scaled = {"counts": SCALED_RUNS, "steps": SCALED_STEPS}
     if _QUICK.value:
         rounds, runs, steps = 1, QUICK_RUNS[0], QUICK_STEPS
         scaled = {"counts": QUICK_RUNS, "steps": QUICK_STEPS}
     record = {
-        "provenance": host.provenance(),
-        "cores": host.cores(),
+        "provenance": hardware.provenance(),
+        "cores": hardware.cores(),
         "runs": runs,
         "rounds": rounds,
         "workloads": {name: throughput(name, runs, steps, rounds) for name in _WORKLOADS.value},
@@ -87,7 +91,7 @@ def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str
         for contender, trial in trials.items():
             seconds[contender].append(trial.measure())
     return {
-        "operations": operations.of_update(workloads.setting(workload)),
+        "operations": cost.of_update(workloads.setting(workload)),
         "contenders": {
             contender: {
                 "runs": trial.runs,
@@ -106,7 +110,7 @@ def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str
 
 def peaks(rounds: int) -> dict[str, list[float]]:
     """Operations a second at best, by one thread and by one a core."""
-    measures = {str(threads): peak.measurer(threads) for threads in {1, host.cores()}}
+    measures = {str(threads): peak.measurer(threads) for threads in {1, hardware.cores()}}
     measured: dict[str, list[float]] = {threads: [] for threads in measures}
     for _ in range(rounds):
         for threads, measure in measures.items():
@@ -151,6 +155,15 @@ def _workloads_help() -> str:
     return "\n".join(["Workloads:", *lines])
 
 
+def usage() -> str:
+    """What the command's help says."""
+    return f"{__doc__}\n{_workloads_help()}"
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, main, usage, argv)
+
+
 if __name__ == "__main__":
-    __doc__ = f"{__doc__}\n{_workloads_help()}\n"
-    app.run(main, flags_parser=cli.parse)
+    start()

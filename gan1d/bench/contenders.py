@@ -8,13 +8,16 @@ from unittest import mock
 import jax
 import numpy as np
 
-from gan1d import engines, host, keys, layout, sweep, train
+from gan1d import engines
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
+from gan1d.config.experiment import Experiment
 from gan1d.engines.programs import Programs
-from gan1d.experiment import Experiment
-from gan1d.layout import Layout
+from gan1d.gan import randomness, train
+from gan1d.sweep import layout, loop
+from gan1d.sweep.layout import Layout
+from gan1d.system import hardware
 
 # (workload, runs, steps or None for what suits it) -> its trial
 Contender = Callable[[Workload, int, int | None], Trial]
@@ -41,7 +44,7 @@ def plain(workload: Workload, runs: int, steps: int | None) -> Trial:
     steps = steps or workload.other_steps
 
     def one(seed):
-        key = keys.run_key(seed)
+        key = randomness.run_key(seed)
 
         def step(state, number):
             return train.update(setting, state, train.draw(setting, key, number))
@@ -91,7 +94,7 @@ def swept(declared: Experiment, where: Layout, programs: Programs) -> Seconds:
     # A sweep compiles anew each time, which would take most of the bench's time.
     compile_programs = mock.Mock(return_value=(where.engine, programs))
     with mock.patch.object(engines, "compile_programs", compile_programs):
-        result = sweep.run(declared, where)
+        result = loop.run(declared, where)
     training, judging = (result.seconds[part] for part in ("training", "judging"))
     rest = result.seconds["total"] - training - judging
     return Seconds(training, judging, rest)
@@ -99,7 +102,7 @@ def swept(declared: Experiment, where: Layout, programs: Programs) -> Seconds:
 
 def contenders() -> dict[str, Contender]:
     """All of them; the one that others are compared with comes first."""
-    cores = host.cores()
+    cores = hardware.cores()
     found: dict[str, Contender] = {
         "jit(vmap(scan))": plain,
         "xla": engine("xla"),

@@ -14,20 +14,23 @@ import time
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from gan1d import api, cli, experiment, layout, shards, store, tally
-from gan1d.experiment import Experiment
-from gan1d.layout import Layout
+from gan1d.commands import shell
+from gan1d.config import experiment
+from gan1d.config.experiment import Experiment
 from gan1d.results import blocks
 from gan1d.results.blocks import Finished
+from gan1d.sweep import api, collect, layout, shards, store
+from gan1d.sweep.layout import Layout
 
 _SHARDS = flags.DEFINE_list("shards", ["10", "100", "1000"], "How many shards, several numbers.")
 _RUNS = flags.DEFINE_integer("runs", 128_000, "Runs of the sweep.", lower_bound=1000)
 
 MERGE = """
 import pathlib, sys
-from gan1d import api, experiment
+from gan1d.sweep import api
+from gan1d.config import experiment
 api.merge(experiment.resolve({"seeds": sys.argv[2]}), pathlib.Path(sys.argv[1]), kinds=())
 """
 COLUMNS = ("shards", "runs", "files", "bytes/run", "in runs.nc", "merged in s", "peak MiB")
@@ -75,7 +78,7 @@ def pretend(declared: Experiment, where: Layout, folder: Path, numbers: range) -
         "machine": {"processor": "none", "device_kind": "cpu", "host": "none"},
     }
     rng = np.random.default_rng(numbers.start)
-    (cohort,) = layout.by_cohort(declared, where.block_size, tally.tables(declared))
+    (cohort,) = layout.by_cohort(declared, where.block_size, collect.tables(declared))
     for number in numbers:
         _, room = cohort.block(number)
         for array in room.values():
@@ -85,5 +88,15 @@ def pretend(declared: Experiment, where: Layout, folder: Path, numbers: range) -
         kept.keep(number, Finished(room, facts))
 
 
+def usage() -> str:
+    """What the command's help says."""
+    return __doc__ or ""
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, main, usage, argv)
+
+
 if __name__ == "__main__":
-    app.run(main, flags_parser=cli.parse)
+    start()

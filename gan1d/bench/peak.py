@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from gan1d.lanes import Program
+from gan1d.simd import Program
 
 CHAINS = 12  # independent, so that each unit always has one to go on with; they fit the registers
 LINKS = 32  # of a chain in a step

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
-from gan1d.settings import Setting
+from gan1d.gan.setting import Setting
 
 LOOP_STEPS = 500  # of a single GAN, about a second
 ACTIVATIONS = {

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gan1d.bench.workloads import WORKLOADS
-from gan1d.figures import common
+from gan1d.report.figures import common
 
 COLORS = (common.GREY, *common.LINES)
 

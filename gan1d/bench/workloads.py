@@ -5,9 +5,10 @@ Pretraining is left out, since it is no update.
 
 from typing import Any, NamedTuple
 
-from gan1d import experiment, layout
-from gan1d.experiment import Experiment
-from gan1d.settings import Setting
+from gan1d.config import experiment
+from gan1d.config.experiment import Experiment
+from gan1d.gan.setting import Setting
+from gan1d.sweep import layout
 
 
 class Workload(NamedTuple):

@@ -5,13 +5,13 @@ from typing import Any
 import jax
 from absl import logging
 
-from gan1d import keys, train
+from gan1d.config.fields import ConfigError
+from gan1d.config.schedule import Schedule
 from gan1d.engines import lanes, xla
 from gan1d.engines.programs import Programs
-from gan1d.fields import ConfigError
-from gan1d.lanes import Unsupported
-from gan1d.schedule import Schedule
-from gan1d.settings import Setting
+from gan1d.gan import randomness, train
+from gan1d.gan.setting import Setting
+from gan1d.simd import Unsupported
 
 ENGINES = ("auto", "lanes", "xla")
 # Entries of a weight matrix up to which lanes is faster: on one core, with batches of 64, 1.7 times
@@ -45,7 +45,7 @@ def on_lanes(engine: str, devices: list[Any]) -> bool:
 
 
 def _has_large_matrix(setting: Setting) -> bool:
-    state, _ = jax.eval_shape(train.init, setting, jax.eval_shape(keys.run_key, 0))
+    state, _ = jax.eval_shape(train.init, setting, jax.eval_shape(randomness.run_key, 0))
     return max(leaf.size for leaf in jax.tree.leaves(state.params)) > LARGEST_MATRIX
 
 

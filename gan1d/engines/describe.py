@@ -8,9 +8,9 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan1d import keys, metrics
-from gan1d.lanes import Program, Unsupported
-from gan1d.schedule import Judging
+from gan1d.config.schedule import Judging
+from gan1d.gan import metrics, randomness
+from gan1d.simd import Program, Unsupported
 
 CACHED = 64  # structures of targets whose programs are kept
 
@@ -54,7 +54,7 @@ def _describer(structure: Any, judging: Judging, on_lanes: bool) -> Describer:
 
     def null_one(given):
         numbers, replicate = given
-        key = jax.random.fold_in(keys.run_key(0), replicate)
+        key = jax.random.fold_in(randomness.run_key(0), replicate)
         return metrics.null_w1(jax.tree.unflatten(structure, numbers), judging, key)
 
     one, null = _by_xla(describe_one), _by_xla(null_one)

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan1d import keys, metrics, probe, train
+from gan1d.config.schedule import Judging
 from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
-from gan1d.lanes import Program, Task, drive, memory
-from gan1d.schedule import Judging
-from gan1d.settings import Setting
+from gan1d.gan import feature_motion, metrics, randomness, train
+from gan1d.gan.setting import Setting
+from gan1d.simd import Program, Task, arrays, runtime
 
 SEED = jax.ShapeDtypeStruct((), np.uint32)
 
@@ -50,46 +50,46 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     staging = compile_stages(setting, judging) if setting.pretraining.steps else None
     probing = compile_probe(setting) if judging.features else None
     lanes = training.lanes
-    pictured = probe.is_picture(setting)
+    pictured = feature_motion.is_picture(setting)
 
     def vectors(count: int) -> int:
-        return memory.block_count(count, lanes)
+        return arrays.block_count(count, lanes)
 
     def start(settings: Setting, seeds: np.ndarray, kept: int) -> Start:
         count = len(seeds)
-        given = memory.enter(starting.given, (settings, seeds), lanes)
-        made = memory.room(starting.results, vectors(count), lanes)
+        given = arrays.enter(starting.given, (settings, seeds), lanes)
+        made = arrays.room(starting.results, vectors(count), lanes)
         run, reference, pretraining = jax.tree.map(lambda array: array[0], made)
         block = Block(count, kept, *given, run, reference)
         tasks = [starting.task(vectors(count), given, (), made)]
         if staging is None:
-            drive([Leg(0, 1)], tasks, lanes, threads)
+            runtime.drive([Leg(0, 1)], tasks, lanes, threads)
             return Start(block, None, {})
-        stages = memory.room(staging.results, vectors(kept), lanes)
+        stages = arrays.room(staging.results, vectors(kept), lanes)
         shown = (given[0], reference, pretraining.initial, run.state.params.d)
         tasks.append(staging.task(vectors(kept), shown, (), stages))
-        drive([Leg(0, 1)], tasks, lanes, threads)
-        losses = memory.leave(starting.results[2].losses, pretraining.losses, count)
-        stages = jax.tree.map(lambda array: array[0], memory.leave(staging.results, stages, kept))
+        runtime.drive([Leg(0, 1)], tasks, lanes, threads)
+        losses = arrays.leave(starting.results[2].losses, pretraining.losses, count)
+        stages = jax.tree.map(lambda array: array[0], arrays.leave(staging.results, stages, kept))
         return Start(block, losses, stages)
 
     def rooms(block: Block, points: int) -> Rooms:
         runs, kept = vectors(block.count), vectors(block.kept)
         measured, quantiles, sums = scoring.results
         scores = (
-            memory.room(measured, runs, lanes, points),
+            arrays.room(measured, runs, lanes, points),
             # Only the last are wanted: all points leave theirs in the same place.
-            memory.room(quantiles, runs, lanes, points, shared=True),
-            memory.room(sums, runs, lanes, points),
+            arrays.room(quantiles, runs, lanes, points, shared=True),
+            arrays.room(sums, runs, lanes, points),
         )
-        pictures = memory.room(picturing.results, kept, lanes, points)
+        pictures = arrays.room(picturing.results, kept, lanes, points)
         if probing is None:
             return Rooms(scores, pictures, None)
         distances, features = probing.results
         probes = (
-            memory.room(distances, runs, lanes, points),
+            arrays.room(distances, runs, lanes, points),
             # Where they are in no picture nobody wants them.
-            memory.room(features, runs, lanes, points, shared=not (block.kept and pictured)),
+            arrays.room(features, runs, lanes, points, shared=not (block.kept and pictured)),
         )
         return Rooms(scores, pictures, probes)
 
@@ -108,17 +108,17 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     def looks(block: Block, rooms: Rooms) -> Looks:
         scores, final, losses = rooms.scores
         measured, quantiles, sums = scoring.results
-        metrics_ = memory.leave(measured, scores, block.count)
-        snapshots = memory.leave(picturing.results, rooms.pictures, block.kept)
+        metrics_ = arrays.leave(measured, scores, block.count)
+        snapshots = arrays.leave(picturing.results, rooms.pictures, block.kept)
         if probing:
             distances, features = probing.results
-            metrics_["centroid_distance"] = memory.leave(distances, rooms.probes[0], block.count)
+            metrics_["centroid_distance"] = arrays.leave(distances, rooms.probes[0], block.count)
             if block.kept and pictured:
-                snapshots["features"] = memory.leave(features, rooms.probes[1], block.kept)
+                snapshots["features"] = arrays.leave(features, rooms.probes[1], block.kept)
         return Looks(
             metrics_,
-            memory.leave(quantiles, final[-1], block.count),
-            memory.leave(sums, losses, block.count),
+            arrays.leave(quantiles, final[-1], block.count),
+            arrays.leave(sums, losses, block.count),
             snapshots,
         )
 
@@ -128,12 +128,12 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
         seen, share = None, 0.0
         if looking:
             made = rooms(block, len(legs))
-            spent = drive(legs, [*tasks, *watchers(block, made)], lanes, threads)
+            spent = runtime.drive(legs, [*tasks, *watchers(block, made)], lanes, threads)
             seen, share = looks(block, made), sum(spent[1:]) / sum(spent)
         else:
-            drive(legs, tasks, lanes, threads)
+            runtime.drive(legs, tasks, lanes, threads)
         form, diverged_at = training.carried.diverged_at, block.run.diverged_at
-        return Advance(block, memory.leave(form, diverged_at, block.count), seen, share)
+        return Advance(block, arrays.leave(form, diverged_at, block.count), seen, share)
 
     return Programs(start, advance, unit=1)
 
@@ -143,7 +143,7 @@ def compile_start(setting: Setting, judging: Judging) -> Program:
 
     def step(given, carried, number):
         own, seed = given
-        run, pretraining = train.start(own, keys.run_key(seed))
+        run, pretraining = train.start(own, randomness.run_key(seed))
         return carried, (run, metrics.reference(own, judging), pretraining)
 
     return Program(step, (_scalars(setting), SEED), ())
@@ -154,7 +154,9 @@ def compile_training(setting: Setting) -> Program:
 
     def step(given, run, number):
         own, seed = given
-        return train.advance(own, run, train.draw(own, keys.run_key(seed), number), number), ()
+        return train.advance(
+            own, run, train.draw(own, randomness.run_key(seed), number), number
+        ), ()
 
     scalars = _scalars(setting)
     return Program(step, (scalars, SEED), _run(scalars))
@@ -200,7 +202,9 @@ def compile_probe(setting: Setting) -> Program:
 
     def step(given, state, number):
         own, seed = given
-        return state, probe.look(own, state, train.draw(own, keys.run_key(seed), number))
+        return state, feature_motion.look(
+            own, state, train.draw(own, randomness.run_key(seed), number)
+        )
 
     scalars = _scalars(setting)
     return Program(step, (scalars, SEED), _run(scalars).state)
@@ -211,7 +215,7 @@ def _scalars(setting: Setting) -> Setting:
 
 
 def _run(setting: Setting) -> train.Run:
-    return jax.eval_shape(lambda own: train.start(own, keys.run_key(0))[0], setting)
+    return jax.eval_shape(lambda own: train.start(own, randomness.run_key(0))[0], setting)
 
 
 def _judged(setting: Setting, judging: Judging) -> tuple[Setting, metrics.Reference]:

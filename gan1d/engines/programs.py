@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan1d.settings import Setting
-from gan1d.train import Losses
+from gan1d.gan.setting import Setting
+from gan1d.gan.train import Losses
 
 
 class Leg(NamedTuple):

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gan1d import keys, metrics, probe, train
+from gan1d.config.schedule import Schedule
 from gan1d.engines.programs import Advance, Looks, Programs, Start
-from gan1d.schedule import Schedule
-from gan1d.settings import Setting
+from gan1d.gan import feature_motion, metrics, randomness, train
+from gan1d.gan.setting import Setting
 
 RUNS = PartitionSpec("runs")
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
@@ -35,7 +35,7 @@ def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
 
     The span between log points is cut into equal chunks, since a short one would draw as much.
     """
-    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(keys.run_key, 0), 0)
+    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(randomness.run_key, 0), 0)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
     limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
     span = min(schedule.judging.log_every, schedule.steps)
@@ -49,11 +49,11 @@ def compile_programs(
     mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
     judging = schedule.judging
     steps = chunk_steps(setting, block_size, schedule)
-    pictured = probe.is_picture(setting)
+    pictured = feature_motion.is_picture(setting)
 
     def begin(settings, seeds):
         def one(setting, seed):
-            run, pretraining = train.start(setting, keys.run_key(seed))
+            run, pretraining = train.start(setting, randomness.run_key(seed))
             reference = metrics.reference(setting, judging)
             if pretraining is None:
                 return run, reference, None, {}
@@ -63,7 +63,7 @@ def compile_programs(
         return jax.vmap(one)(settings, seeds)
 
     def chunk(settings, seeds, runs, first, count):
-        run_keys = jax.vmap(keys.run_key)(seeds)
+        run_keys = jax.vmap(randomness.run_key)(seeds)
         draw = jax.vmap(train.draw, in_axes=(0, 0, None))  # over runs
         draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
         batches = draw(settings, run_keys, first + jnp.arange(steps))
@@ -86,8 +86,8 @@ def compile_programs(
 
     def look(settings, seeds, runs, number):
         def one(setting, seed, run):
-            batch = train.draw(setting, keys.run_key(seed), number)
-            return probe.look(setting, run.state, batch)
+            batch = train.draw(setting, randomness.run_key(seed), number)
+            return feature_motion.look(setting, run.state, batch)
 
         return jax.vmap(one)(settings, seeds, runs)
 

@@ -4,7 +4,7 @@ A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4
 xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable of runs.nc is checksummed
 (fletcher32), and `config.json` holds the SHA-256 of the other files and its own digest.
 
-`python -m gan1d.results` verifies, describes and exports such a folder. None of it needs JAX.
+`python -m gan1d results` verifies, describes and exports such a folder. None of it needs JAX.
 """
 
 from gan1d.results.files import ResultsError, WriteError, replace

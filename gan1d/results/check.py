@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from gan1d import host, stats
-from gan1d.results import schema
+from gan1d.results import outcomes, schema
 from gan1d.results.files import ResultsError
+from gan1d.system import hardware
 
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 INFLATION = 1100  # times that the filters can make data larger at most: deflate's limit is 1032
@@ -40,7 +40,7 @@ def check_file(path: Path) -> None:
     """
     with h5py.File(path, "r") as file:
         total = _check_group(file, path.stat().st_size)
-    if total > host.memory():
+    if total > hardware.memory():
         gibibytes = total / 2**30
         raise ResultsError(f"it holds {gibibytes:.3g} GiB, more than this machine's memory")
 
@@ -173,7 +173,7 @@ def check_values(runs: xr.Dataset) -> None:
     Raises:
       ResultsError: they can't.
     """
-    ranges = {"outcome": (stats.UNFINISHED, len(stats.OUTCOMES) - 1), "finished": (0, 1)}
+    ranges = {"outcome": (outcomes.UNFINISHED, len(outcomes.OUTCOMES) - 1), "finished": (0, 1)}
     ranges |= dict.fromkeys(("diverged_at", "first_met", "last_met", "best_step"), (-1, None))
     for name, (low, high) in ranges.items():
         values = runs[name].values

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from gan1d import stats
+from gan1d.results import outcomes
 
 SCHEMA = 3
 NULL_REPLICATES = 256
@@ -91,7 +91,7 @@ DERIVED = {
     "first_met": Variable(_RUN, "first log point of a success, -1 for never", np.int32, -1),
     "last_met": Variable(_RUN, "last log point of a success, -1 for never", np.int32, -1),
     "best_step": Variable(_RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
-    "outcome": Variable(_RUN, "how the run ended", np.int8, stats.UNFINISHED),
+    "outcome": Variable(_RUN, "how the run ended", np.int8, outcomes.UNFINISHED),
 }
 
 # The state that training ended in, where a run has diverged: its last finite one.
@@ -155,7 +155,7 @@ def dataset(
     variables = _described(run_variables(dim), arrays)
     variables |= _described(target_variables(dim), target)
     judging = config["judging"]
-    outcome = stats.classify(
+    outcome = outcomes.classify(
         final_w1=arrays["w1"][:, :, -1],
         final_std=arrays["std"][:, :, -1],
         target_std=target["target_std"][:, None],
@@ -164,19 +164,19 @@ def dataset(
         collapsed_std=judging["collapsed_std"],
         success_w1=judging["success_w1"],
     )
-    met = stats.meets_criterion(
+    met = outcomes.meets_criterion(
         w1=arrays["w1"],
         std=arrays["std"],
         target_std=target["target_std"][:, None, None],
         collapsed_std=judging["collapsed_std"],
         success_w1=judging["success_w1"],
     )
-    first, last, best = stats.stopping_steps(met, arrays["w1"], np.asarray(coords["step"]))
+    first, last, best = outcomes.stopping_steps(met, arrays["w1"], np.asarray(coords["step"]))
     judged = {"first_met": first, "last_met": last, "best_step": best, "outcome": outcome}
     variables |= _described(DERIVED, judged)
-    meanings = ["unfinished", *(name.replace(" ", "_") for name in stats.OUTCOMES)]
+    meanings = ["unfinished", *(name.replace(" ", "_") for name in outcomes.OUTCOMES)]
     variables["outcome"][2].update(
-        flag_values=np.arange(stats.UNFINISHED, len(stats.OUTCOMES), dtype=np.int8),
+        flag_values=np.arange(outcomes.UNFINISHED, len(outcomes.OUTCOMES), dtype=np.int8),
         flag_meanings=" ".join(meanings),
     )
     fields = {name: ("setting", np.asarray(values)) for name, values in swept.items()}

@@ -1,0 +1,39 @@
+"""The command `gan1d`: what can be done with sweeps and their results.
+
+    gan1d run --config=configs/sweep.py       train a sweep; the same as python -m gan1d.main
+    gan1d draw results/NAME                   draw figures and animations again
+    gan1d compare results/NAME                compare settings seed by seed
+    gan1d results verify results/NAME         verify, describe (info) or export results
+    gan1d bench                               measure the engines on this machine
+
+Each has a --help of its own.
+"""
+
+import importlib
+import sys
+
+from gan1d.commands import shell
+
+COMMANDS = {
+    "run": "gan1d.main",
+    "draw": "gan1d.commands.draw",
+    "compare": "gan1d.commands.compare",
+    "results": "gan1d.commands.results",
+    "bench": "gan1d.bench.__main__",
+}
+
+
+def main() -> None:
+    """Hand over to the command that is named first."""
+    name, *rest = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help", "--helpfull", "help"):
+        print(__doc__.strip())
+        return
+    if name not in COMMANDS:
+        sys.exit(shell.refuse(f"gan1d: {name}: there are {', '.join(COMMANDS)}"))
+    command = importlib.import_module(COMMANDS[name])
+    command.start([f"gan1d {name}", *rest])
+
+
+if __name__ == "__main__":
+    main()

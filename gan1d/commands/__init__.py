@@ -1,0 +1,1 @@
+"""What is typed: flags that commands share, and the small commands."""

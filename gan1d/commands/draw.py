@@ -1,0 +1,68 @@
+"""Draws figures of a results folder.
+
+Usage: python -m gan1d draw results/NAME [--kind=KIND ...] [--setting=LABEL] [--seed=N]
+"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from gan1d import results
+from gan1d.commands import shell
+from gan1d.report import figures
+
+_KIND = flags.DEFINE_multi_string(
+    "kind", [], "Kind of figure to draw; repeatable. Default: all that apply, but animations."
+)
+_SETTING = flags.DEFINE_string("setting", None, "The only setting to draw, by its label.")
+_SEED = flags.DEFINE_integer(
+    "seed", None, "The seed that kinds of one seed draw. Default: the first one with snapshots."
+)
+
+
+def main(argv: list[str]) -> int:
+    """Draws the figures of one results folder and prints their paths."""
+    if len(argv) != 2:
+        return shell.refuse(
+            "usage: python -m gan1d draw results/NAME [--kind=KIND ...]; see --help"
+        )
+    folder, wanted = Path(argv[1]), list(dict.fromkeys(_KIND.value))
+    unknown = [kind for kind in wanted if kind not in figures.KINDS]
+    if unknown:
+        return shell.refuse(f"kind={unknown[0]}: there are {', '.join(figures.KINDS)}")
+    try:
+        runs, snapshots = results.load(folder), results.load_snapshots(folder)
+        selection = {"setting": _SETTING.value, "seed": _SEED.value}
+        drawn = figures.draw_all(folder, runs, snapshots, wanted or None, **selection)
+    except (results.ResultsError, figures.SelectionError) as error:
+        return shell.refuse(str(error))
+    for path in drawn:
+        print(path)
+    for kind in wanted:
+        if kind not in {path.stem for path in drawn}:
+            print(f"{kind}: does not apply to this sweep", file=sys.stderr)
+    return 0
+
+
+def _kinds_help() -> str:
+    """Every kind in one line, for --help."""
+    width = max(map(len, figures.KINDS))
+    lines = [
+        f"  {name:{width}}  {kind.__doc__.splitlines()[0]}" for name, kind in figures.KINDS.items()
+    ]
+    return "\n".join(["Kinds:", *lines])
+
+
+def usage() -> str:
+    """What the command's help says."""
+    return f"{__doc__}\n{_kinds_help()}"
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, main, usage, argv)
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,187 @@
+"""A sweep as a command line declares it: the flags, messages and exit codes commands share."""
+
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import xarray as xr
+from absl import flags
+from ml_collections import config_flags
+
+from gan1d import engines, results
+from gan1d.config import axes, experiment, fields
+from gan1d.report import figures, tables
+from gan1d.sweep import api
+from gan1d.system import signals
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
+)
+SWEEP = flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    "An axis FIELD=V1,V2,... to multiply the sweep by, repeatable; several fields separated by a "
+    "blank go in step. Replaces the config's own axis of that field.",
+)
+SEEDS = flags.DEFINE_string("seeds", None, "Seeds, for example 0:128; END is excluded.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
+ENGINE = flags.DEFINE_enum(
+    "engine",
+    "auto",
+    engines.ENGINES,
+    "What trains: lanes, native code for CPUs; xla, which runs anywhere; or auto, lanes where it "
+    "can and pays.",
+)
+BLOCK_SIZE = flags.DEFINE_integer(
+    "block_size", None, "Runs trained at a time; default up to 64 a core, up to 4096 a GPU."
+)
+MIXED = flags.DEFINE_bool(
+    "mixed", False, "Let shards be trained on machines of different kinds, which round differently."
+)
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
+FIGURES = flags.DEFINE_bool("figures", True, "Draw figures at the end.")
+ANIMATION = flags.DEFINE_bool(
+    "animation", False, "Draw the training of the best setting as animations as well."
+)
+
+
+def declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
+    """The sweep that flags and config declare, checked, and the folder it goes to."""
+    if len(argv) > 1:
+        raise experiment.ConfigError([f"{argv[1]}: not a flag; overrides are --config.FIELD=VALUE"])
+    if CONFIG.value is None:
+        raise experiment.ConfigError(["config: give one, for example --config=configs/sweep.py"])
+    file, _, variant = flags.FLAGS["config"].config_filename.partition(":")
+    name = "-".join(filter(None, [Path(file).stem, variant]))
+    try:
+        config = dict(CONFIG.value.items())
+    except OSError as error:  # config_flags puts a failure to open the file off until here
+        problem = "there is no such file" if not Path(file).exists() else str(error).splitlines()[0]
+        raise experiment.ConfigError([f"config={file}: {problem}"]) from None
+    if SEEDS.value is not None:
+        config["seeds"] = SEEDS.value
+    if SWEEP.value:
+        config["sweep"] = axes.add_axes(config.get("sweep", ()), SWEEP.value)
+    made = experiment.resolve(config, name)
+    given = config_flags.get_override_values(flags.FLAGS["config"])
+    without_effect = [axes.overridden(*each) for each in given.items() if each[0] in made.swept]
+    if without_effect:
+        raise experiment.ConfigError(without_effect)
+    return made, Path(WORKDIR.value or f"results/{name}")
+
+
+def overrides() -> list[str]:
+    """What was given that changes what the config file says, as arguments."""
+    given = config_flags.get_override_values(flags.FLAGS["config"])
+    made = [f"--config.{field}={_typed(value)}" for field, value in given.items()]
+    made += [f"--seeds={SEEDS.value}"] * (SEEDS.value is not None)
+    return made + [f"--sweep={axis}" for axis in SWEEP.value]
+
+
+def _typed(value: Any) -> str:
+    """A field's value as the flag takes it: text as it is, but quoted inside of a tuple."""
+    if isinstance(value, str):
+        return value
+    return repr(value) if isinstance(value, tuple) else fields.value_text(value)
+
+
+def arguments() -> list[str]:
+    """What declares the same sweep to another process, but for where it goes."""
+    file = flags.FLAGS["config"].config_filename
+    return [f"--config={file}", *overrides(), f"--engine={ENGINE.value}"]
+
+
+def kinds() -> list[str]:
+    """The kinds of figures that flags ask for."""
+    still = [kind for kind in figures.KINDS if kind not in figures.ON_REQUEST]
+    return still * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
+
+
+def say_what_is_there(runs: xr.Dataset, folder: Path) -> int:
+    """Print a sweep's table, and what has been written; returns the exit code, 0."""
+    print(tables.table(tables.summary(runs)))
+    print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
+    return 0
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parse flags as absl does, with problems as lines instead of tracebacks."""
+    problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]
+    if problems:
+        fail("\n".join(problems))
+    try:
+        return flags.FLAGS(argv)
+    except Exception as error:  # a config file is a program: it can raise anything
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        # Of a traceback, which some errors bring along as text, the last line says what is wrong.
+        problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
+        fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
+
+
+def _override_problem(argument: str) -> str | None:
+    """What is wrong with an override, so that all of them can be told at once; None if nothing."""
+    override = re.fullmatch(r"--?config\.([^=\s]+)(=.*)?", argument, re.DOTALL)
+    if override is None:
+        return None
+    field, text = override[1], override[2]
+    known = fields.specs()
+    if field not in known:
+        return fields.unknown_field(field, known)
+    default = known[field][1]
+    # absl has its own words for true and false, and takes a lone value for a tuple of one.
+    if text is None or isinstance(default, bool | tuple):
+        return None
+    try:
+        fields.parsed(field, text[1:])
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong, and exit with code 2."""
+    for line in message.splitlines():
+        print(f"gan1d: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Call a command's main function; what users can bring about is a line and an exit code.
+
+    These are 2 for what was asked for, 1 for what went wrong, and 128 + N for signal N.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return main(argv)
+    except (experiment.ConfigError, results.ResultsError) as error:
+        fail(str(error))
+    except results.WriteError as error:
+        print(f"gan1d: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it more than once
+        print("gan1d: interrupted", file=sys.stderr)
+        return _exit_code(stop)
+
+
+def _terminate(number: int, _: object) -> None:
+    raise signals.Stopped(number)
+
+
+def _exit_code(stop: KeyboardInterrupt) -> int:
+    number = stop.number if isinstance(stop, signals.Stopped) else signal.SIGINT
+    return 128 + number
+
+
+def fields_help() -> str:
+    """Every field of a config, for --help."""
+    lines = []
+    for name, (spec, default) in fields.specs().items():
+        allowed = spec.range() if spec.range() != "any number" else ""
+        told = ", ".join(filter(None, [spec.unit, allowed]))
+        told = f" ({told})" if told else ""
+        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{told}")
+    return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)

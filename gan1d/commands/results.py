@@ -1,0 +1,139 @@
+"""Verifies, describes or exports a results folder.
+
+    python -m gan1d results verify results/NAME
+    python -m gan1d results info results/NAME
+    python -m gan1d results export results/NAME --to=runs.csv
+    python -m gan1d results export results/NAME --table=curves --to=curves.parquet
+
+`verify` checks every file against its SHA-256 (and that of finished blocks, where a sweep is under
+way) and whether the results are what they should be; its exit code is 1 if anything is not. `info`
+says what was run, how it ended, and on what. `export` writes one row a run (`--table=runs`), one a
+run and log point (`curves`), or one a setting (`summary`).
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from gan1d.commands import shell
+from gan1d.report import exports
+from gan1d.results import blocks, files, netcdf, outcomes
+from gan1d.results.files import ResultsError, WriteError
+
+_TO = flags.DEFINE_string("to", None, "export: the file to write, .csv or .parquet.")
+_TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what has a row.")
+
+# What `info` shows of the record.
+TOLD = ("command", "overrides", "started", "finished", "seconds", "cohorts", "block_size")
+TOLD += ("devices", "machines", "versions", "python", "git", "source", "platform", "host")
+TOLD += ("processor",)
+
+USAGE = "usage: python -m gan1d results verify|info|export results/NAME; see --help"
+
+
+def main(argv: list[str]) -> int:
+    """Do what is asked for; returns the exit code."""
+    if len(argv) != 3 or argv[1] not in COMMANDS:
+        return shell.refuse(USAGE)
+    try:
+        return COMMANDS[argv[1]](Path(argv[2]))
+    except (ResultsError, WriteError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def verify(folder: Path) -> int:
+    """Check all files of a folder."""
+    plan = blocks.load_plan(folder)
+    wrong = 0 if plan is None else _verify_blocks(folder, plan)
+    if plan is None or (folder / netcdf.RECORD).exists():
+        for name in netcdf.damaged(folder):
+            print(f"{folder / name}: damaged or missing")
+            wrong += 1
+        if not wrong:
+            runs = netcdf.load(folder)
+            sizes = f"{runs.sizes['setting']} settings x {runs.sizes['seed']} seeds"
+            unfinished = int((runs.finished == 0).sum())
+            partial = f"of which {unfinished} runs are not finished"
+            print(f"{folder}: {f'intact, {sizes}, {partial}' if unfinished else f'whole, {sizes}'}")
+    return 1 if wrong else 0
+
+
+def _verify_blocks(folder: Path, plan: dict[str, Any]) -> int:
+    """Check the finished blocks of a sweep that is under way; returns how many are damaged."""
+    digest, found, wrong = files.digest(plan["identity"]), 0, 0
+    for number, paths in blocks.listed(folder).items():
+        for path in paths:
+            try:
+                blocks.read(path, digest, number, limit=path.stat().st_size)
+                found += 1
+            except ResultsError as problem:
+                print(problem)
+                wrong += 1
+    print(f"{folder}: {found} of {plan.get('blocks')} blocks are finished, {wrong} damaged")
+    return wrong
+
+
+def info(folder: Path) -> int:
+    """Say what is in a folder."""
+    plan = blocks.load_plan(folder)
+    if plan is not None:
+        count = len(blocks.listed(folder))
+        print(f"under way: {count} of {plan.get('blocks')} blocks since {plan['started']}")
+        if not (folder / netcdf.RECORD).exists():
+            print("To go on, give the command again that it was begun with.")
+            return 0
+    runs, record = netcdf.load(folder), netcdf.load_record(folder)
+    counts = {
+        name: int((runs.outcome == code).sum())
+        for code, name in [*enumerate(outcomes.OUTCOMES), (outcomes.UNFINISHED, "unfinished")]
+    }
+    lines = {
+        "sweep": runs.attrs["title"],
+        "runs": f"{runs.sizes['setting']} settings x {runs.sizes['seed']} seeds, "
+        f"{runs.step.values[-1]} updates each",
+        "outcomes": ", ".join(f"{count} {name}" for name, count in counts.items()),
+    }
+    lines |= {name: _text(record.get(name)) for name in TOLD}
+    for name, text in lines.items():
+        print(f"{name + ':':10} {text}")
+    return 0
+
+
+def _text(value: Any) -> str:
+    """Plain data in one line."""
+    if isinstance(value, list):
+        return "; ".join(dict.fromkeys(map(_text, value))) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(entry)}" for name, entry in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def export(folder: Path) -> int:
+    """Write a table of a folder's results."""
+    if _TO.value is None:
+        return shell.refuse("to: name the file to write, for example --to=runs.csv")
+    frame = exports.TABLES[_TABLE.value](netcdf.load(folder))
+    exports.export(frame, Path(_TO.value))
+    print(f"{_TO.value}: {len(frame)} rows, {len(frame.columns)} columns")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Path], int]] = {"verify": verify, "info": info, "export": export}
+
+
+def usage() -> str:
+    """What the command's help says."""
+    return __doc__ or ""
+
+
+def start(argv: list[str] | None = None) -> None:
+    """Run the command to its end."""
+    shell.start(__name__, main, usage, argv)
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,1 @@
+"""From text to a checked sweep: fields and their values, axes, schedule, experiment."""

@@ -1,0 +1,208 @@
+"""The axes of a sweep and its seeds, as text: FIELD=V1,V2,... and FIRST:END."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gan1d.config import fields
+from gan1d.gan import spec
+from gan1d.gan.setting import Setting
+
+PLAIN = "plain"  # the name of the setting in which every trick is off
+BASE = "base"  # the same where some trick is on in every setting
+MOST_SEEDS = 10**7
+MOST_SETTINGS = 10**5
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from text such as `0:128`, `7` or `0:100,500:600` (ends excluded).
+
+    Raises:
+      ValueError: on anything else, an empty or overlapping range, a seed outside [0, 2^31), or too
+        many of them.
+    """
+    told = fields.value_text(text)
+    spans: list[tuple[int, int]] = []
+    for part in text.split(","):
+        first, colon, last = part.strip().partition(":")
+        numbers = [first, last] if colon else [first]
+        if not all(re.fullmatch("[0-9]{1,10}", number) for number in numbers):
+            raise ValueError(f"seeds={told}: write FIRST:END or one number, for example 0:128")
+        start, end = int(first), int(last) if colon else int(first) + 1
+        if end > 2**31:
+            raise ValueError(f"seeds={told}: {part.strip()} goes beyond 2^31, seeds are below")
+        if end <= start:
+            raise ValueError(
+                f"seeds={told}: {part.strip()} holds no seed; END is excluded and above FIRST"
+            )
+        spans.append((start, end))
+    if sum(end - start for start, end in spans) > MOST_SEEDS:
+        raise ValueError(f"seeds={told}: they are more than {MOST_SEEDS}; run several sweeps")
+    for (_, end), (start, _) in itertools.pairwise(sorted(spans)):
+        if start < end:
+            raise ValueError(f"seeds={told}: ranges overlap; name every seed once")
+    return tuple(itertools.chain.from_iterable(range(*span) for span in spans))
+
+
+def parse_axis(text: str) -> list[tuple[str, list[Any]]]:
+    """An axis `FIELD=V1,V2,...`, or several of them to be varied in step, as (field, values).
+
+    Raises:
+      ValueError: unknown or fixed fields, values of the wrong type or range, uneven lengths; one
+        problem a line.
+    """
+    known, told = fields.specs(), fields.value_text(text)
+    columns, problems = [], []
+    for term in _split(text, " "):
+        field, equals, listed = term.partition("=")
+        if not equals:
+            problems.append(f"sweep={told}: write an axis as FIELD=V1,V2,...")
+        elif field not in known:
+            problems.append(f"sweep={told}: {fields.unknown_field(field, known)}")
+        elif field not in {name for name, _, _ in spec.specs(Setting)}:
+            problems.append(f"sweep={told}: {field} is the same for a whole sweep; run two sweeps")
+        else:
+            values = [_value(field, value, problems) for value in _split(listed, ",")]
+            if not values:
+                problems.append(f"sweep={told}: {field} has no values")
+            columns.append((field, values))
+    if not columns and not problems:
+        problems.append("sweep: an axis is empty; write FIELD=V1,V2,...")
+    if len({len(values) for _, values in columns}) > 1 and not problems:
+        counts = ", ".join(f"{field}: {len(values)}" for field, values in columns)
+        problems.append(f"sweep={told}: fields varied in step need as many values each ({counts})")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return columns
+
+
+def _value(field: str, text: str, problems: list[str]) -> Any:
+    """A value of an axis; what is wrong with it is added to the problems."""
+    try:
+        return fields.parsed(field, text)
+    except ValueError as error:
+        problems.append(f"sweep: {error}")
+        return None
+
+
+def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    """Axes of a sweep with more of them; an axis whose fields are all varied anew is replaced.
+
+    Raises:
+      ConfigError: some of an axis's fields are varied anew, and others that go in step are not.
+    """
+
+    def varied(axis: str) -> set[str]:
+        return {term.partition("=")[0] for term in _split(axis, " ")}
+
+    anew = set().union(*(varied(axis) for axis in more))
+    for axis in axes:
+        left = varied(axis) - anew
+        if left and varied(axis) & anew:
+            names = " and ".join(sorted(left))
+            told = fields.value_text(axis)
+            raise fields.ConfigError(
+                [f"sweep={told}: it also varies {names}; give --sweep for that too"]
+            )
+    return (*(axis for axis in axes if not varied(axis) & anew), *more)
+
+
+def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+    """The swept fields and their values per setting: the product of the axes.
+
+    Raises:
+      ValueError: axes that can't be parsed, a field with two of them, or too many settings; one
+        problem a line.
+    """
+    parsed, problems = [], []
+    for axis in axes:
+        try:
+            parsed.append(parse_axis(axis))
+        except ValueError as error:
+            problems.append(str(error))
+    swept = tuple(field for columns in parsed for field, _ in columns)
+    twice = {field for field in swept if swept.count(field) > 1}
+    if twice:
+        problems.append(f"sweep: {', '.join(sorted(twice))} is swept twice; keep one axis a field")
+    rows = [list(zip(*(values for _, values in columns), strict=True)) for columns in parsed]
+    settings = math.prod(map(len, rows))
+    if settings > MOST_SETTINGS:
+        problems.append(f"sweep: {settings} settings, at most {MOST_SETTINGS}; run several sweeps")
+    if problems:
+        raise ValueError("\n".join(problems))
+    points = tuple(tuple(itertools.chain(*point)) for point in itertools.product(*rows))
+    return swept, points
+
+
+def labels(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
+) -> tuple[str, ...]:
+    """A name a setting that says what sets it apart from the others.
+
+    What is off is left out; what is only ever on in one way is named without its value.
+    """
+    known = fields.specs()
+    names = [_field_name(field) for field in swept]
+    neutral = [known[field][0].neutral for field in swept]
+    on = [{point[i] for point in points} - {neutral[i]} for i in range(len(swept))]
+    fixed_on = [
+        name
+        for name, (entry, _) in known.items()
+        if name not in swept and entry.neutral is not None and base[name] != entry.neutral
+    ]
+    nothing_on = BASE if fixed_on else PLAIN
+    switch = [neutral[i] is not None and len(on[i]) == 1 for i in range(len(swept))]
+    return tuple(
+        " + ".join(
+            names[i] if switch[i] else f"{names[i]} {fields.value_text(value)}"
+            for i, value in enumerate(point)
+            if value != neutral[i]
+        )
+        or nothing_on
+        for point in points
+    )
+
+
+def without_effect(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
+) -> Iterator[str]:
+    """Swept fields that change nothing in any setting, since what uses them is off."""
+    for field in swept:
+        if not fields.specs()[field][0].only:
+            continue
+        beside, *effective = fields.specs()[field][0].only
+        other = f"{field.rpartition('.')[0]}.{beside}"
+        values = {base[other]}
+        if other in swept:
+            values = {point[swept.index(other)] for point in points}
+        if not values & set(effective):
+            needed = " or ".join(effective)
+            yield f"sweep={field}: no effect unless {other} is {needed}; set that too"
+
+
+def overridden(field: str, value: Any) -> str:
+    """The problem of a field that has both a value and an axis."""
+    remedy = f"it is swept; change its axis, --sweep={field}=V1,V2,..."
+    return f"{field}={fields.value_text(value)}: {remedy}"
+
+
+def _field_name(field: str) -> str:
+    """What people call a field."""
+    network = {"generator": "G ", "discriminator": "D "}.get(field.split(".optimizer.")[0], "")
+    label = fields.specs()[field][0].label or field
+    return network + label if ".optimizer." in field else label
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split outside brackets; empty parts are dropped."""
+    parts, depth, current = [], 0, ""
+    for character in text.strip():
+        depth += (character in "([") - (character in ")]")
+        if character == separator and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current] if part.strip()]

@@ -1,0 +1,64 @@
+"""Fields of a setting that are each allowed but make no sense together."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gan1d.gan import targets
+from gan1d.gan.setting import Setting
+
+
+def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
+    """Fields that make no sense together, as (dotted name, value, what to do)."""
+    target, latent = setting.target, setting.latent
+    if target.kind == "mixture" and not (
+        len(target.weights) == len(target.means) == len(target.stds) > 0
+    ):
+        yield "target.weights", target.weights, "give weights, means and stds the same length"
+    if latent.kind == "stratified" and latent.dim != 1:
+        yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
+    if latent.kind != "normal" and latent.low >= latent.high:
+        yield "latent.low", latent.low, f"it must be below latent.high={latent.high:g}"
+    if abs(target.loc) > 1e4 * target.scale:
+        yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
+    if latent.kind == "stratified" and setting.training.batch_size == 1:
+        yield "training.batch_size", 1, "stratified latents span an interval with 2 points or more"
+    plane = targets.dim(target) == 2
+    if setting.tricks.input_noise and (latent.dim != 1 or plane):
+        remedy = "sorted noise needs 1-D data and latents; use tricks.instance_noise"
+        yield "tricks.input_noise", setting.tricks.input_noise, remedy
+    if setting.pretraining.steps and plane:
+        yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
+    if target.kind in ("ring", "grid") and target.noise == 0:
+        yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
+    layers = len(setting.discriminator.hidden)
+    hidden = f"discriminator.hidden={setting.discriminator.hidden}"
+    if setting.tricks.minibatch != "off":
+        needed = 2 if setting.tricks.minibatch == "replace" else 1
+        if layers < needed:
+            yield (
+                "tricks.minibatch",
+                setting.tricks.minibatch,
+                f"it needs {needed} hidden layers, but {hidden}",
+            )
+        if setting.training.batch_size == 1:
+            yield "training.batch_size", 1, "minibatch discrimination compares rows: use 2 or more"
+        if setting.tricks.minibatch_rows > setting.training.batch_size:
+            size = setting.training.batch_size
+            yield "tricks.minibatch_rows", setting.tricks.minibatch_rows, f"a batch has {size} rows"
+    last = setting.discriminator.last_activation
+    if last != "same" and (not layers or setting.tricks.minibatch == "replace"):
+        where = "minibatch=replace leaves none" if layers else hidden
+        yield "discriminator.last_activation", last, f"it needs a last hidden layer, but {where}"
+    if setting.tricks.feature_matching != "off" and not layers:
+        yield (
+            "tricks.feature_matching",
+            setting.tricks.feature_matching,
+            f"it needs a hidden layer, but {hidden}",
+        )
+    if setting.pretraining.steps and setting.pretraining.low >= setting.pretraining.high:
+        high = setting.pretraining.high
+        yield (
+            "pretraining.low",
+            setting.pretraining.low,
+            f"it must be below pretraining.high={high:g}",
+        )

@@ -1,0 +1,176 @@
+"""A config, checked and resolved: which settings and seeds to run, for how long, and how to judge.
+
+A config is a nested ml_collections ConfigDict with one entry a field of `settings.Setting`, plus
+`steps`, `seeds`, `sweep` and `judging`. A sweep is a tuple of axes, each a line of text; the
+settings are the product of the axes. The same text is what the command line's --sweep takes:
+
+    "tricks.minibatch=off,replace"                                one field
+    "generator.hidden=(4,),(8,8)"                                 tuples as Python writes them
+    "generator.optimizer.rate=1e-3,1e-4 discriminator.optimizer.rate=1e-3,5e-4"
+                                                                  two fields in step (zip)
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ml_collections
+
+from gan1d.config import axes, conflicts, fields
+from gan1d.config.fields import ConfigError, value_text
+from gan1d.config.schedule import Schedule
+from gan1d.gan import spec, targets
+from gan1d.gan.setting import Setting
+
+MOST_LOG_POINTS = 10**5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)  # told apart by identity: what is found out is cached
+class Experiment:
+    """A checked sweep: settings x seeds."""
+
+    name: str
+    base: dict[str, Any]  # dotted field name -> value, before the sweep's axes
+    swept: tuple[str, ...]  # dotted names
+    points: tuple[tuple[Any, ...], ...]  # per setting, the values of `swept`
+    labels: tuple[str, ...]  # per setting, unique
+    seeds: tuple[int, ...]
+    schedule: Schedule
+
+    def settings(self) -> Iterator[Setting]:
+        """The settings in order; built one at a time, since there may be very many."""
+        for point in self.points:
+            yield spec.build(Setting, self.base | dict(zip(self.swept, point, strict=True)))
+
+    def config(self) -> dict[str, Any]:
+        """The resolved config as plain nested data for JSON; equal configs are equal sweeps."""
+        nested: dict[str, Any] = {}
+        schedule = fields.flatten(dataclasses.asdict(self.schedule))
+        for name, value in (self.base | dict(schedule)).items():
+            *sections, last = name.split(".")
+            entry = nested
+            for part in sections:
+                entry = entry.setdefault(part, {})
+            entry[last] = list(value) if isinstance(value, tuple) else value
+        return nested
+
+    def log_steps(self) -> list[int]:
+        """The numbers of updates after which runs are judged: 0, log_every, ..., steps."""
+        return [
+            *range(0, self.schedule.steps, self.schedule.judging.log_every),
+            self.schedule.steps,
+        ]
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """A config with every field at its default: AYLIEN's GAN of June 2017, plain, 128 seeds."""
+    config = ml_collections.ConfigDict()
+    for name, (_, default) in fields.specs().items():
+        *sections, last = name.split(".")
+        entry = config
+        for part in sections:
+            if part not in entry:
+                entry[part] = ml_collections.ConfigDict()
+            entry = entry[part]
+        entry[last] = default
+    return config.lock()
+
+
+def variant(variants: Mapping[str, Mapping[str, Any]], name: str) -> ml_collections.ConfigDict:
+    """A default config with the fields of one of several variants, by dotted names.
+
+    Raises:
+      ConfigError: there is no such variant; the message lists those that there are.
+    """
+    if name not in variants:
+        raise ConfigError([f"config: no variant {name!r}; there are {', '.join(variants)}"])
+    config = default_config()
+    config.update_from_flattened_dict(variants[name])
+    return config
+
+
+def resolve(config: Any, name: str = "sweep") -> Experiment:
+    """Check a config completely and return the sweep it declares.
+
+    Args:
+      config: a ConfigDict or nested dict; what it leaves out has its default.
+      name: the sweep's name, shown in results and figures.
+
+    Raises:
+      ConfigError: with every problem found, one a line.
+    """
+    if not isinstance(config, ml_collections.ConfigDict | Mapping):
+        raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
+    problems: list[str] = []
+    values = {field: default for field, (_, default) in fields.specs().items()}
+    sections = {name.rpartition(".")[0] for name in values if "." in name}
+    given: set[str] = set()
+    for field, value in fields.flatten(config):
+        if field in given:
+            problems.append(f"{field}: it is given twice; give it by one of its names")
+        given.add(field)
+        if field in sections and isinstance(value, ml_collections.ConfigDict | Mapping):
+            continue  # nothing in it
+        if field not in values:
+            problems.append(fields.unknown_field(field, values))
+            continue
+        try:
+            values[field] = fields.checked(field, value)
+        except ValueError as error:
+            problems.append(str(error))
+    parsed = {}
+    for field, parse in (("seeds", axes.parse_seeds), ("sweep", axes.product)):
+        try:
+            parsed[field] = parse(values[field])
+        except ValueError as error:
+            problems += str(error).splitlines()
+    view = values["judging.view"]
+    if not (len(view) == 2 and (view[0] < view[1] or view == (0.0, 0.0))):
+        remedy = "give two ends in ascending order, such as (-8,8), or (0,0)"
+        problems.append(f"judging.view={value_text(view)}: {remedy}")
+    points = values["steps"] // values["judging.log_every"]
+    if points > MOST_LOG_POINTS:
+        remedy = (
+            f"it makes {points} log points of {values['steps']} steps; at most {MOST_LOG_POINTS}"
+        )
+        problems.append(f"judging.log_every={values['judging.log_every']}: {remedy}")
+    if problems:
+        raise ConfigError(problems)
+
+    schedule = spec.build(Schedule, values)
+    base = {field: values[field] for field, _, _ in spec.specs(Setting)}
+    seeds, (swept, points) = parsed["seeds"], parsed["sweep"]
+    # A value that an axis replaces would silently do nothing.
+    changed = [field for field in swept if base[field] != fields.specs()[field][1]]
+    problems = [axes.overridden(field, base[field]) for field in changed]
+    problems += axes.without_effect(base, swept, points)
+    if problems:
+        raise ConfigError(problems)
+    labels = axes.labels(base, swept, points)
+    experiment = Experiment(name, base, swept, points, labels, seeds, schedule)
+    _check_settings(experiment)
+    return experiment
+
+
+def _check_settings(experiment: Experiment) -> None:
+    """Refuse settings that occur twice or whose fields conflict; the first setting is named."""
+    seen: set[tuple[Any, ...]] = set()
+    dims: set[int] = set()
+    problems: dict[str, str] = {}
+    for label, point, setting in zip(
+        experiment.labels, experiment.points, experiment.settings(), strict=True
+    ):
+        where = f" (in the setting {label})" if experiment.swept else ""
+        for field, value, remedy in conflicts.find(setting):
+            problems.setdefault(f"{field}={value_text(value)}: {remedy}", where)
+        if point in seen:
+            problems.setdefault("sweep: a setting occurs twice; name each value once", where)
+        seen.add(point)
+        dims.add(targets.dim(setting.target))
+    view = experiment.schedule.judging.view
+    if dims == {2} and view != (0.0, 0.0):
+        problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
+    if len(dims) > 1:
+        problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""
+    if problems:
+        raise ConfigError([problem + where for problem, where in problems.items()])

@@ -1,0 +1,138 @@
+"""The fields of a config and their values: names, types, ranges, and how they are typed."""
+
+import ast
+import difflib
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import ml_collections
+import numpy as np
+
+from gan1d.config.schedule import Schedule
+from gan1d.gan import spec
+from gan1d.gan.setting import Setting
+from gan1d.gan.spec import Spec
+
+SHOWN = 200  # characters of a value in a message
+
+
+class ConfigError(ValueError):
+    """A config that can't be run; each problem names the field, the value and what to do."""
+
+    def __init__(self, problems: list[str] | str):
+        """Keep the problems, one line each."""
+        # One text: config files' errors are raised anew, from their message, by what loads them.
+        super().__init__(problems if isinstance(problems, str) else "\n".join(problems))
+
+
+@functools.cache
+def specs() -> dict[str, tuple[Spec, Any]]:
+    """Every field of a config: dotted name -> (Spec, default)."""
+    return {
+        name: (known, default)
+        for section in (Setting, Schedule)
+        for name, known, default in spec.specs(section)
+    }
+
+
+def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A nested config as (dotted name, value); sections without entries come as they are."""
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, ml_collections.ConfigDict | dict) and len(value):
+            yield from flatten(value, name + ".")
+        else:
+            yield name, value
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """The fields in which two resolved configs differ, and how; empty where they don't."""
+    before, after = (dict(flatten(config)) for config in (old, new))
+    return "; ".join(
+        f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
+        for field in dict.fromkeys([*before, *after])
+        if before.get(field) != after.get(field)
+    )
+
+
+def unknown_field(field: str, known: Any) -> str:
+    """The problem of a name that is no field, with the nearest names that are."""
+    near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)
+    # A last part that is right in the wrong section is the commonest slip.
+    near += [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
+    hint = (
+        f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "see --help for all fields"
+    )
+    return f"{value_text(field)}: there is no such field; {hint}"
+
+
+def value_text(value: Any) -> str:
+    """A field's value as it would be typed."""
+    if isinstance(value, tuple | list):
+        entries = ",".join(value_text(entry) for entry in value)
+        return f"({entries},)" if len(value) == 1 else f"({entries})"
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    text = value if isinstance(value, str) else _shown(value)
+    return text if text.isprintable() else repr(text)
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, cut short."""
+    try:
+        text = repr(value)
+    except ValueError:  # whole numbers of thousands of digits
+        return "a number too long to write"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def checked(field: str, value: Any) -> Any:
+    """The value in the field's own type, or ValueError."""
+    known, default = specs()[field]
+    typed = _typed(default, value)
+    if typed is None:
+        kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
+        example = value_text(default) if default else '("FIELD=V1,V2",)'
+        wanted = kind.get(type(default)) or f"a tuple such as {example}"
+        raise ValueError(f"{field}={_shown(value)}: it must be {wanted}")
+    if isinstance(default, str) and not known.options:
+        return typed  # free text is checked where it is parsed
+    if isinstance(typed, tuple) and any(isinstance(entry, str) for entry in typed):
+        return typed
+    problem = known.problem(typed)
+    if problem:
+        raise ValueError(f"{field}={value_text(typed)}: {problem}")
+    return typed
+
+
+def _typed(default: Any, value: Any) -> Any:
+    """`value` as the type of `default`, or None where it is of another type."""
+    if isinstance(default, tuple):
+        if not isinstance(value, tuple | list):
+            return None
+        entry_default = default[0] if default else ""
+        entries = tuple(_typed(entry_default, entry) for entry in value)
+        return None if None in entries else entries
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or isinstance(default, bool):
+        return value if isinstance(value, bool) and isinstance(default, bool) else None
+    if isinstance(default, float) and isinstance(value, int | float):
+        if isinstance(value, int):
+            # One too long for a float would raise; it is out of every range anyway.
+            value = max(min(value, 10**300), -(10**300))
+        return float(value)
+    return value if type(value) is type(default) else None
+
+
+def parsed(field: str, text: str) -> Any:
+    """A value typed on the command line, in the field's type."""
+    _, default = specs()[field]
+    if isinstance(default, str):
+        return checked(field, text)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = text
+    return checked(field, value)

@@ -1,0 +1,1 @@
+"""One GAN: its parts, its training and its judging, as pure functions of arrays."""

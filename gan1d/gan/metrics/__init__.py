@@ -1,0 +1,158 @@
+"""How close a generator is to its target, and how flat its discriminator: pure and jittable.
+
+`line` judges generators of one coordinate against the target's CDF, `plane` those of two against a
+fixed sample. The scores are named as the results' variables. X below is the target's dimension.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gan1d.config.schedule import Judging
+from gan1d.gan import latents, losses, networks, targets
+from gan1d.gan.metrics import line, plane
+from gan1d.gan.metrics.levels import LEVELS
+from gan1d.gan.randomness import uniforms
+from gan1d.gan.setting import Setting
+from gan1d.gan.train import Pair
+
+__all__ = [
+    "LEVELS",
+    "SNAPSHOT_POINTS",
+    "Reference",
+    "describe",
+    "discriminator",
+    "evaluate",
+    "grid_size",
+    "null_w1",
+    "reference",
+    "snapshot",
+    "stages",
+]
+
+D_ROWS = 256  # of the target, on which D's flatness is measured
+SNAPSHOT_POINTS = 256  # generated samples in a snapshot, in the order of their latents
+
+
+class Reference(NamedTuple):
+    """What judging needs of a target, computed once a run."""
+
+    law: Any  # what samples are compared with: line.Edges or plane.Cloud
+    real: Array  # [batches, B, X] rows of the target, each batch spread over the whole of it
+    x: Array  # [G, X] where D is drawn
+
+
+def grid_size(dim: int) -> int:
+    """G: at how many points D is drawn for data of this dimension."""
+    return line.GRID_POINTS if dim == 1 else plane.GRID_SIDE**2
+
+
+def reference(setting: Setting, judging: Judging) -> Reference:
+    """The target's part of judging; nothing of `judging` is traced."""
+    judge = _judge(setting.target)
+    size = setting.training.batch_size
+    return Reference(
+        judge.law(setting.target, judging.points),
+        judge.batches(setting.target, -(-D_ROWS // size), size),
+        judge.grid(setting.target, judging.view),
+    )
+
+
+def evaluate(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]:
+    """Judge a generator on a fixed grid of latents, and D on rows of the target.
+
+    Returns:
+      what `line.scores` or `plane.scores` say of the generated samples.
+      d_flatness: the density-weighted mean of |D - 1/2|, with D applied to batches of the size that
+        it is trained on, each a stratified sample of the target.
+    """
+    judge = _judge(setting.target)
+    latent = latents.grid(setting.latent, judge.points(ref.law))
+    samples = networks.generate(setting, params.g, latent)
+    outputs = jax.vmap(lambda x: networks.discriminate(setting, params.d, x)[0])(ref.real)
+    probabilities = losses.probability(setting.loss, outputs)
+    d_flatness = jnp.abs(probabilities - 0.5).mean()
+    return judge.scores(setting.target, samples, ref.law) | {"d_flatness": d_flatness}
+
+
+def snapshot(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]:
+    """What pictures and animations are made of.
+
+    Returns:
+      latent: `[256, L]`, the same in every run of a setting.
+      samples: `[256, X]`, the generator as a function of its latent.
+      d: `[G]`, the discriminator at each row of the reference's x.
+    """
+    latent = latents.grid(setting.latent, SNAPSHOT_POINTS)
+    return {
+        "latent": latent,
+        "samples": networks.generate(setting, params.g, latent),
+        "d": discriminator(setting, params.d, ref),
+    }
+
+
+def discriminator(
+    setting: Setting,
+    d_params: Any,
+    ref: Reference,
+    read: Callable[[Any, Array], Array] = losses.probability,
+) -> Array:
+    """D `[G]` at each row of the reference's x, its raw output read by a function of `losses`.
+
+    Where D looks at whole batches, each x is shown to it in the company of a stratified real
+    sample.
+    """
+    company = ref.real[0, 1:]
+
+    def output(point: Array) -> Array:
+        rows = jnp.concatenate([point[None], company])
+        return networks.discriminate(setting, d_params, rows)[0][0]
+
+    if setting.tricks.minibatch == "off":
+        outputs, _ = networks.discriminate(setting, d_params, ref.x)
+    else:
+        outputs = jax.lax.map(output, ref.x)  # one by one: a batch each would take much memory
+    return read(setting.loss, outputs)
+
+
+def stages(setting: Setting, ref: Reference, before: Any, after: Any) -> dict[str, Array]:
+    """D `[G]` before and after pretraining, unclipped, as it is fitted to the density."""
+    stage = {"d_initial": before, "d_pretrained": after}
+    return {
+        name: discriminator(setting, d_params, ref, losses.estimate)
+        for name, d_params in stage.items()
+    }
+
+
+def describe(target: Any, judging: Judging) -> dict[str, Array]:
+    """A target as results keep it.
+
+    Returns:
+      target_quantiles: at LEVELS, `[101]`; in the plane, each coordinate's, `[101, 2]`.
+      target_mean: in data units, `[]`; in the plane `[2]`.
+      target_std: what a perfect generator's `std` is, `[]`.
+      x: where D is drawn, `[201]`; in the plane `[G, 2]`.
+      target_density: on the line only: at x, `[201]`.
+      target_samples: in the plane only: a stratified sample, `[256, 2]`.
+    """
+    judge = _judge(target)
+    law, x = judge.law(target, judging.points), judge.grid(target, judging.view)
+    return judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
+
+
+def null_w1(target: Any, judging: Judging, key: Array) -> Array:
+    """The `w1` of random real samples, `[]`.
+
+    No generator that is judged on as many samples should be expected to score below.
+    """
+    judge = _judge(target)
+    u = uniforms(key, (judging.points, targets.uniforms(target)))
+    return judge.w1(target, targets.sample(target, u), judge.law(target, judging.points))
+
+
+def _judge(target: Any) -> ModuleType:
+    return line if targets.dim(target) == 1 else plane

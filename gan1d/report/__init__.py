@@ -1,0 +1,1 @@
+"""What results say: statistics, tables, comparisons, exports and figures; needs no JAX."""

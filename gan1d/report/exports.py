@@ -1,0 +1,84 @@
+"""Results as plain tables, for those who'd rather not have arrays."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from gan1d.report import tables
+from gan1d.results import files, outcomes, schema
+from gan1d.results.files import ResultsError
+
+AXES = ("x", "y")  # of data in the plane
+
+
+def runs_table(runs: xr.Dataset) -> pd.DataFrame:
+    """One row a run: setting, swept fields, seed, outcome, and every curve's last value."""
+    last = runs.isel(step=-1)
+    frame = _table(last, ("setting", "seed"))
+    outcome = pd.Series(runs.outcome.values.ravel()).map(
+        {outcomes.UNFINISHED: "unfinished"} | dict(enumerate(outcomes.OUTCOMES))
+    )
+    frame["outcome"] = outcome.to_numpy()
+    return frame
+
+
+def curves_table(runs: xr.Dataset) -> pd.DataFrame:
+    """One row a run and log point: setting, swept fields, seed, step, and every curve."""
+    return _table(runs, ("setting", "seed", "step"))
+
+
+TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
+    "runs": runs_table,
+    "curves": curves_table,
+    "summary": tables.summary,
+}
+
+
+def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
+    """A row a combination of `dims`, with all variables that have these and at most one more."""
+    swept = json.loads(runs.attrs["swept"])
+    known = schema.run_variables(1) | schema.run_variables(2) | schema.DERIVED
+    columns = {}
+    for name in known.keys() & runs.keys():
+        values = runs[name]
+        if values.dims == dims:
+            columns[name] = values
+        elif values.dims == (*dims, "dim"):
+            parts = zip(AXES, values.transpose("dim", ...), strict=True)
+            columns |= {f"{name}_{axis}": part for axis, part in parts}
+        elif values.dims == (*dims, "moment"):
+            for moment in schema.MOMENTS:
+                part = values.sel(moment=moment, drop=True)
+                columns[f"{name}_{moment.replace(' ', '_')}"] = part
+    data = xr.Dataset(dict(sorted(columns.items())))
+    data = data.drop_vars([name for name in data.coords if name not in dims])
+    frame = data.to_dataframe(dim_order=dims).reset_index()
+    for name in reversed(swept):
+        by_setting = dict(zip(runs.setting.values, runs[name].values, strict=True))
+        frame.insert(1, name, frame["setting"].map(by_setting))
+    return frame
+
+
+def export(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV or, if the file's name ends in that, as Parquet.
+
+    Raises:
+      ResultsError: the name has another ending, or what writes Parquet is not installed.
+      WriteError: the file can't be written.
+    """
+    writers = {
+        ".csv": functools.partial(frame.to_csv, index=False),
+        ".parquet": functools.partial(frame.to_parquet, index=False, engine="pyarrow"),
+    }
+    if path.suffix not in writers:
+        raise ResultsError(f"to={path}: give a name that ends in {' or '.join(writers)}")
+    try:
+        files.replace(path, writers[path.suffix])
+    except ImportError:
+        raise ResultsError(
+            f'to={path}: Parquet needs pyarrow; pip install "gan1d[parquet]", or export .csv'
+        ) from None

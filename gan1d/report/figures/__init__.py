@@ -1,0 +1,87 @@
+"""Draws a sweep's results as figures and animations.
+
+Each kind is a pure function of the results, written to results/NAME/figures/KIND.png (animations:
+.gif, and .mp4 where there is an ffmpeg). Quantiles over seeds count a diverged run's W1 as +inf.
+Settings are ordered as in the summary, best first; where a kind shows one setting, it is the best.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from gan1d.report.figures import common, film, final, line, plane, training
+from gan1d.report.figures.common import SelectionError
+from gan1d.report.figures.film import Film
+from gan1d.results import files
+
+Kind = Callable[[xr.Dataset, xr.Dataset | None, int | None], Figure | Film | None]
+
+KINDS: dict[str, Kind] = {
+    "densities": line.densities,
+    "outcomes": final.outcomes,
+    "w1": training.w1,
+    "losses": training.losses,
+    "final_w1": final.final_w1,
+    "heatmap": final.heatmap,
+    "successes": training.successes,
+    "approach": training.approach,
+    "pretraining": training.pretraining,
+    "boundary": line.boundary,
+    "samples": plane.samples,
+    "features": plane.features,
+    "animation": film.animation,
+    "seeds_animation": film.seeds_animation,
+}
+ON_REQUEST = ("animation", "seeds_animation")  # slow
+SUFFIXES = (".png", ".gif", ".mp4")
+
+__all__ = ["KINDS", "SelectionError", "clear", "draw_all"]
+
+
+def draw_all(
+    folder: Path,
+    runs: xr.Dataset,
+    snapshots: xr.Dataset | None,
+    kinds: Sequence[str] | None = None,
+    setting: str | None = None,
+    seed: int | None = None,
+) -> list[Path]:
+    """Writes each kind that applies to folder/figures/; returns the files' paths.
+
+    Args:
+      folder: a results folder.
+      runs: what `results.load` gives.
+      snapshots: what `results.load_snapshots` gives.
+      kinds: names in KINDS; None: all but animations.
+      setting: the label of the only setting to draw; None: all, or the best.
+      seed: of the kinds that show one seed; None: the first one with snapshots.
+
+    Raises:
+      SelectionError: there is no such setting, or no snapshots of that seed.
+      WriteError: a figure can't be written.
+    """
+    selected = common.select(runs, snapshots, setting, seed)
+    if kinds is None:
+        kinds = [kind for kind in KINDS if kind not in ON_REQUEST]
+    target = Path(folder) / "figures"
+    files.make_folder(target)
+    paths = []
+    for kind in kinds:
+        drawn = KINDS[kind](*selected)
+        if isinstance(drawn, Film):
+            paths += film.write(drawn, target / kind)
+        elif drawn is not None:
+            paths.append(target / f"{kind}.png")
+            files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
+    return paths
+
+
+def clear(folder: Path) -> None:
+    """Removes every file that `draw_all` may have written."""
+    for kind in KINDS:
+        for suffix in SUFFIXES:
+            files.remove(Path(folder) / "figures" / f"{kind}{suffix}")
+            files.clear_temporaries(Path(folder) / "figures", f"{kind}{suffix}")

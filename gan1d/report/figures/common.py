@@ -1,0 +1,238 @@
+"""What every kind of figure shares: colours, grids of panels, titles, legends, and who is drawn.
+
+A kind is a pure function (runs, snapshots, seed) -> Figure, or None where it does not apply.
+`snapshots` is None where none were kept; `seed` is the one that kinds of a single run draw.
+"""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from gan1d.report import tables
+from gan1d.results import outcomes
+
+# Okabe and Ito's colours, told apart by colour-blind readers as well.
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY = "#CC79A7", "#56B4E9"
+LINES = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
+GREY = "#BBBBBB"
+
+MAX_PANELS = 36
+MAX_ROWS = 12  # of settings, where each has several panels
+QUARTILES = (0.5, 0.25, 0.75)
+PANEL = (2.9, 2.3)  # inches
+PANEL_CHARACTERS = 38  # of a panel's title
+TITLE = 8  # font size of a panel's title
+MIN_SIZE = (7.0, 4.5)  # of a figure
+
+
+class SelectionError(ValueError):
+    """A setting or seed that the results do not have, in one line that says what they have."""
+
+
+def select(
+    runs: xr.Dataset, snapshots: xr.Dataset | None, setting: str | None, seed: int | None
+) -> tuple[xr.Dataset, xr.Dataset | None, int | None]:
+    """The results of one setting (None: all), and the seed to draw (None: the first one kept).
+
+    Raises:
+      SelectionError: there is no such setting, or no snapshots of that seed.
+    """
+    if setting is not None:
+        labels = runs.setting.values.tolist()
+        if setting not in labels:
+            raise SelectionError(f"setting={setting}: there are {_listed(labels)}")
+        runs = runs.sel(setting=[setting])
+        snapshots = None if snapshots is None else snapshots.sel(setting=[setting])
+    kept = [] if snapshots is None else snapshots.snapshot_seed.values.tolist()
+    if seed is None:
+        return runs, snapshots, kept[0] if kept else None
+    if seed not in kept:
+        raise SelectionError(f"seed={seed}: snapshots were kept of {_listed(kept) or 'no seed'}")
+    return runs, snapshots, seed
+
+
+def _listed(values: list[Any], most: int = 40) -> str:
+    more = [f"and {len(values) - most} more"] if len(values) > most else []
+    return ", ".join([*map(repr, values[:most]), *more])
+
+
+def config_of(runs: xr.Dataset) -> dict:
+    """The resolved config."""
+    return json.loads(runs.attrs["config"])
+
+
+def swept_fields(runs: xr.Dataset) -> list[str]:
+    """The names of the swept fields."""
+    return json.loads(runs.attrs["swept"])
+
+
+def is_plane(runs: xr.Dataset) -> bool:
+    """Whether the targets are 2-D."""
+    return "dim" in runs.x.dims
+
+
+def ranked(runs: xr.Dataset, most: int = MAX_PANELS) -> tuple[xr.Dataset, pd.DataFrame, str]:
+    """The settings to draw in the summary's order, their summary, and what was left out."""
+    frame = tables.summary(runs)
+    note = ""
+    if len(frame) > most:
+        frame = frame[frame.finished > 0]
+    if len(frame) > most:
+        half = most // 2
+        note = f"{half} best and {half} worst of {len(frame)} settings"
+        frame = pd.concat([frame.head(half), frame.tail(half)])
+    return runs.sel(setting=frame.setting.to_numpy()), frame.reset_index(drop=True), note
+
+
+def best(runs: xr.Dataset) -> str:
+    """The setting at the top of the summary."""
+    return tables.summary(runs).setting[0]
+
+
+def one_run(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int) -> xr.Dataset:
+    """One run's snapshots, NaN from its divergence on, and what is known of its target."""
+    run = runs.sel(setting=setting, seed=seed)
+    kept = snapshots.sel(setting=setting, snapshot_seed=seed)
+    alive = (run.diverged_at < 0) | (kept.step < run.diverged_at)
+    kept = kept.map(lambda values: values.where(alive) if "step" in values.dims else values)
+    return run.drop_dims("step").assign(kept.data_vars)
+
+
+def fate(run: xr.Dataset) -> str:
+    """What became of one run, in words."""
+    if run.outcome == outcomes.UNFINISHED:
+        return "not finished"
+    if run.outcome == outcomes.DIVERGED:
+        return f"diverged at update {int(run.diverged_at)}"
+    return outcomes.OUTCOMES[int(run.outcome)]
+
+
+def moment(step: int) -> str:
+    """A log point in words."""
+    return f"after {step} updates" if step else "before training"
+
+
+def checkpoints(count: int, most: int) -> np.ndarray:
+    """Indices of at most so many of `count` log points, evenly spread from first to last."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def wrapped(label: str, width: int = PANEL_CHARACTERS) -> str:
+    """A setting's label in lines that break before a "+" where they can."""
+    parts = [part.replace(" ", "\N{NO-BREAK SPACE}") for part in label.split(" + ")]
+    text = " +\N{NO-BREAK SPACE}".join(parts)
+    return textwrap.fill(text, width, break_on_hyphens=False).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def percent(rate: float) -> str:
+    """A rate in percent."""
+    return f"{100 * rate:.0f}%"
+
+
+def counted(row: Any) -> str:
+    """How many runs there are, those diverged among them, by a setting's row of the summary."""
+    diverged = f", {row.diverged} diverged" if row.diverged else ""
+    return f"n = {row.finished}{diverged}"
+
+
+def set_title(figure: Figure, runs: xr.Dataset, *parts: str, seeds: str = "") -> Text:
+    """The sweep's name, what is drawn, and of which seeds: all, unless `seeds` says otherwise."""
+    seeds = seeds or f"seeds: {runs.sizes['seed']}"
+    unbroken = seeds.replace(" ", "\N{NO-BREAK SPACE}")
+    text = ", ".join(part for part in (*parts, unbroken) if part)
+    lines = textwrap.wrap(text, int(10 * figure.get_figwidth()))
+    title = "\n".join([runs.attrs["title"], *lines]).replace("\N{NO-BREAK SPACE}", " ")
+    return figure.suptitle(title, fontsize=11)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of at least the smallest size, in inches."""
+    size = (max(MIN_SIZE[0], width), max(MIN_SIZE[1], height))
+    return Figure(figsize=size, layout="constrained")
+
+
+def panels(
+    count: int, xlabel: str, panel: tuple[float, float] = PANEL, **shared
+) -> tuple[Figure, list[Axes]]:
+    """A grid with one axes a setting."""
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = int(np.ceil(count / columns))
+    figure = new_figure(panel[0] * columns, panel[1] * rows + 1.2)
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).flat
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    for ax in axes[:count]:
+        ax.tick_params(which="both", labelsize=7)
+    # The lowest axes of each column: where the last row is short, some are in the row above it.
+    for ax in axes[max(0, count - columns) : count]:
+        ax.xaxis.set_tick_params(labelbottom=True)
+        ax.set_xlabel(xlabel, fontsize=8)
+    return figure, list(axes[:count])
+
+
+def rows_of_panels(
+    rows: int, xlabels: Sequence[str], panel: tuple[float, float], **shared
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes `[row, column]`; many short rows are laid out two beside each other."""
+    columns = len(xlabels)
+    beside = 2 if rows > 3 and columns <= 2 else 1
+    lines = -(-rows // beside)
+    figure = new_figure(panel[0] * columns * beside, panel[1] * lines + 1.2)
+    axes = figure.subplots(lines, columns * beside, squeeze=False, **shared).reshape(-1, columns)
+    for ax in axes[rows:].flat:
+        ax.set_visible(False)
+    for ax in axes.flat:
+        ax.tick_params(which="both", labelsize=7)
+    for row in axes[max(0, rows - beside) : rows]:
+        for ax, xlabel in zip(row, xlabels, strict=True):
+            ax.set_xlabel(xlabel, fontsize=8)
+    return figure, axes[:rows]
+
+
+def legend(figure: Figure, markerscale: float = 1) -> None:
+    """One legend for all axes, below them."""
+    entries = {}
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(wrapped(label, 80), handle)
+    longest = max(len(label) for label in entries)
+    columns = max(1, min(len(entries), int(12 * figure.get_figwidth() / (longest + 8))))
+    figure.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+        markerscale=markerscale,
+        frameon=False,
+    )
+
+
+def draw_band(
+    ax: Axes,
+    x: np.ndarray,
+    curves: np.ndarray,
+    color: str,
+    label: str,
+    band: str = "",
+    lw: float = 1.3,
+) -> None:
+    """A line within a band: `curves` are its middle, its low and its high edge `[3, point]`."""
+    middle, low, high = curves
+    ax.plot(x, middle, color=color, lw=lw, label=label)
+    ax.fill_between(x, low, high, color=color, alpha=0.2, lw=0, label=band)
+
+
+def draw_behind(ax: Axes, curves: list[np.ndarray], label: str) -> None:
+    """All settings' curves `[point, 2]` in grey, for one of them to stand out from."""
+    ax.add_collection(LineCollection(curves, color=GREY, lw=0.5, zorder=1, label=label))

@@ -1,0 +1,137 @@
+"""Animations of training: a frame a log point, written as GIF and, with ffmpeg, as MP4."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gan1d.report.figures import common
+from gan1d.report.figures.line import LinePanel
+from gan1d.report.figures.plane import PlanePanel, draw_scale
+from gan1d.results import files
+
+MAX_FRAMES = 400
+FRAME_RATES = (4, 30)  # a second: slowest and fastest
+SECONDS = 8  # that a film takes at least, between these rates
+LAST_FRAME = 2000  # milliseconds
+DPI = 100
+
+
+class Film(NamedTuple):
+    """A figure that moves: `show(i)` brings its `artists` to frame `i`."""
+
+    figure: Figure
+    artists: Sequence[Artist]
+    show: Callable[[int], None]
+    frames: int
+
+
+def animation(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Film | None:
+    """One seed's training as an animation: its densities and D, or its points (only by --kind)."""
+    if snapshots is None:
+        return None
+    return _film(runs, snapshots, [seed], (5.6, 3.6))
+
+
+def seeds_animation(
+    runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None
+) -> Film | None:
+    """The same of all kept seeds, side by side (only by --kind)."""
+    if snapshots is None:
+        return None
+    seeds = snapshots.snapshot_seed.values[: common.MAX_PANELS].tolist()
+    return _film(runs, snapshots, seeds, (2.6, 2.0))
+
+
+def _film(
+    runs: xr.Dataset, snapshots: xr.Dataset, seeds: list[int], size: tuple[float, float]
+) -> Film:
+    """The training of the best setting's seeds, a panel each."""
+    setting = common.best(runs)
+    plane = common.is_plane(runs)
+    figure, axes = common.panels(len(seeds), "" if plane else "x", size)
+    panels, headings = [], []
+    for seed, ax in zip(seeds, axes, strict=True):
+        run = common.one_run(runs, snapshots, setting, seed)
+        panels.append((PlanePanel if plane else LinePanel)(ax, run))
+        headings.append(f"seed {seed}: {common.fate(run)}")
+    steps = snapshots.step.values
+    chosen = common.checkpoints(len(steps), MAX_FRAMES)
+    if plane:
+        draw_scale(figure, panels[0], axes)
+    else:
+        figure.supylabel("density", fontsize=9)
+    shown = f"{len(seeds)} of {runs.sizes['seed']} seeds"
+    title = common.set_title(figure, runs, setting, seeds=shown)
+    what = title.get_text()
+    common.legend(figure)
+
+    def show(frame: int) -> None:
+        title.set_text(f"{what}\n{common.moment(steps[chosen[frame]])}")
+        for panel, heading in zip(panels, headings, strict=True):
+            panel.show(chosen[frame], heading)
+
+    artists = [artist for panel in panels for artist in panel.artists]
+    return Film(figure, [*artists, title], show, len(chosen))
+
+
+def write(film: Film, stem: Path) -> list[Path]:
+    """Writes STEM.gif, and STEM.mp4 where there is an ffmpeg; returns the files' paths."""
+    rate = int(np.clip(film.frames // SECONDS, *FRAME_RATES))
+    images = _images(film)
+    gif = stem.with_suffix(".gif")
+    durations = [1000 // rate] * (len(images) - 1) + [LAST_FRAME]
+    moving = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    files.replace(gif, lambda path: images[0].save(path, format="GIF", **moving))
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        return [gif]
+    mp4 = stem.with_suffix(".mp4")
+    # Of an odd width or height there is no yuv420p, and no other format is played everywhere.
+    even = ["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p"]
+    command = [ffmpeg, "-y", "-loglevel", "error", "-i", str(gif), *even, str(mp4)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        mp4.unlink(missing_ok=True)
+        return [gif]
+    return [gif, mp4]
+
+
+def _images(film: Film) -> list[Image.Image]:
+    """Every frame, all with the same 256 colours; only what moves is drawn anew."""
+    figure = film.figure
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    film.show(0)
+    canvas.draw()
+    figure.set_layout_engine("none")  # laid out: from here on all stays where it is
+    for artist in film.artists:
+        artist.set_animated(True)
+    canvas.draw()
+    background = canvas.copy_from_bbox(figure.bbox)
+
+    def image(frame: int) -> Image.Image:
+        canvas.restore_region(background)
+        film.show(frame)
+        for artist in film.artists:
+            figure.draw_artist(artist)
+        return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+    typical = [np.asarray(image(frame)) for frame in common.checkpoints(film.frames, 5)]
+    palette = Image.fromarray(np.concatenate(typical)).quantize(255)
+    colors = np.reshape(palette.getpalette(), (-1, 3))[:255]
+    # Pillow looks colours up as multiples of 4: of two near white, it takes the nearer to 252.
+    colors[(colors > 246).all(axis=1)] = 255
+    palette.putpalette([*colors.ravel().tolist(), 255, 255, 255])
+    return [
+        image(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in range(film.frames)
+    ]

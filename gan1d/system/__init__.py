@@ -1,0 +1,1 @@
+"""The machine underneath: cores, memory, devices, provenance, progress and signals."""

@@ -1,0 +1,120 @@
+"""The computer underneath, and the code on it: what needs no JAX to be found out."""
+
+import functools
+import hashlib
+import importlib.metadata
+import math
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import gan1d
+
+# Whose versions may change how numbers are rounded.
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "llvmlite")
+CGROUP = Path("/sys/fs/cgroup")
+KIND = ("processor", "device_kind", "host")  # what is told of a machine that has trained
+
+
+def cores() -> int:
+    """Processor cores that this process may use: the least of what limits it.
+
+    These are the cores that it is pinned to, the quota of its container, and what Slurm has given a
+    task, which not every cluster enforces.
+    """
+    pinned = hasattr(os, "sched_getaffinity")  # not on macOS
+    limits = [len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1]
+    quota, _, period = _told(CGROUP / "cpu.max").partition(" ")
+    if quota.isdecimal() and period.isdecimal():
+        limits.append(math.ceil(int(quota) / int(period)))
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if given.isdecimal():
+        limits.append(int(given))
+    return max(1, min(limits))
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or what its container has."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _told(CGROUP / "memory.max")
+    return min(physical, int(limit)) if limit.isdecimal() else physical
+
+
+def _told(path: Path) -> str:
+    """What a file of the system says; nothing where there is no such file."""
+    return path.read_text().strip() if path.exists() else ""
+
+
+def machine(device_kind: str) -> dict[str, str]:
+    """What is told of the machine that trains a block."""
+    return dict(zip(KIND, (processor(), device_kind, platform.node()), strict=True))
+
+
+def versions() -> dict[str, str]:
+    """Of gan1d and of the packages that decide its numbers."""
+    return {"gan1d": gan1d.__version__} | {
+        name: importlib.metadata.version(name) for name in PACKAGES
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """What made results, as their record keeps it."""
+    return {
+        "versions": versions() | {"xarray": importlib.metadata.version("xarray")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "processor": processor(),
+        "source": source(),
+        "git": _git_revision(),
+    }
+
+
+@functools.cache
+def source() -> str:
+    """A digest of gan1d's own code, which tells versions apart outside git and while it changes."""
+    folder = Path(gan1d.__file__).parent
+    content = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content.update(str(path.relative_to(folder)).encode() + b"\0")
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    return content.hexdigest()[:16]
+
+
+def _git_revision() -> str | None:
+    """The commit of the code, with `-dirty` where it was changed since; None outside git."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return done.stdout.strip()
+
+    try:
+        # An environment may lie in a repository that has nothing to do with the code in it.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+@functools.cache
+def processor() -> str:
+    """The processor's name and a digest of its features: code for one may not run on another."""
+    features = platform.machine() + platform.processor()
+    name = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        wanted = ("flags", "Features", "model name", "CPU part")
+        features += "".join(sorted({line for line in lines if line.startswith(wanted)}))
+        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        name = models[0] if models else name
+    return f"{name} ({hashlib.sha256(features.encode()).hexdigest()[:12]})"
