@@ -36,7 +36,7 @@ TINY = {
 
 def setting(**fields):
     """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""
-    (only,) = experiment.resolve(fields).settings()
+    (only,) = experiment.resolve(fields).settings
     return only
 
 

@@ -15,19 +15,22 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 from gan1d import engines
 from gan1d.config import experiment
 from gan1d.config.fields import ConfigError
-from gan1d.config.schedule import Judging, Schedule
+from gan1d.config.schedule import Schedule
 from gan1d.engines import cost, lanes, xla
 from gan1d.gan import (
     latents,
     losses,
+    matching,
     metrics,
     networks,
     optimizers,
     randomness,
     targets,
     train,
-    tricks,
 )
+from gan1d.gan.averages import Averages, History
+from gan1d.gan.judging import Judging
+from gan1d.gan.players import Players
 from gan1d.simd import Program, Unsupported
 from gan1d.sweep import api, layout, loop
 from gan1d.system import backend
@@ -122,8 +125,8 @@ def test_all_randomness_of_an_update_is_drawn_alike(fields):
 
 LOSSES = [
     {"loss.kind": kind, "loss.output": output}
-    for kind, loss in losses.LOSSES.items()
-    for output in (losses.OUTPUTS if loss.cross_entropy else ["logit"])
+    for kind in losses.LOSSES
+    for output in (losses.OUTPUTS if kind.endswith("saturating") else ["logit"])
 ]
 TRAINS = ["g", "g_and_features"]
 
@@ -157,13 +160,13 @@ def columns():
 
 
 def _spaced():
-    for match in tricks.FEATURE_MATCHING:
+    for match in matching.MATCHING:
         yield from (match, "off")
 
 
 def trained_cases():
     """One of each loss and output at least."""
-    for i in range(max(len(LOSSES), 2 * len(tricks.FEATURE_MATCHING))):
+    for i in range(max(len(LOSSES), 2 * len(matching.MATCHING))):
         fields = {name: values[i % len(values)] for name, values in columns()}
         fields |= LOSSES[i % len(LOSSES)] | of_unit_size(fields["target.kind"])
         if fields["target.kind"] in targets.PLANE:
@@ -190,7 +193,7 @@ ACTIVATIONS = ("generator.activation", "generator.output_activation", "discrimin
     [
         (["loss.kind"], losses.LOSSES),
         (["loss.output"], losses.OUTPUTS),
-        (["tricks.feature_matching"], ["off", *tricks.FEATURE_MATCHING]),
+        (["tricks.feature_matching"], ["off", *matching.MATCHING]),
         (["tricks.feature_matching_trains"], TRAINS),
         (["tricks.minibatch"], ["off", "append", "replace"]),
         (["tricks.virtual_batch_norm"], ["off", "on"]),
@@ -224,8 +227,12 @@ def drawn_at_random(own):
     run = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     normal = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), run.state.params)
     state = run.state._replace(params=normal)
-    if state.history:
-        state = state._replace(history=train.History(normal, np.ones(RUNS, np.float32)))
+    ema, history = state.averages
+    if history:
+        history = History(normal, np.ones(RUNS, np.float32))
+    if ema:
+        ema = normal.g
+    state = state._replace(averages=Averages(ema, history))
     return run._replace(state=state, diverged_at=run.diverged_at - 1)
 
 
@@ -326,14 +333,15 @@ each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring"]
 @each_kind
 def test_judging_by_lanes_is_that_by_xla(kind):
     own = of_many_runs(setting(**of_unit_size(kind)))
-    params = drawn_at_random(own).state.params
+    variables = train.judged(drawn_at_random(own).state)
     references = hurried(jax.vmap(lambda own: metrics.reference(own, JUDGING)), own)
-    sums = train.Losses(np.ones(RUNS, np.float32), np.zeros(RUNS, np.float32))
-    carried, ours = lanes.compile_scores(own, JUDGING)((own, references), (params, sums), 0, 1)
-    theirs = hurried(jax.vmap(metrics.evaluate), own, params, references)
+    sums = Players(np.zeros(RUNS, np.float32), np.ones(RUNS, np.float32))
+    program = lanes.compile_scores(own, JUDGING)
+    carried, ours = program((own, references, variables), sums, 0, 1)
+    theirs = hurried(jax.vmap(metrics.evaluate), own, variables, references)
     quantiles = theirs.pop("quantiles")
     assert_close(ours, (theirs, quantiles, sums))
-    assert_close(carried, (params, train.Losses(0 * sums.d, sums.g)), tolerance=0)
+    assert_close(carried, Players(sums.g, 0 * sums.d), tolerance=0)
 
 
 @each_kind

@@ -43,7 +43,7 @@ def test_axes_multiply_and_zipped_fields_go_in_step():
         ((8, 8), 0.001, 0.0),
         ((8, 8), 0.0, 0.1),
     )
-    third = list(made.settings())[2]
+    third = list(made.settings)[2]
     assert third.generator.hidden == (4,)
     assert third.tricks.instance_noise == 0.1
     assert third.tricks.input_noise == 0.0
@@ -63,7 +63,7 @@ def test_few_steps_need_no_other_field():
 def test_numbers_may_be_numpys():
     made = resolve({"steps": np.int64(7), "target.loc": np.float32(1.5)})
     assert made.schedule.steps == 7
-    assert next(made.settings()).target.loc == 1.5
+    assert next(made.settings).target.loc == 1.5
 
 
 def test_a_resolved_config_survives_json_and_tells_sweeps_apart():

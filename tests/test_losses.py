@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,21 +10,25 @@ from helpers import setting
 from gan1d.gan import losses
 
 OUTPUTS = np.linspace(-6, 6, 49)
-each_loss = pytest.mark.parametrize("kind", losses.LOSSES)
 CROSS_ENTROPIES = ("non_saturating", "saturating")
+LABELLED = (*CROSS_ENTROPIES, "least_squares")
+each_loss = pytest.mark.parametrize("kind", losses.LOSSES)
+each_labelled = pytest.mark.parametrize("kind", LABELLED)
 
 
 def section(kind, floor=0.0, **fields):
     fields = {"kind": kind, "log_floor": floor, **fields}
-    return setting(**{f"loss.{name}": value for name, value in fields.items()}).loss
+    # Sorted rows are no pairs of a loss that is relational.
+    fields = {f"loss.{name}": value for name, value in fields.items()}
+    return setting(**fields, **{"training.sort": False}).loss
 
 
 def discriminator(loss, real, fake):
-    return losses.LOSSES[loss.kind].discriminator(loss, jnp.float32(real), jnp.float32(fake))
+    return losses.LOSSES[loss.kind].d(loss, jnp.float32(real), jnp.float32(fake))
 
 
-def generator(loss, fake):
-    return losses.LOSSES[loss.kind].generator(loss, jnp.float32(fake))
+def generator(loss, fake, real=0.0):
+    return losses.LOSSES[loss.kind].g(loss, jnp.float32(real), jnp.float32(fake))
 
 
 def log_d(floor, output):
@@ -29,56 +36,122 @@ def log_d(floor, output):
     return np.log(np.maximum(1 / (1 + np.exp(-np.asarray(output, float))), floor))
 
 
-# Closed forms in float64: (floor, real, fake) and (floor, fake). A new loss needs an entry.
-CLOSED_FORMS = {
-    "non_saturating": (
+def softplus(x):
+    return np.logaddexp(0, np.asarray(x, float))
+
+
+class Form(NamedTuple):
+    """A loss in closed form and float64, and what is known of it."""
+
+    d: Callable  # (floor, real, fake)
+    g: Callable  # (floor, real, fake)
+    at_rest: tuple[float, float] | None  # of D and G, where D can't tell; None: there is no rest
+    fixture: tuple[float, float]  # means of D and G at real (1, 2), generated (.5, -1)
+    shifts: bool = False  # whether a constant on every output changes nothing of D's loss
+
+
+# A new loss needs a row here, and an entry in LOSSES.
+FORMS = {
+    "non_saturating": Form(
         lambda floor, real, fake: -(log_d(floor, real) + log_d(floor, -fake)),
-        lambda floor, fake: -log_d(floor, fake),
+        lambda floor, real, fake: -log_d(floor, fake),
+        (2 * np.log(2), np.log(2)),
+        (0.863764, 0.893669),
     ),
-    "saturating": (
+    "saturating": Form(
         lambda floor, real, fake: -(log_d(floor, real) + log_d(floor, -fake)),
-        lambda floor, fake: log_d(floor, -fake),
+        lambda floor, real, fake: log_d(floor, -fake),
+        (2 * np.log(2), -np.log(2)),
+        (0.863764, -0.643669),
     ),
-    "least_squares": (
+    "least_squares": Form(
         lambda floor, real, fake: 0.5 * (real - 1) ** 2 + 0.5 * fake**2,
-        lambda floor, fake: 0.5 * (fake - 1) ** 2,
+        lambda floor, real, fake: 0.5 * (fake - 1) ** 2,
+        (1 / 4, 1 / 8),
+        (0.5625, 1.0625),
+    ),
+    "wasserstein": Form(
+        lambda floor, real, fake: fake - real,
+        lambda floor, real, fake: -fake,
+        None,
+        (-1.75, 0.25),
+        shifts=True,
+    ),
+    "hinge": Form(
+        lambda floor, real, fake: np.maximum(0, 1 - real) + np.maximum(0, 1 + fake),
+        lambda floor, real, fake: -fake,
+        (2.0, 0.0),
+        (0.75, 0.25),
+    ),
+    "relativistic": Form(
+        lambda floor, real, fake: softplus(-(real - fake)),
+        lambda floor, real, fake: softplus(-(fake - real)),
+        (np.log(2), np.log(2)),
+        (0.261332, 2.011332),
+        shifts=True,
     ),
 }
+
+
+def test_every_loss_has_its_closed_form_below():
+    assert FORMS.keys() == losses.LOSSES.keys()
 
 
 @each_loss
 @pytest.mark.parametrize("floor", [0.0, 1e-5, 0.25])
 def test_losses_are_their_formulas_row_by_row(kind, floor):
-    loss = section(kind, floor)
-    expected_d, expected_g = CLOSED_FORMS[kind]
+    loss, form = section(kind, floor), FORMS[kind]
     real, fake = (array.ravel() for array in np.meshgrid(OUTPUTS, OUTPUTS))
     close = {"rtol": 2e-6, "atol": 1e-6}
-    np.testing.assert_allclose(
-        discriminator(loss, real, fake), expected_d(floor, real, fake), **close
-    )
-    np.testing.assert_allclose(generator(loss, fake), expected_g(floor, fake), **close)
-
-
-@pytest.mark.parametrize(
-    "kind, output, d, g",
-    [
-        ("non_saturating", 0.0, 2 * np.log(2), np.log(2)),
-        ("saturating", 0.0, 2 * np.log(2), -np.log(2)),
-        ("least_squares", 0.5, 1 / 4, 1 / 8),
-    ],
-)
-def test_values_where_d_cannot_tell_real_from_generated(kind, output, d, g):
-    loss = section(kind, 1e-5)
-    np.testing.assert_allclose(discriminator(loss, output, output), d, rtol=1e-6)
-    np.testing.assert_allclose(generator(loss, output), g, rtol=1e-6)
+    np.testing.assert_allclose(discriminator(loss, real, fake), form.d(floor, real, fake), **close)
+    np.testing.assert_allclose(generator(loss, fake, real), form.g(floor, real, fake), **close)
 
 
 @each_loss
-def test_the_best_answer_to_indistinguishable_rows_is_one_half(kind):
-    outputs = np.linspace(-2, 2, 257, dtype=np.float32)  # holds both 0 and 1/2
+def test_means_over_a_batch_of_two(kind):
+    """Pairs are real row i and generated row i."""
+    loss, real, fake = section(kind), np.array([1.0, 2.0]), np.array([0.5, -1.0])
+    means = discriminator(loss, real, fake).mean(), generator(loss, fake, real).mean()
+    np.testing.assert_allclose(means, FORMS[kind].fixture, atol=1e-6)
+
+
+@each_loss
+def test_values_where_d_cannot_tell_real_from_generated(kind):
+    loss, entry = section(kind, 1e-5), losses.LOSSES[kind]
+    assert (entry.rest is None) == (FORMS[kind].at_rest is None)
+    if entry.rest is None:
+        return
+    output = np.float32(entry.rest(loss))
+    values = discriminator(loss, output, output), generator(loss, output, output)
+    np.testing.assert_allclose(values, FORMS[kind].at_rest, rtol=1e-6)
+
+
+@each_loss
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("output", losses.OUTPUTS)
+def test_d_rests_where_neither_row_pulls_on_it(kind, smoothing, output):
+    """Over rows that real and generated ones share, D's loss has its least value at rest."""
+    entry = losses.LOSSES[kind]
+    cross_entropy = kind in CROSS_ENTROPIES
+    if entry.rest is None or (output != "logit" and not cross_entropy):
+        return
+    smoothed = {"label_smoothing": smoothing} if kind in LABELLED else {}
+    loss = section(kind, output=output, **smoothed)
+    at_rest = jnp.float32(entry.rest(loss))
+    slope = jax.grad(lambda o: entry.d(loss, o, o))(at_rest)
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+    if entry.read is not None:
+        expected = (1 - smoothed.get("label_smoothing", 0)) / 2
+        np.testing.assert_allclose(losses.probability(loss, at_rest), expected, rtol=1e-6)
+
+
+@each_loss
+def test_a_shift_of_all_outputs_matters_where_there_is_a_zero(kind):
     loss = section(kind)
-    best = outputs[np.argmin(discriminator(loss, outputs, outputs))]
-    np.testing.assert_allclose(losses.probability(loss, jnp.float32(best)), 0.5, atol=1e-6)
+    real, fake = np.array([0.8, -1.0]), np.array([-0.2, 0.7])  # one crosses the hinge
+    shifted = discriminator(loss, real + 0.5, fake + 0.5)
+    same = np.allclose(shifted, discriminator(loss, real, fake), atol=1e-6)
+    assert same == FORMS[kind].shifts
 
 
 @pytest.mark.parametrize(
@@ -102,9 +175,8 @@ def test_what_is_one_half_at_the_optimum_and_what_pretraining_fits(
 def test_d_learns_to_raise_real_and_lower_generated_outputs(kind):
     # Between the labels, where least squares pushes outwards too.
     outputs = jnp.linspace(0.05, 0.95, 19)
-    loss = section(kind, 1e-5)
-    function = losses.LOSSES[kind].discriminator
-    real, fake = jax.grad(lambda real, fake: function(loss, real, fake).sum(), argnums=(0, 1))(
+    loss, entry = section(kind, 1e-5), losses.LOSSES[kind]
+    real, fake = jax.grad(lambda real, fake: entry.d(loss, real, fake).sum(), argnums=(0, 1))(
         outputs, outputs[::-1]
     )
     assert (real < 0).all()
@@ -114,16 +186,18 @@ def test_d_learns_to_raise_real_and_lower_generated_outputs(kind):
 @each_loss
 def test_g_learns_to_raise_its_rows_outputs(kind):
     outputs = jnp.linspace(0.05, 0.95, 19)
-    loss = section(kind, 1e-5)
-    assert (np.diff(generator(loss, outputs)) < 0).all()
-    gradient = jax.grad(lambda fake: losses.LOSSES[kind].generator(loss, fake).sum())(outputs)
-    assert (gradient < 0).all()
+    loss, entry = section(kind, 1e-5), losses.LOSSES[kind]
+    real, fake = jax.grad(lambda real, fake: entry.g(loss, real, fake).sum(), argnums=(0, 1))(
+        outputs[::-1], outputs
+    )
+    assert (fake < 0).all()
+    assert (np.asarray(real) != 0).all() == entry.relational
 
 
 def test_only_the_non_saturating_g_learns_from_a_d_that_is_sure():
     def slope(kind):
-        function = losses.LOSSES[kind].generator
-        return float(jax.grad(lambda fake: function(section(kind), fake))(jnp.float32(-6.0)))
+        g, loss = losses.LOSSES[kind].g, section(kind)
+        return float(jax.grad(lambda fake: g(loss, 0.0, fake))(jnp.float32(-6.0)))
 
     # Derivatives at output -6: sigmoid(-6) - 1 and -sigmoid(-6).
     certainty = 1 / (1 + np.exp(6.0))
@@ -135,11 +209,11 @@ def test_only_the_non_saturating_g_learns_from_a_d_that_is_sure():
 def test_the_floor_bounds_every_log_and_stops_its_gradient(kind):
     floor = 1e-5
     at_floor = np.log(floor / (1 - floor))  # the output whose probability is the floor
-    function = losses.LOSSES[kind].discriminator
+    function = losses.LOSSES[kind].d
     loss = section(kind, floor)
     slopes = jax.grad(lambda real, fake: function(loss, real, fake), argnums=(0, 1))
     sign = 1 if kind == "non_saturating" else -1  # which of D and 1 - D G's log is taken of
-    g_slope = jax.grad(lambda fake: losses.LOSSES[kind].generator(loss, fake))
+    g_slope = jax.grad(lambda fake: losses.LOSSES[kind].g(loss, 0.0, fake))
     below, above = jnp.float32(at_floor - 0.01), jnp.float32(at_floor + 0.01)
 
     # -log(floor) for the real row plus as good as nothing for the generated row.
@@ -161,14 +235,14 @@ def test_without_a_floor_losses_of_extreme_outputs_stay_finite(kind):
     np.testing.assert_allclose(discriminator(loss, 200, -200), 0, atol=1e-6)
     expected = {"non_saturating": (200, 0), "saturating": (0, -200)}[kind]
     np.testing.assert_allclose(generator(loss, np.array([-200, 200])), expected, atol=1e-6)
-    function = losses.LOSSES[kind].discriminator
+    function = losses.LOSSES[kind].d
     slopes = jax.grad(lambda real, fake: function(loss, real, fake), argnums=(0, 1))
     np.testing.assert_allclose(slopes(-200.0, 200.0), (-1, 1), rtol=1e-6)
 
 
 def d_slopes(loss, real, fake):
     """Derivatives of D's loss of one row in its real and in its generated output."""
-    function = losses.LOSSES[loss.kind].discriminator
+    function = losses.LOSSES[loss.kind].d
     slopes = jax.grad(lambda real, fake: function(loss, real, fake), argnums=(0, 1))
     return slopes(jnp.float32(real), jnp.float32(fake))
 
@@ -240,7 +314,7 @@ def test_an_output_that_is_a_probability_is_clipped(kind):
     assert (np.asarray(rows_slopes(loss, real, fake))[slopes == 0] == 0).all()
 
 
-# One-sided: in float64, by the label of real rows and log D, log(1 - D). A new loss needs an entry.
+# One-sided: in float64, by the label of real rows and log D, log(1 - D).
 SMOOTHED = {
     "non_saturating": lambda label, d, real, fake: (
         -label * np.log(d(real)) - (1 - label) * np.log(1 - d(real)) - np.log(1 - d(fake))
@@ -257,7 +331,7 @@ READINGS = {
 }
 
 
-@each_loss
+@each_labelled
 @pytest.mark.parametrize("output", losses.OUTPUTS)
 @pytest.mark.parametrize("smoothing", [0.1, 0.9])
 def test_smoothed_labels_are_those_of_real_rows_only(kind, output, smoothing):
@@ -283,7 +357,7 @@ def test_the_best_answer_to_real_rows_is_their_smoothed_label(kind, best):
 SATURATED = np.array([-30.0, -17.0, -1.0, 0.5, 17.0, 30.0, 200.0])
 
 
-@each_loss
+@each_labelled
 @pytest.mark.parametrize("output", losses.OUTPUTS)
 @pytest.mark.parametrize("floor", [0.0, 1e-5])
 def test_labels_smoothed_by_nothing_change_nothing(kind, output, floor):
@@ -297,7 +371,7 @@ def test_labels_smoothed_by_nothing_change_nothing(kind, output, floor):
         return -o.log_probability(loss, real) - o.log_complement(loss, fake)
 
     def with_smoothing(real, fake):
-        return losses.LOSSES[kind].discriminator(loss, real, fake)
+        return losses.LOSSES[kind].d(loss, real, fake)
 
     real, fake = jnp.float32(SATURATED), jnp.zeros(len(SATURATED))
     values, slopes = jax.vmap(jax.value_and_grad(with_smoothing, argnums=(0, 1)))(real, fake)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan1d.config.fields import specs
-from gan1d.config.schedule import Judging
 from gan1d.gan import metrics
+from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import line
 from gan1d.gan.train import Pair
 

@@ -7,7 +7,8 @@ import scipy.stats
 from helpers import config_of, setting
 
 from gan1d.config import experiment
-from gan1d.gan import networks, train
+from gan1d.gan import networks, perceptrons, train
+from gan1d.gan.players import Players, Rows
 
 # In float64. A new activation needs an entry.
 ACTIVATIONS = {
@@ -37,16 +38,18 @@ DISTRIBUTIONS = {
     "glorot_normal": truncated(2 / (16 + 8)),
     "he_normal": truncated(2 / 16),
     "lecun_normal": truncated(1 / 16),
+    "ones": scipy.stats.uniform(1, 0),
 }
 
-generate, discriminate = networks.generate, networks.discriminate
+generate, discriminate = perceptrons.generate, perceptrons.discriminate
 each_activation = pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 
 
 def parameters(setting, seed=0):
-    """The initial parameters of G and of D."""
+    """The initial variables of G and of D."""
     key = jax.random.key(seed)
-    return networks.init_generator(setting, key), networks.init_discriminator(setting, key)
+    made = perceptrons.init_generator(setting, key), perceptrons.init_discriminator(setting, key)
+    return tuple({"params": params} | carried for params, carried in made)
 
 
 def counts(setting):
@@ -95,7 +98,7 @@ def test_parameter_counts(fields, g, d):
 )
 def test_parameter_counts_of_the_configs_are_the_posts(name, variant, expected):
     made = experiment.resolve(config_of(name, variant))
-    assert {counts(setting) for setting in made.settings()} == expected
+    assert {counts(setting) for setting in made.settings} == expected
 
 
 def drawn(setting, seed=0):
@@ -231,7 +234,7 @@ def test_feature_count_is_the_width_of_what_d_returns(fields, expected):
     s = setting(**fields)
     _, params = drawn(s)
     _, features = discriminate(s, params, jnp.zeros((8, 1)))
-    assert networks.feature_count(s) == features.shape[1] == expected
+    assert perceptrons.feature_count(s) == features.shape[1] == expected
 
 
 VIRTUAL = {
@@ -351,7 +354,7 @@ def test_seeds_layers_and_networks_start_differently():
     kernels = []
     for seed in (0, 1):
         g, d = train.init(s, jax.random.key(seed))[0].params
-        layers = g["params"]["hidden_1"], d["params"]["hidden_1"], d["params"]["hidden_2"]
+        layers = g["hidden_1"], d["hidden_1"], d["hidden_2"]
         kernels += [np.ravel(layer["kernel"]) for layer in layers]
     # Independent entries correlate by about 1/8 over 64 of them.
     assert np.abs(np.corrcoef(kernels) - np.eye(6)).max() < 0.5
@@ -376,7 +379,6 @@ def test_tricks_leave_the_initial_weights_of_equally_shaped_layers_alone(fields)
     )
     shared = 0
     for before, after in zip(plain, tricked, strict=True):
-        before, after = before["params"], after["params"]
         for name in before.keys() & after.keys():  # layers, and no scales or shifts
             if before[name]["kernel"].shape == after[name]["kernel"].shape:
                 np.testing.assert_array_equal(before[name]["kernel"], after[name]["kernel"])
@@ -399,16 +401,15 @@ def test_every_trainable_number_learns(activation):
     def several(leaf):
         return random.normal(size=(40, *leaf.shape)).astype(np.float32)
 
-    params = jax.tree.map(several, jax.eval_shape(lambda: parameters(s)))
+    params = jax.tree.map(
+        several, jax.eval_shape(lambda: [each["params"] for each in parameters(s)])
+    )
     real, latent, noise = random.normal(size=(3, 40, 8, 1)).astype(np.float32)
 
     def gradients(params, real, latent, noise):
-        g, d = params
-        fake = networks.generate(s, g, latent)
-        return {
-            "d": jax.grad(train.d_loss)(d, s, real, fake)["params"],
-            "g": jax.grad(train.g_loss)(g, s, d, real, latent, noise)["params"],
-        }
+        params, rows = Players(*params), Rows(real, latent, None, noise)
+        game = train.game(s, Players({}, {}), Players(rows, rows._replace(fake_noise=None)))
+        return {"d": jax.grad(game.d)(params).d, "g": jax.grad(game.g)(params).g}
 
     sizes = jax.tree.map(
         lambda leaf: np.abs(leaf).mean(0), jax.jit(jax.vmap(gradients))(params, real, latent, noise)
@@ -424,6 +425,6 @@ def test_every_trainable_number_learns(activation):
 @pytest.mark.parametrize("hidden", [(5, 3), (7, 6, 2)])
 def test_the_number_of_features_is_what_d_gives(minibatch, hidden):
     s = setting(**{"discriminator.hidden": hidden, "tricks.minibatch": minibatch})
-    variables = networks.init_discriminator(s, jax.random.key(0))
-    _, features = networks.discriminate(s, variables, jnp.zeros((8, 1)))
-    assert networks.feature_count(s) == features.shape[1]
+    _, variables = parameters(s)
+    _, features = discriminate(s, variables, jnp.zeros((8, 1)))
+    assert perceptrons.feature_count(s) == features.shape[1]

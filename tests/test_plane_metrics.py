@@ -10,8 +10,8 @@ import scipy.stats
 from helpers import CLUSTERS, CURVES, PLANE, each_plane, setting
 from scipy.spatial.distance import cdist
 
-from gan1d.config.schedule import Judging
 from gan1d.gan import metrics, targets
+from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import plane
 from gan1d.gan.train import Pair
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import setting
 
-from gan1d.gan import feature_motion, networks, train
+from gan1d.gan import feature_motion, perceptrons, train
 
 KEY = jax.random.key(5)
 CASES = {
@@ -39,7 +39,7 @@ def around(made):
 def _around(made):
     state, _ = train.init(made, KEY)
     batch = train.draw(made, KEY, 0)
-    after_d, _ = train.d_phase(made, state, batch)
+    after_d, _ = train.d_turn(made, state, batch)
     after_g, _ = train.update(made, state, batch)
     return state, batch, feature_motion.features(made, state, batch), after_d, after_g
 
@@ -47,9 +47,10 @@ def _around(made):
 def looked_at(made, state, batch):
     """Features of the update's last real rows and of those that G makes of its last latents."""
     noise = batch.instance_noise
-    fake = networks.generate(made, state.params.g, batch.latent_g[-1]) + noise.fake_g[-1]
+    g, d = train.judged(state)
+    fake = perceptrons.generate(made, g, batch.latent_g[-1]) + noise.fake_g[-1]
     real = batch.real[-1] + noise.real[-1]
-    return np.stack([networks.discriminate(made, state.params.d, rows)[1] for rows in (real, fake)])
+    return np.stack([perceptrons.discriminate(made, d, rows).features for rows in (real, fake)])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -57,7 +58,7 @@ def test_features_are_ds_before_its_steps_after_them_and_after_gs(case):
     """A stale D or G, or the rows of another step, would show."""
     made = setting(**CASES[case])
     state, batch, features, after_d, after_g = around(made)
-    assert features.shape == (3, 2, 8, networks.feature_count(made))
+    assert features.shape == (3, 2, 8, perceptrons.feature_count(made))
     for moment, at in zip(features, (state, after_d, after_g), strict=True):
         np.testing.assert_allclose(moment, looked_at(made, at, batch), rtol=1e-4, atol=1e-5)
     # Each look differs from the others, so that none stands in for another.

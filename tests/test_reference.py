@@ -135,7 +135,7 @@ update = jax.jit(train.update)
 def weights_of(params):
     """The reference's weights from a network's parameters."""
     weights = {}
-    for layer, values in params["params"].items():
+    for layer, values in params.items():
         suffix = {"output": "o", "minibatch": "m"}.get(layer, layer.removeprefix("hidden_"))
         weights["w" + suffix] = np.asarray(values["kernel"], np.float64)
         weights["b" + suffix] = np.asarray(values["bias"], np.float64)
@@ -240,7 +240,7 @@ def test_the_posts_updates_equal_the_reference(
     config = config_of(name, variant)
     config.sweep = tuple(axis for axis in config.sweep if axis.partition("=")[0] not in fields)
     config.update_from_flattened_dict({"pretraining.steps": 0, **fields})
-    made = list(experiment.resolve(config).settings())[index]
+    made = list(experiment.resolve(config).settings)[index]
     posts_size = 256 if name == "quadratic" else 200
     assert made.training.batch_size == fields.get("training.batch_size", posts_size)
     moved = follow(made, options, seed, updates, weight_atol=4e-6, loss_rtol=1e-4)
@@ -265,7 +265,7 @@ PRETRAINED = {
 @pytest.mark.parametrize("case", PRETRAINED)
 def test_pretraining_equals_the_reference(case, steps):
     name, variant, index, options = PRETRAINED[case]
-    made = list(experiment.resolve(config_of(name, variant)).settings())[index]
+    made = list(experiment.resolve(config_of(name, variant)).settings)[index]
     made = dataclasses.replace(
         made,
         pretraining=dataclasses.replace(made.pretraining, steps=steps),

@@ -63,7 +63,7 @@ def test_settings_of_one_structure_form_one_cohort():
     )
     cohorts = layout.group(made)
     assert [len(cohort.indices) for cohort in cohorts] == [6, 6]
-    everything = list(made.settings())
+    everything = list(made.settings)
     for cohort in cohorts:
         for row, index in enumerate(cohort.indices):
             leaves, structure = jax.tree.flatten(everything[index])
@@ -157,7 +157,7 @@ def test_the_engine_runs_the_functions_of_one_gan():
         },
     )
     runs = trained(made, block_size=4)
-    (setting,) = made.settings()
+    (setting,) = made.settings
     start, draw, advance = map(jax.jit, (train.start, train.draw, train.advance))
     for column, seed in enumerate(made.seeds):
         key = jax.random.key(seed)

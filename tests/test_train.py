@@ -11,7 +11,9 @@ import scipy.stats
 from helpers import config_of, setting
 
 from gan1d.config import experiment
-from gan1d.gan import networks, optimizers, train
+from gan1d.gan import optimizers, perceptrons, train
+from gan1d.gan.inputs import Batch, InstanceNoise
+from gan1d.gan.players import Players, Rows
 
 KEY = jax.random.key(11)
 init = train.init
@@ -41,6 +43,11 @@ def assert_equal(one, other):
 def assert_close(one, other, tolerance=2e-5):
     for a, b in zip(leaves(one), leaves(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def g_loss(made, params, rows):
+    """G's mean loss on rows, against these players."""
+    return train.game(made, Players({}, {}), Players(rows, rows)).g(params)
 
 
 def started(made, key=KEY):
@@ -121,11 +128,11 @@ def permuted(batch, seed=0):
 
     real, latent_d, latent_g = (rng.permutation(rows) for _ in range(3))
     noise = batch.instance_noise
-    return train.Batch(
+    return Batch(
         real=batch.real[:, real],
         latent_d=batch.latent_d[:, latent_d],
         latent_g=batch.latent_g[:, latent_g],
-        instance_noise=train.InstanceNoise(
+        instance_noise=InstanceNoise(
             noise.real[:, real], noise.fake_d[:, latent_d], noise.fake_g[:, latent_g]
         ),
     )
@@ -169,18 +176,17 @@ def test_each_network_moves_by_its_own_optimizer_only():
     state, batch = started(made)
     new, _ = update(made, state, batch)
     assert_equal(new.params.g, state.params.g)
-    assert not np.array_equal(
-        new.params.d["params"]["output"]["kernel"], state.params.d["params"]["output"]["kernel"]
-    )
+    assert not np.array_equal(new.params.d["output"]["kernel"], state.params.d["output"]["kernel"])
 
 
 def test_g_is_trained_against_the_d_of_the_same_update():
     made = setting()
     state, batch = started(made)
     new, losses = update(made, state, batch)
-    arguments = (batch.real[0], batch.latent_g[0], jnp.zeros_like(batch.real[0]))
-    updated = train.g_loss(state.params.g, made, new.params.d, *arguments)
-    stale = train.g_loss(state.params.g, made, state.params.d, *arguments)
+    rows = Rows(batch.real[0], batch.latent_g[0], None, None)
+    updated, stale = (
+        g_loss(made, state.params._replace(d=at.params.d), rows) for at in (new, state)
+    )
     np.testing.assert_allclose(losses.g, updated, rtol=1e-5)
     assert abs(float(updated - stale)) > 1e-4
 
@@ -203,11 +209,11 @@ def test_several_steps_in_an_update_are_that_many_single_ones(network):
         take = slice(i, i + 1)
         d, g = (take, slice(0, 1)) if network == "d" else (slice(0, 1), take)
         noise = batch.instance_noise
-        part = train.Batch(
+        part = Batch(
             batch.real[d],
             batch.latent_d[d],
             batch.latent_g[g],
-            train.InstanceNoise(noise.real[d], noise.fake_d[d], noise.fake_g[g]),
+            InstanceNoise(noise.real[d], noise.fake_d[d], noise.fake_g[g]),
         )
         state, part_losses = update(single, state, part)
         seen.append(getattr(part_losses, network))
@@ -220,10 +226,8 @@ def test_feature_matching_compares_with_the_rows_d_saw_last():
     state, batch = started(made)
     _, losses = update(made, state, batch)
     new, _ = update(made, state, batch)
-    zero = jnp.zeros_like(batch.real[0])
-    expected = train.g_loss(
-        state.params.g, made, new.params.d, batch.real[1], batch.latent_g[0], zero
-    )
+    rows = Rows(batch.real[1], batch.latent_g[0], None, None)
+    expected = g_loss(made, state.params._replace(d=new.params.d), rows)
     np.testing.assert_allclose(losses.g, expected, rtol=1e-5)
 
 
@@ -231,7 +235,7 @@ def test_instance_noise_reaches_real_and_generated_rows_alike():
     made = setting(**{"tricks.instance_noise": 0.5})
     state, batch = started(made)
     _, losses = update(made, state, batch)
-    for field in train.InstanceNoise._fields:
+    for field in InstanceNoise._fields:
         silenced = batch.instance_noise._replace(**{field: jnp.zeros_like(batch.real)})
         _, quiet = update(made, state, batch._replace(instance_noise=silenced))
         changed = "g" if field == "fake_g" else "d"
@@ -286,7 +290,8 @@ def test_pretraining_fits_d_to_the_density(minibatch):
 
     def scores(setting, key):
         state, _ = train.init(setting, key)
-        outputs = jax.vmap(lambda rows: networks.discriminate(made, state.params.d, rows)[0])(x)
+        _, d = train.judged(state)
+        outputs = jax.vmap(lambda rows: perceptrons.discriminate(made, d, rows).value)(x)
         probability = jax.nn.sigmoid(outputs)
         return ((probability - density) ** 2).mean(), probability.mean(), state
 
@@ -362,7 +367,7 @@ def posts_settings(name, variant):
     config = config_of(name, variant)
     config.pretraining.steps = 0
     made = experiment.resolve(config)
-    return dict(zip(made.labels, made.settings(), strict=True))
+    return dict(zip(made.labels, made.settings, strict=True))
 
 
 def gradients_sorted_and_not(in_order, as_drawn):
@@ -468,8 +473,8 @@ def test_no_optimizer_moves_the_reference_batch_of_virtual_batch_norm(kind):
     state = first
     for step in range(3):
         state, _ = update(made, state, draw(made, KEY, step))
-    assert_equal(state.params.g["reference"], first.params.g["reference"])
-    kernels = [s.params.g["params"]["hidden_0"]["kernel"] for s in (state, first)]
+    assert_equal(state.carried.g["reference"], first.carried.g["reference"])
+    kernels = [s.params.g["hidden_0"]["kernel"] for s in (state, first)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-6
 
 
@@ -488,7 +493,7 @@ def test_historical_averaging_of_no_weight_is_none(kind):
     none, some = (
         after(setting(**averaged, **{"tricks.historical_weight": weight})) for weight in (0.0, 5.0)
     )
-    assert off.history is None
+    assert off.averages.history is None
     assert_close(none.params, off.params, 1e-5)
     pairs = zip(leaves(some.params), leaves(off.params), strict=True)
     assert max(np.abs(a - b).max() for a, b in pairs) > 1e-4
@@ -499,8 +504,8 @@ def test_history_is_the_mean_of_the_weights_so_far():
     state, _ = init(made, KEY)
     past = [leaves(state.params)]
     for step in range(5):
-        assert int(state.history.count) == len(past)
-        for mean, *values in zip(leaves(state.history.mean), *past, strict=True):
+        assert int(state.averages.history.count) == len(past)
+        for mean, *values in zip(leaves(state.averages.history.mean), *past, strict=True):
             np.testing.assert_allclose(mean, np.mean(values, axis=0), rtol=1e-5, atol=1e-6)
         state, _ = update(made, state, draw(made, KEY, step))
         past.append(leaves(state.params))
@@ -516,10 +521,10 @@ TRAINED_FEATURES = {
 def test_gs_optimizer_moves_ds_hidden_layers_but_not_its_output_or_optimizer(kind):
     made = setting(**TRAINED_FEATURES, **{"generator.optimizer.kind": kind})
     state, batch = started(made)
-    after_d, _ = train.d_phase(made, state, batch)
-    after_g, _ = train.g_phase(made, after_d, batch)
+    after_d, _ = train.d_turn(made, state, batch)
+    after_g, _ = train.g_turn(made, after_d, batch)
     assert_equal(after_g.opt_state.d, after_d.opt_state.d)
-    before, moved = after_d.params.d["params"], after_g.params.d["params"]
+    before, moved = after_d.params.d, after_g.params.d
     assert_equal(moved["output"], before["output"])
     for layer in ("hidden_0", "hidden_1", "hidden_2"):
         assert np.abs(moved[layer]["kernel"] - before[layer]["kernel"]).max() > 1e-6
@@ -561,7 +566,7 @@ def test_a_run_whose_pretraining_diverges_never_starts():
     assert int(run.diverged_at) == 0
     again = advance(made, run, draw(made, KEY, 0), 0)
     assert int(again.diverged_at) == 0
-    assert_equal(again.loss_sums, train.Losses(0.0, 0.0))
+    assert_equal(again.loss_sums, Players(0.0, 0.0))
 
 
 @pytest.mark.parametrize("fields", [{}, {"training.d_steps": 2, "tricks.feature_matching": "mean"}])

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.gan import tricks
+from gan1d.gan import inputs, matching, tricks
 
 minibatch_features = jax.jit(tricks.minibatch_features, static_argnames="rows")
 seeds = st.integers(0, 10_000)
@@ -140,19 +140,19 @@ CLOSED_FORMS = {
 }
 
 
-@pytest.mark.parametrize("kind", tricks.FEATURE_MATCHING)
+@pytest.mark.parametrize("kind", matching.MATCHING)
 @given(seed=seeds)
 def test_feature_matching_is_its_formula(kind, seed):
     real, fake = normals(seed, 2, 12, 8)
     expected = CLOSED_FORMS[kind](real.astype(float), fake.astype(float))
-    actual = tricks.FEATURE_MATCHING[kind](jnp.asarray(real), jnp.asarray(fake))
+    actual = matching.MATCHING[kind](jnp.asarray(real), jnp.asarray(fake))
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", tricks.FEATURE_MATCHING)
+@pytest.mark.parametrize("kind", matching.MATCHING)
 def test_equal_features_match_perfectly_and_give_no_gradient(kind):
     features = jnp.asarray(normals(3, 12, 8))
-    match = tricks.FEATURE_MATCHING[kind]
+    match = matching.MATCHING[kind]
     value, gradient = jax.value_and_grad(match, argnums=1)(features, features)
     assert value == 0
     np.testing.assert_array_equal(gradient, 0)
@@ -160,7 +160,7 @@ def test_equal_features_match_perfectly_and_give_no_gradient(kind):
 
 def test_the_gradient_of_paired_matching_is_the_unit_direction_to_the_features():
     real, fake = normals(4, 2, 12, 8)
-    gradient = jax.grad(tricks.FEATURE_MATCHING["paired"], argnums=1)(
+    gradient = jax.grad(matching.MATCHING["paired"], argnums=1)(
         jnp.asarray(real), jnp.asarray(fake)
     )
     difference = (fake - real).astype(float)
@@ -170,7 +170,7 @@ def test_the_gradient_of_paired_matching_is_the_unit_direction_to_the_features()
 
 def test_only_paired_matching_depends_on_the_order_of_rows():
     real, fake = normals(5, 2, 12, 8)
-    for kind, match in tricks.FEATURE_MATCHING.items():
+    for kind, match in matching.MATCHING.items():
         straight = match(jnp.asarray(real), jnp.asarray(fake))
         shuffled = match(jnp.asarray(real), jnp.asarray(fake[::-1].copy()))
         assert np.allclose(straight, shuffled, rtol=1e-5) == (kind == "mean")
@@ -224,7 +224,7 @@ def test_virtual_batch_norm_of_constant_rows_is_finite():
 
 
 COUNT, DRAWS = 5, 20_000
-sorted_normals = jax.jit(jax.vmap(tricks.sorted_normals))
+sorted_normals = jax.jit(jax.vmap(inputs.sorted_normals))
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gan1d.config import fields
+from gan1d.config import canonical, fields
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
 
@@ -141,7 +141,8 @@ def labels(
 ) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
 
-    What is off is left out; what is only ever on in one way is named without its value.
+    What is off, or has no effect there, is left out; what is only ever on in one way is named
+    without its value.
     """
     known = fields.specs()
     names = [_field_name(field) for field in swept]
@@ -158,28 +159,11 @@ def labels(
         " + ".join(
             names[i] if switch[i] else f"{names[i]} {fields.value_text(value)}"
             for i, value in enumerate(point)
-            if value != neutral[i]
+            if value != neutral[i] and canonical.has_effect(swept[i], base, swept, point)
         )
         or nothing_on
         for point in points
     )
-
-
-def without_effect(
-    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
-) -> Iterator[str]:
-    """Swept fields that change nothing in any setting, since what uses them is off."""
-    for field in swept:
-        if not fields.specs()[field][0].only:
-            continue
-        beside, *effective = fields.specs()[field][0].only
-        other = f"{field.rpartition('.')[0]}.{beside}"
-        values = {base[other]}
-        if other in swept:
-            values = {point[swept.index(other)] for point in points}
-        if not values & set(effective):
-            needed = " or ".join(effective)
-            yield f"sweep={field}: no effect unless {other} is {needed}; set that too"
 
 
 def overridden(field: str, value: Any) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gan1d.gan import targets
+from gan1d.gan.inputs import SIMULTANEOUS
+from gan1d.gan.losses import LOSSES
 from gan1d.gan.setting import Setting
 
 
@@ -30,6 +32,9 @@ def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
         yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
     if target.kind in ("ring", "grid") and target.noise == 0:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
+    yield from _order(setting)
+    if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
+        yield "generator.kind", "point", "virtual batch norm needs hidden layers"
     layers = len(setting.discriminator.hidden)
     hidden = f"discriminator.hidden={setting.discriminator.hidden}"
     if setting.tricks.minibatch != "off":
@@ -62,3 +67,19 @@ def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
             setting.pretraining.low,
             f"it must be below pretraining.high={high:g}",
         )
+
+
+def _order(setting: Setting) -> Iterator[tuple[str, Any, str]]:
+    """What the order of steps, and of rows, does not go with."""
+    training = setting.training
+    if training.order == SIMULTANEOUS:
+        for name in ("d_steps", "g_steps"):
+            if (steps := getattr(training, name)) != 1:
+                remedy = f"training.order={SIMULTANEOUS} has one step of each; set 1"
+                yield f"training.{name}", steps, remedy
+        if setting.tricks.feature_matching_trains == "g_and_features":
+            remedy = "both players would move D's layers at once; set training.order=alternating"
+            yield "tricks.feature_matching_trains", "g_and_features", remedy
+    if LOSSES[setting.loss.kind].relational and training.sort and targets.dim(setting.target) == 1:
+        remedy = f"loss.kind={setting.loss.kind} pairs rows at random; set training.sort=False"
+        yield "training.sort", True, remedy

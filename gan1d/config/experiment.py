@@ -1,6 +1,6 @@
 """A config, checked and resolved: which settings and seeds to run, for how long, and how to judge.
 
-A config is a nested ml_collections ConfigDict with one entry a field of `settings.Setting`, plus
+A config is a nested ml_collections ConfigDict with one entry a field of `gan.setting.Setting`, plus
 `steps`, `seeds`, `sweep` and `judging`. A sweep is a tuple of axes, each a line of text; the
 settings are the product of the axes. The same text is what the command line's --sweep takes:
 
@@ -11,12 +11,13 @@ settings are the product of the axes. The same text is what the command line's -
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
 
-from gan1d.config import axes, conflicts, fields
+from gan1d.config import axes, canonical, conflicts, fields
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
 from gan1d.gan import spec, targets
@@ -36,11 +37,13 @@ class Experiment:
     labels: tuple[str, ...]  # per setting, unique
     seeds: tuple[int, ...]
     schedule: Schedule
+    notes: tuple[str, ...] = ()  # what was asked for and has no effect
 
-    def settings(self) -> Iterator[Setting]:
-        """The settings in order; built one at a time, since there may be very many."""
-        for point in self.points:
-            yield spec.build(Setting, self.base | dict(zip(self.swept, point, strict=True)))
+    @functools.cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings in order, built once."""
+        build = spec.builder(Setting, self.base, self.swept)
+        return tuple(build(point) for point in self.points)
 
     def config(self) -> dict[str, Any]:
         """The resolved config as plain nested data for JSON; equal configs are equal sweeps."""
@@ -143,29 +146,26 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
     # A value that an axis replaces would silently do nothing.
     changed = [field for field in swept if base[field] != fields.specs()[field][1]]
     problems = [axes.overridden(field, base[field]) for field in changed]
-    problems += axes.without_effect(base, swept, points)
+    problems += canonical.without_effect(base, swept, points)
+    problems += canonical.twice(swept, points)
     if problems:
         raise ConfigError(problems)
+    points, notes = canonical.distinct(base, swept, points)
     labels = axes.labels(base, swept, points)
-    experiment = Experiment(name, base, swept, points, labels, seeds, schedule)
+    notes += canonical.unused(base, swept, points)
+    experiment = Experiment(name, base, swept, points, labels, seeds, schedule, notes)
     _check_settings(experiment)
     return experiment
 
 
 def _check_settings(experiment: Experiment) -> None:
-    """Refuse settings that occur twice or whose fields conflict; the first setting is named."""
-    seen: set[tuple[Any, ...]] = set()
+    """Refuse settings whose fields conflict; the first such setting is named."""
     dims: set[int] = set()
     problems: dict[str, str] = {}
-    for label, point, setting in zip(
-        experiment.labels, experiment.points, experiment.settings(), strict=True
-    ):
+    for label, setting in zip(experiment.labels, experiment.settings, strict=True):
         where = f" (in the setting {label})" if experiment.swept else ""
         for field, value, remedy in conflicts.find(setting):
             problems.setdefault(f"{field}={value_text(value)}: {remedy}", where)
-        if point in seen:
-            problems.setdefault("sweep: a setting occurs twice; name each value once", where)
-        seen.add(point)
         dims.add(targets.dim(setting.target))
     view = experiment.schedule.judging.view
     if dims == {2} and view != (0.0, 0.0):

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from absl import logging
 
-from gan1d.config.schedule import Judging
 from gan1d.gan import metrics, randomness
+from gan1d.gan.judging import Judging
 from gan1d.simd import Program, Unsupported
 
 CACHED = 64  # structures of targets whose programs are kept

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan1d.config.schedule import Judging
 from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
 from gan1d.gan import feature_motion, metrics, randomness, train
+from gan1d.gan.judging import Judging
 from gan1d.gan.setting import Setting
 from gan1d.simd import Program, Task, arrays, runtime
 
@@ -95,10 +95,10 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
 
     def watchers(block: Block, rooms: Rooms) -> list[Task]:
         runs, kept, run = vectors(block.count), vectors(block.kept), block.run
-        shown, params = (block.settings, block.reference), run.state.params
+        shown = (block.settings, block.reference, train.judged(run.state))
         tasks = [
-            scoring.task(runs, shown, (params, run.loss_sums), rooms.scores),
-            picturing.task(kept, shown, params, rooms.pictures),
+            scoring.task(runs, shown, run.loss_sums, rooms.scores),
+            picturing.task(kept, shown, (), rooms.pictures),
         ]
         if probing:
             given = (block.settings, block.seeds)
@@ -163,27 +163,28 @@ def compile_training(setting: Setting) -> Program:
 
 
 def compile_scores(setting: Setting, judging: Judging) -> Program:
-    """A run's scores: of (setting, reference) and (parameters, sums of losses), which end here."""
+    """A run's scores: of (setting, reference, variables) and sums of losses, which end here."""
 
-    def step(given, carried, number):
-        own, reference = given
-        params, sums = carried
-        scores = metrics.evaluate(own, params, reference)
+    def step(given, sums, number):
+        own, reference, variables = given
+        scores = metrics.evaluate(own, variables, reference)
         quantiles = scores.pop("quantiles")
-        return (params, jax.tree.map(jnp.zeros_like, sums)), (scores, quantiles, sums)
+        return jax.tree.map(jnp.zeros_like, sums), (scores, quantiles, sums)
 
     run = _run(_scalars(setting))
-    return Program(step, _judged(setting, judging), (run.state.params, run.loss_sums))
+    shown = (*_judged(setting, judging), train.judged(run.state))
+    return Program(step, shown, run.loss_sums)
 
 
 def compile_snapshot(setting: Setting, judging: Judging) -> Program:
-    """A run's pictures: of (setting, reference) and parameters."""
+    """A run's pictures: of (setting, reference, variables)."""
 
-    def step(given, params, number):
-        own, reference = given
-        return params, metrics.snapshot(own, params, reference)
+    def step(given, carried, number):
+        own, reference, variables = given
+        return carried, metrics.snapshot(own, variables, reference)
 
-    return Program(step, _judged(setting, judging), _run(_scalars(setting)).state.params)
+    variables = train.judged(_run(_scalars(setting)).state)
+    return Program(step, (*_judged(setting, judging), variables), ())
 
 
 def compile_stages(setting: Setting, judging: Judging) -> Program:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
-from gan1d.gan.train import Losses
 
 
 class Leg(NamedTuple):
@@ -21,7 +21,7 @@ class Looks(NamedTuple):
 
     metrics: dict[str, np.ndarray]  # `[P, R, ...]`, named as in results
     quantiles: np.ndarray  # `[R, 101, ...]` at the last of them
-    loss_sums: Losses  # `[P, R]` since the log point before
+    loss_sums: Players[np.ndarray]  # `[P, R]` since the log point before
     snapshots: dict[str, np.ndarray]  # `[P, K, ...]`, named as in results
 
 

@@ -77,12 +77,12 @@ def compile_programs(
         return jax.lax.fori_loop(0, count, step, runs)
 
     def evaluate(settings, runs, references):
-        scores = jax.vmap(metrics.evaluate)(settings, runs.state.params, references)
+        scores = jax.vmap(metrics.evaluate)(settings, train.judged(runs.state), references)
         zero = jax.tree.map(jnp.zeros_like, runs.loss_sums)
         return runs._replace(loss_sums=zero), (scores, runs.loss_sums)
 
     def snapshot(settings, runs, references):
-        return jax.vmap(metrics.snapshot)(settings, runs.state.params, references)
+        return jax.vmap(metrics.snapshot)(settings, train.judged(runs.state), references)
 
     def look(settings, seeds, runs, number):
         def one(setting, seed, run):

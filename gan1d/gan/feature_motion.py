@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 from jax import Array
 
-from gan1d.gan import networks, train
+from gan1d.gan import perceptrons, train
+from gan1d.gan.inputs import Batch
 from gan1d.gan.setting import Setting
-from gan1d.gan.train import Batch, State
+from gan1d.gan.train import State
 
 
 def features(setting: Setting, state: State, batch: Batch) -> Array:
@@ -15,16 +16,18 @@ def features(setting: Setting, state: State, batch: Batch) -> Array:
       `[3, 2, B, F]`: before D's steps, after them, and after G's; of the real and of the generated
       rows of the update's last batch, the same ones each time.
     """
-    after_d, _ = train.d_phase(setting, state, batch)
-    after_g, _ = train.g_phase(setting, after_d, batch)
-    real, noise = train.last_real(batch), batch.instance_noise
+    after_d, _ = train.d_turn(setting, state, batch)
+    after_g, _ = train.g_turn(setting, after_d, batch)
+    noise = batch.noise
+    real = batch.real[-1] if noise.real is None else batch.real[-1] + noise.real[-1]
 
     def look(moment: State) -> Array:
-        fake = networks.generate(setting, moment.params.g, batch.latent_g[-1])
-        if noise is not None:
+        g, d = train.variables(moment.params, moment.carried)
+        fake = perceptrons.generate(setting, g, batch.latent_g[-1])
+        if noise.fake_g is not None:
             fake = fake + noise.fake_g[-1]
         return jnp.stack(
-            [networks.discriminate(setting, moment.params.d, rows)[1] for rows in (real, fake)]
+            [perceptrons.discriminate(setting, d, rows).features for rows in (real, fake)]
         )
 
     return jnp.stack([look(moment) for moment in (state, after_d, after_g)])
@@ -38,7 +41,7 @@ def centroid_distances(looks: Array) -> Array:
 
 def is_picture(setting: Setting) -> bool:
     """Whether the features are kept as pictures: of two units, that is."""
-    return networks.feature_count(setting) == 2
+    return perceptrons.feature_count(setting) == 2
 
 
 def look(setting: Setting, state: State, batch: Batch) -> tuple[Array, Array]:

@@ -1,43 +1,44 @@
 """What the generator is fed: draws for training and a fixed grid for judging."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.scipy.special import ndtri
+
+from gan1d.gan.spec import choice, field, number, pytree
+from gan1d.system.lazy import Array, jnp, jsp
 
 
 class Kind(NamedTuple):
     """A latent distribution: `draw` pushes uniforms `[B, L]`; `grid` pushes levels `[N, L]`."""
 
-    draw: Any
-    grid: Any
+    draw: Callable[["LatentFields", Array], Array]
+    grid: Callable[["LatentFields", Array], Array]
 
 
-def _stratified(latent: Any, u: Array) -> Array:
+def _stratified(latent: "LatentFields", u: Array) -> Array:
     # Jang (2016), AYLIEN (2016): evenly spaced points, each moved by U(0, jitter).
     points = jnp.linspace(0.0, 1.0, u.shape[0])[:, None]
     return latent.low + (latent.high - latent.low) * points + latent.jitter * u
 
 
-def _interval(latent: Any, u: Array) -> Array:
+def _interval(latent: "LatentFields", u: Array) -> Array:
     return latent.low + (latent.high - latent.low) * u
 
 
 KINDS = {
     "stratified": Kind(_stratified, _interval),
     "uniform": Kind(_interval, _interval),
-    "normal": Kind(lambda latent, u: ndtri(u), lambda latent, u: ndtri(u)),
+    "normal": Kind(lambda latent, u: jsp.ndtri(u), lambda latent, u: jsp.ndtri(u)),
 }
 
 
-def draw(latent: Any, u: Array) -> Array:
+def draw(latent: "LatentFields", u: Array) -> Array:
     """Latents `[B, L]` from uniforms `[B, L]` in the open interval (0, 1)."""
     return KINDS[latent.kind].draw(latent, u)
 
 
-def grid(latent: Any, points: int) -> Array:
+def grid(latent: "LatentFields", points: int) -> Array:
     """A fixed set of latents `[points, L]` that represents the distribution."""
     return KINDS[latent.kind].grid(latent, jnp.asarray(levels(points, latent.dim)))
 
@@ -56,3 +57,35 @@ def levels(points: int, dim: int) -> np.ndarray:
         golden = (1 + golden) ** (1 / (dim + 1))
     steps = golden ** -np.arange(1.0, dim + 1)
     return np.clip((0.5 + index * steps) % 1, 1e-6, 1 - 1e-6).astype(np.float32)
+
+
+@pytree
+class LatentFields:
+    """What the generator is fed."""
+
+    kind: str = choice("stratified", "distribution", KINDS, label="latent")
+    dim: int = field(
+        1, "dimension (stratified: 1)", low=1, high=1024, unit="dimensions", label="latent dim"
+    )
+    low: float = number(
+        -8.0,
+        "stratified, uniform: lower end",
+        unit="latent units",
+        label="latent low",
+        only=("kind", "stratified", "uniform"),
+    )
+    high: float = number(
+        8.0,
+        "stratified, uniform: upper end",
+        unit="latent units",
+        label="latent high",
+        only=("kind", "stratified", "uniform"),
+    )
+    jitter: float = number(
+        0.01,
+        "stratified: width of each point's uniform jitter",
+        low=0,
+        unit="latent units",
+        label="latent jitter",
+        only=("kind", "stratified"),
+    )

@@ -1,156 +1,122 @@
-"""Generator and discriminator: multilayer perceptrons as pure functions of their parameters."""
+"""What networks are made of: activations, initial weights, and the fields that choose them."""
 
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
-from jax import Array
+from gan1d.gan.optimizers import OptimizerFields
+from gan1d.gan.spec import choice, field, number, pytree, section
+from gan1d.system.lazy import Array, jnp, nn
 
-from gan1d.gan import latents, randomness, targets, tricks
+KINDS = ("perceptron", "point")  # of generators
+PERCEPTRON = ("kind", "perceptron")  # what `only` says of several fields
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": nn.relu,
+    "relu": lambda x: nn.relu(x),
     # TensorFlow 1's default slope, which the tutorials used; today's default elsewhere is 0.01.
     "leaky_relu": lambda x: nn.leaky_relu(x, negative_slope=0.2),
-    "tanh": jnp.tanh,
-    "sigmoid": nn.sigmoid,
-    "softplus": nn.softplus,
-    "elu": nn.elu,
-    "gelu": nn.gelu,
-    "silu": nn.silu,
+    "tanh": lambda x: jnp.tanh(x),
+    "sigmoid": lambda x: nn.sigmoid(x),
+    "softplus": lambda x: nn.softplus(x),
+    "elu": lambda x: nn.elu(x),
+    "gelu": lambda x: nn.gelu(x),
+    "silu": lambda x: nn.silu(x),
     "linear": lambda x: x,
 }
 
+
+def _flax(name: str, *given: float) -> Callable[..., Array]:
+    """One of flax's initializers, made when it is used."""
+
+    def initializer(*arguments: Any, **options: Any) -> Array:
+        return getattr(nn.initializers, name)(*given)(*arguments, **options)
+
+    return initializer
+
+
 # Unit initializers; a network's kernel_scale multiplies what they draw. Biases start at zero.
 INITIALIZERS: dict[str, Callable[..., Array]] = {
-    "normal": nn.initializers.normal(1.0),
-    "glorot_uniform": nn.initializers.glorot_uniform(),
-    "glorot_normal": nn.initializers.glorot_normal(),
-    "he_normal": nn.initializers.he_normal(),
-    "lecun_normal": nn.initializers.lecun_normal(),
+    "normal": _flax("normal", 1.0),
+    "glorot_uniform": _flax("glorot_uniform"),
+    "glorot_normal": _flax("glorot_normal"),
+    "he_normal": _flax("he_normal"),
+    "lecun_normal": _flax("lecun_normal"),
+    "ones": lambda *arguments: nn.initializers.ones(*arguments),
 }
 
 
-def _scaled(initializer: Callable[..., Array], scale: Any) -> Callable[..., Array]:
-    def init(*args: Any, **kwargs: Any) -> Array:
-        return scale * initializer(*args, **kwargs)
+@pytree
+class GeneratorFields:
+    """The generator."""
 
-    return init
-
-
-def _dense(network: Any, units: int, name: str) -> nn.Dense:
-    kernel_init = _scaled(INITIALIZERS[network.kernel_init], network.kernel_scale)
-    return nn.Dense(units, kernel_init=kernel_init, name=name)
-
-
-class Generator(nn.Module):
-    """Latents `[B, L]` to samples `[B, X]`.
-
-    Under virtual batch normalization the variables have a collection `reference` beside `params`:
-    the latents `[training.batch_size, L]` that normalise the hidden layers.
-    """
-
-    setting: Any
-
-    @nn.compact
-    def __call__(self, latent: Array) -> Array:
-        """Apply the hidden layers, then the output layer, its activation and scale."""
-        network = self.setting.generator
-        normalised = self.setting.tricks.virtual_batch_norm == "on"
-        hidden = latent
-        if normalised:
-            # No weight: it must not be trained.
-            reference = jax.lax.stop_gradient(
-                self.variable("reference", "latent", self._draw).value
-            )
-        for i, units in enumerate(network.hidden):
-            layer = _dense(network, units, f"hidden_{i}")
-            hidden = layer(hidden)
-            if normalised:
-                reference = layer(reference)
-                scale = self.param(f"scale_{i}", nn.initializers.ones, (units,))
-                shift = self.param(f"shift_{i}", nn.initializers.zeros, (units,))
-                hidden, reference = (
-                    scale[None] * rows + shift[None]
-                    for rows in tricks.virtual_batch_norm(hidden, reference)
-                )
-                reference = ACTIVATIONS[network.activation](reference)
-            hidden = ACTIVATIONS[network.activation](hidden)
-        output = _dense(network, targets.dim(self.setting.target), "output")(hidden)
-        return network.output_scale * ACTIVATIONS[network.output_activation](output)
-
-    def _draw(self) -> Array:
-        shape = (self.setting.training.batch_size, self.setting.latent.dim)
-        return latents.draw(
-            self.setting.latent, randomness.uniforms(self.make_rng("params"), shape)
-        )
+    kind: str = choice(
+        "perceptron",
+        "a perceptron, or a point that all latents are taken to",
+        KINDS,
+        label="G kind",
+    )
+    hidden: tuple[int, ...] = field(
+        (4,),
+        "units of each hidden layer",
+        low=1,
+        high=4096,
+        unit="units",
+        label="G hidden",
+        only=PERCEPTRON,
+    )
+    activation: str = choice(
+        "softplus",
+        "hidden activation",
+        ACTIVATIONS,
+        label="G activation",
+        only=PERCEPTRON,
+    )
+    output_activation: str = choice(
+        "linear",
+        "activation of the output",
+        ACTIVATIONS,
+        label="G output",
+        only=PERCEPTRON,
+    )
+    output_scale: float = number(
+        1.0, "factor on the output", low=0, open_low=True, unit="ratio", label="G output scale"
+    )
+    kernel_init: str = choice("normal", "weights", INITIALIZERS, label="G init")
+    kernel_scale: float = number(
+        1.0, "factor on the initial weights", low=0, unit="ratio", label="G init scale"
+    )
+    bias: bool = field(True, "its layers have biases", label="G bias", only=PERCEPTRON)
+    optimizer: OptimizerFields = section(OptimizerFields())
 
 
-class Discriminator(nn.Module):
-    """Rows `[B, X]` to raw outputs `[B]` and the last hidden layer's features `[B, F]`."""
+@pytree
+class DiscriminatorFields:
+    """The discriminator."""
 
-    network: Any
-    tricks: Any
-
-    @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, Array]:
-        """Apply the hidden layers, the minibatch layer where there is one, and the output layer."""
-        widths = self.network.hidden
-        if self.tricks.minibatch == "replace":
-            widths = widths[:-1]
-        features = x
-        activations = [self.network.activation] * len(self.network.hidden)
-        if self.network.last_activation != "same":
-            activations[-1] = self.network.last_activation
-        for i, (units, activation) in enumerate(zip(widths, activations, strict=False)):
-            features = _dense(self.network, units, f"hidden_{i}")(features)
-            features = ACTIVATIONS[activation](features)
-        if self.tricks.minibatch != "off":
-            features = jnp.concatenate([features, self._similarities(features)], axis=1)
-        output = _dense(self.network, 1, "output")(features)[:, 0]
-        return ACTIVATIONS[self.network.output_activation](output), features
-
-    def _similarities(self, features: Array) -> Array:
-        kernels, dim = self.tricks.minibatch_kernels, self.tricks.minibatch_dim
-        # The sources give the projection a bias. It cancels in the distances between rows.
-        project = nn.Dense(
-            kernels * dim,
-            kernel_init=_scaled(INITIALIZERS["normal"], self.tricks.minibatch_init_scale),
-            name="minibatch",
-        )
-        projected = project(features).reshape(-1, kernels, dim)
-        return tricks.minibatch_features(
-            projected, self.tricks.minibatch_self_distance, self.tricks.minibatch_rows
-        )
-
-
-def init_generator(setting: Any, key: Array) -> Any:
-    """G's initial variables."""
-    return Generator(setting).init(key, jnp.zeros((1, setting.latent.dim)))
-
-
-def init_discriminator(setting: Any, key: Array) -> Any:
-    """D's initial parameters."""
-    module = Discriminator(setting.discriminator, setting.tricks)
-    return module.init(key, jnp.zeros((1, targets.dim(setting.target))))
-
-
-def generate(setting: Any, params: Any, latent: Array) -> Array:
-    """G(z): latents `[B, L]` to samples `[B, X]`."""
-    return Generator(setting).apply(params, latent)
-
-
-def discriminate(setting: Any, params: Any, x: Array) -> tuple[Array, Array]:
-    """D's raw outputs `[B]` and last hidden features `[B, F]` of one batch of rows `[B, X]`."""
-    return Discriminator(setting.discriminator, setting.tricks).apply(params, x)
-
-
-def feature_count(setting: Any) -> int:
-    """How many features D's last hidden layer gives."""
-    widths = (targets.dim(setting.target), *setting.discriminator.hidden)
-    if setting.tricks.minibatch == "off":
-        return widths[-1]
-    own = widths[-2] if setting.tricks.minibatch == "replace" else widths[-1]
-    return own + setting.tricks.minibatch_kernels
+    hidden: tuple[int, ...] = field(
+        (8, 8, 8), "units of each hidden layer", low=1, high=4096, unit="units", label="D hidden"
+    )
+    activation: str = choice("relu", "hidden activation", ACTIVATIONS, label="D activation")
+    last_activation: str = choice(
+        "same",
+        "activation of the last hidden layer",
+        ("same", *ACTIVATIONS),
+        label="D last activation",
+    )
+    output_activation: str = choice(
+        "linear", "activation of the output", ACTIVATIONS, label="D output"
+    )
+    kernel_init: str = choice("normal", "weights", INITIALIZERS, label="D init")
+    kernel_scale: float = number(
+        1.0, "factor on the initial weights", low=0, unit="ratio", label="D init scale"
+    )
+    bias: bool = field(True, "its layers have biases", label="D bias")
+    weight_clip: float = number(
+        0.0,
+        "all its weights are kept within this distance of 0 (0: they aren't)",
+        low=0,
+        unit="weight units",
+        label="weight clip",
+        neutral=0.0,
+        vanishes=True,
+    )
+    optimizer: OptimizerFields = section(OptimizerFields())

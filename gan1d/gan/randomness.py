@@ -1,8 +1,6 @@
 """All of a run's randomness: from its seed, a named stream and the number of the update."""
 
-import jax
-import jax.numpy as jnp
-from jax import Array
+from gan1d.system.lazy import Array, jax, jnp
 
 # New ones go to the end: a stream's numbers depend on its place.
 STREAMS = (

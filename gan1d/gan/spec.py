@@ -1,20 +1,24 @@
 """How a field of a config is declared: once, with its default, range, meaning and role.
 
 A section is a dataclass whose entries are fields or sections. Fields are *static* or *traced*: a
-section that is a pytree has the traced ones as its leaves and the static ones as its structure.
+section is a pytree that has the traced ones as its leaves and the static ones as its structure
+(`gan.pytrees` tells JAX so). An entry of a registry may bring fields of its own along, which are
+*added* to the section that it is chosen in.
 """
 
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Iterator
-from typing import Any
-
-import jax
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
 # Numbers are float32 inside the traced program.
 LARGEST = 1e30
 SMALLEST = 1e-30
+OFF = "off"
+
+Value = bool | int | float | str | tuple[float, ...] | tuple[int, ...] | tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +27,17 @@ class Spec:
 
     doc: str
     traced: bool = False
-    options: tuple[str, ...] = ()
+    options: Collection[str] = ()  # a registry, or the names themselves
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False  # low itself is excluded
     unit: str = ""  # of a number; "ratio" where it has none
     label: str = ""  # how a swept value is named in tables and figures
-    neutral: Any = None  # the value that means "off", left out of names
-    only: tuple[str, ...] = ()  # a field beside it, and the values of that where it has an effect
+    neutral: Value | None = None  # the value that means "off", left out of names
+    # A field beside it, and its values with which this one has an effect: see `Condition`.
+    only: tuple[Any, ...] = ()
+    # Whether 0 in all settings of a cohort takes out of the program what the field is for.
+    vanishes: bool = False
 
     def problem(self, value: Any) -> str | None:
         """Why the value is not allowed, or None."""
@@ -55,15 +62,54 @@ class Spec:
         bounds = [low] * (self.low > -math.inf) + [high] * (self.high < math.inf)
         return " and ".join(bounds) or "any number"
 
+    def condition(self) -> "Condition | None":
+        """When it has an effect; None: always."""
+        if not self.only:
+            return None
+        beside, *values = self.only
+        return Condition(beside, tuple(values))
+
+
+class Condition(NamedTuple):
+    """What a field beside another must be for that to have an effect."""
+
+    field: str
+    values: tuple[str | Collection[str] | Callable[[Any], bool], ...]
+
+    def holds(self, value: Any) -> bool:
+        """Whether this value is one of those."""
+        for each in self.values:
+            if callable(each):
+                if each(value):
+                    return True
+            elif value in ([each] if isinstance(each, str) else each):
+                return True
+        return False
+
+    def words(self) -> str:
+        """The values in words."""
+        names: list[str] = []
+        for each in self.values:
+            if callable(each):
+                names.append((each.__doc__ or "").rstrip("."))
+            else:
+                names += [each] if isinstance(each, str) else each
+        return " or ".join(names)
+
+
+def above_0(value: float) -> bool:
+    """above 0"""  # noqa: D403, D415 - as `Condition.words` has it
+    return value > 0
+
 
 def field(default: Any, doc: str, **spec: Any) -> Any:
     """A static field: its value is part of the structure."""
     return dataclasses.field(default=default, metadata={"spec": Spec(doc, **spec)})
 
 
-def choice(default: str, doc: str, options: Any, **spec: Any) -> Any:
+def choice(default: str, doc: str, options: Collection[str], **spec: Any) -> Any:
     """A static field whose value is one of `options`."""
-    return field(default, doc, options=tuple(options), **spec)
+    return field(default, doc, options=options, **spec)
 
 
 def number(default: float | tuple[float, ...], doc: str, **spec: Any) -> Any:
@@ -76,33 +122,127 @@ def section(default: Any) -> Any:
     return dataclasses.field(default_factory=lambda: default)
 
 
-def pytree(cls: Any) -> Any:
+class Switch(Collection[str]):
+    """The options of a field that is off, or names an entry of a registry."""
+
+    def __init__(self, registry: Collection[str]) -> None:
+        """Keep the registry, which may grow."""
+        self._registry = registry
+
+    def __iter__(self) -> Iterator[str]:
+        """Off comes first."""
+        return itertools.chain([OFF], self._registry)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return 1 + len(self._registry)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether it is one of them."""
+        return name == OFF or name in self._registry
+
+
+@dataclasses.dataclass(frozen=True, eq=True)
+class Added:
+    """The values of fields that registered entries have added to a section."""
+
+    numbers: dict[str, Any] = dataclasses.field(default_factory=dict)  # of traced fields
+    rest: dict[str, Any] = dataclasses.field(default_factory=dict)  # of static ones
+
+    def __hash__(self) -> int:
+        """Of the names only: there are few."""
+        return hash((*self.numbers, *self.rest))
+
+
+# Every section, and the fields that are added to it: name -> (Spec, default).
+SECTIONS: dict[type, dict[str, tuple[Spec, Any]]] = {}
+
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, choice, number, section))
+def pytree(cls: type[T]) -> type[T]:
     """A frozen dataclass and pytree: traced fields are its leaves, static ones its structure."""
-    cls = dataclasses.dataclass(frozen=True)(cls)
-    specs = {entry.name: entry.metadata.get("spec") for entry in dataclasses.fields(cls)}
-    static = [name for name, spec in specs.items() if spec and not spec.traced]
-    traced = [name for name in specs if name not in static]
-    return jax.tree_util.register_dataclass(cls, data_fields=traced, meta_fields=static)
+
+    def added(self: Any, name: str) -> Any:
+        values = {} if name == "added" else self.added.numbers | self.added.rest
+        if name in values:
+            return values[name]
+        raise AttributeError(f"{cls.__name__} has no field {name!r}")
+
+    cls.__annotations__["added"] = Added
+    setattr(cls, "added", dataclasses.field(default_factory=Added, repr=False))  # noqa: B010
+    setattr(cls, "__getattr__", added)  # noqa: B010
+    made = dataclasses.dataclass(frozen=True)(cls)
+    SECTIONS[made] = {}
+    return made
+
+
+def add(section: type, name: str, declared: Any) -> None:
+    """Add a field, declared as for a class, to a section."""
+    SECTIONS[section][name] = (declared.metadata["spec"], declared.default)
+    _entries.cache_clear()
 
 
 def specs(section: type, prefix: str = "") -> Iterator[tuple[str, Spec, Any]]:
     """Every field as (dotted name, Spec, default)."""
-    for entry in dataclasses.fields(section):
+    for entry in _declared(section):
         name = prefix + entry.name
         if "spec" in entry.metadata:
             yield name, entry.metadata["spec"], entry.default
         else:
             yield from specs(type(entry.default_factory()), name + ".")
+    for added, (spec, default) in SECTIONS.get(section, {}).items():
+        yield prefix + added, spec, default
 
 
-def build(section: type, values: dict[str, Any], prefix: str = "") -> Any:
+def build(section: type, values: dict[str, Any]) -> Any:
     """A section from {dotted name: value} of all its fields."""
-    return section(
-        **{
-            entry: values[name] if inner is None else build(inner, values, name + ".")
-            for entry, name, inner in _entries(section, prefix)
+    return builder(section, values, ())(())
+
+
+def builder(
+    section: type, values: dict[str, Any], varied: Sequence[str]
+) -> Callable[[tuple[Any, ...]], Any]:
+    """What builds a section from the values of some fields, where all others stay the same.
+
+    Of what is built, parts whose fields are equal are the same objects: there may be very many.
+    """
+    known: dict[tuple[str, tuple[Any, ...]], Any] = {}
+
+    def part(inner: type, prefix: str, point: tuple[Any, ...]) -> Any:
+        fields = zip(varied, point, strict=True)
+        own = tuple(value for name, value in fields if name.startswith(prefix))
+        if (prefix, own) not in known:
+            known[prefix, own] = assembled(inner, prefix, point)
+        return known[prefix, own]
+
+    def assembled(inner: type, prefix: str, point: tuple[Any, ...]) -> Any:
+        given = values | dict(zip(varied, point, strict=True))
+        entries = {
+            entry: given[name] if deeper is None else part(deeper, name + ".", point)
+            for entry, name, deeper in _entries(inner, prefix)
         }
+        return inner(**entries, **_added(inner, given, prefix))
+
+    return lambda point: assembled(section, "", point)
+
+
+def _added(section: type, values: dict[str, Any], prefix: str) -> dict[str, Added]:
+    """The argument that holds what registered entries have added to a section, if they have."""
+    added = SECTIONS.get(section)
+    if not added:
+        return {}
+    numbers, rest = (
+        {name: values[prefix + name] for name, (spec, _) in added.items() if spec.traced == traced}
+        for traced in (True, False)
     )
+    return {"added": Added(numbers, rest)}
+
+
+def _declared(section: type) -> list[dataclasses.Field]:
+    return [entry for entry in dataclasses.fields(section) if entry.name != "added"]
 
 
 @functools.cache
@@ -114,5 +254,5 @@ def _entries(section: type, prefix: str) -> list[tuple[str, str, type | None]]:
             prefix + entry.name,
             None if "spec" in entry.metadata else type(entry.default_factory()),
         )
-        for entry in dataclasses.fields(section)
+        for entry in _declared(section)
     ]

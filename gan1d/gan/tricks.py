@@ -1,9 +1,10 @@
-"""Training tricks that are not losses: what minibatch layers, matching, noise and norms compute."""
+"""Training tricks that are not losses: minibatch layers, virtual batch norm, noise, averaging."""
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.scipy.special import ndtri
+
+from gan1d.gan.matching import MATCHING
+from gan1d.gan.spec import OFF, Switch, choice, field, number, pytree
+from gan1d.system.lazy import Array, jnp
 
 
 def minibatch_features(projected: Array, self_distance: Array | float, rows: int = 0) -> Array:
@@ -42,33 +43,6 @@ def _compared(size: int, rows: int) -> np.ndarray:
     return compared
 
 
-def _safe_sqrt(value: Array) -> Array:
-    """The square root, with gradient 0 instead of infinity at 0."""
-    positive = value > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, value, 1.0)), 0.0)
-
-
-# Losses of G on D's features of real and generated rows, each `[B, F]`; they replace G's loss.
-FEATURE_MATCHING = {
-    # As highdimensional.space (2018) and Neural Perspective (2016): row i against row i.
-    "paired": lambda real, fake: _safe_sqrt(((real - fake) ** 2).sum()),
-    # The same without the root.
-    "paired_squared": lambda real, fake: ((real - fake) ** 2).sum(),
-    # As the paper has it: Salimans et al. 2016, section 3.1.
-    "mean": lambda real, fake: ((real.mean(0) - fake.mean(0)) ** 2).sum(),
-}
-
-
-def sorted_normals(u: Array) -> Array:
-    """B standard normals in ascending order, from uniforms `[B + 1, D]`; returns `[B, D]`.
-
-    The order statistics of B uniforms are distributed as the partial sums of B + 1 exponentials
-    over their total (Devroye 1986, section V.3.1): exact, and cheaper than a sort.
-    """
-    sums = jnp.cumsum(-jnp.log(u), axis=0)
-    return ndtri(jnp.clip(sums[:-1] / sums[-1:], 1e-7, 1 - 1e-7))
-
-
 def virtual_batch_norm(x: Array, reference: Array, epsilon: float = 1e-5) -> tuple[Array, Array]:
     """Normalise rows `[B, F]`, each by a fixed batch `[N, F]` and itself; returns both normalised.
 
@@ -84,4 +58,113 @@ def virtual_batch_norm(x: Array, reference: Array, epsilon: float = 1e-5) -> tup
     return (
         distance / jnp.sqrt(with_row + epsilon),
         (reference - mean) / jnp.sqrt(variance + epsilon),
+    )
+
+
+SWITCH = (OFF, "on")
+MINIBATCH = ("minibatch", "append", "replace")  # what `only` says of several fields
+
+
+@pytree
+class TrickFields:
+    """What changes training and is not a loss."""
+
+    minibatch: str = choice(
+        OFF,
+        "minibatch discrimination: after D's last hidden layer, or in its place",
+        (OFF, "append", "replace"),
+        label="minibatch",
+        neutral=OFF,
+    )
+    minibatch_kernels: int = field(
+        5, "minibatch: kernels", low=1, high=1024, unit="kernels", label="kernels", only=MINIBATCH
+    )
+    minibatch_dim: int = field(
+        3,
+        "minibatch: dimension of a kernel",
+        low=1,
+        high=1024,
+        unit="dimensions",
+        label="kernel dim",
+        only=MINIBATCH,
+    )
+    minibatch_init_scale: float = number(
+        0.02,
+        "minibatch: std of the initial projection",
+        low=0,
+        unit="ratio",
+        label="projection scale",
+        only=MINIBATCH,
+    )
+    minibatch_self_distance: float = number(
+        0.0,
+        "minibatch: added to a row's distance to itself",
+        low=0,
+        unit="distance",
+        label="self distance",
+        only=MINIBATCH,
+    )
+    minibatch_rows: int = field(
+        0,
+        "minibatch: rows that each row is compared with, itself included (0: all)",
+        low=0,
+        high=65536,
+        unit="rows",
+        label="rows compared",
+        only=MINIBATCH,
+    )
+    feature_matching: str = choice(
+        OFF,
+        "G matches D's last hidden features instead of its own loss",
+        Switch(MATCHING),
+        label="feature matching",
+        neutral=OFF,
+    )
+    feature_matching_trains: str = choice(
+        "g",
+        "feature matching: what G's optimizer moves, G or G and D's hidden layers",
+        ("g", "g_and_features"),
+        label="D's features trained",
+        neutral="g",
+        only=("feature_matching", MATCHING),
+    )
+    virtual_batch_norm: str = choice(
+        OFF,
+        "G's hidden layers are normalised by a batch of latents that is drawn once",
+        SWITCH,
+        label="virtual batch norm",
+        neutral=OFF,
+    )
+    historical_averaging: str = choice(
+        OFF,
+        "both networks are pulled towards the mean of their past weights",
+        SWITCH,
+        label="historical averaging",
+        neutral=OFF,
+    )
+    historical_weight: float = number(
+        1.0,
+        "historical averaging: weight of the squared distance",
+        low=0,
+        unit="ratio",
+        label="history weight",
+        only=("historical_averaging", "on"),
+    )
+    input_noise: float = number(
+        0.0,
+        "std of sorted normal noise on the data and on G's latents",
+        low=0,
+        unit="data units",
+        label="input noise",
+        neutral=0.0,
+        vanishes=True,
+    )
+    instance_noise: float = number(
+        0.0,
+        "std of normal noise on D's inputs, real and generated",
+        low=0,
+        unit="data units",
+        label="instance noise",
+        neutral=0.0,
+        vanishes=True,
     )

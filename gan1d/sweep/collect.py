@@ -13,7 +13,7 @@ from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import Looks, Start
-from gan1d.gan import feature_motion, metrics, targets, train
+from gan1d.gan import feature_motion, metrics, pretrain, targets
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
@@ -72,7 +72,7 @@ def tables(experiment: Experiment) -> Tables:
 @functools.lru_cache(CACHED)
 def kept_variables(experiment: Experiment) -> Kept:
     """Those that make sense for at least one setting."""
-    made = list(experiment.settings())
+    made = list(experiment.settings)
     features = experiment.schedule.judging.features
     useless = set()
     if not any(setting.pretraining.steps for setting in made):
@@ -100,7 +100,7 @@ def kept_variables(experiment: Experiment) -> Kept:
 @functools.lru_cache(CACHED)
 def sizes(experiment: Experiment) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
-    made = list(experiment.settings())
+    made = list(experiment.settings)
     dim = targets.dim(made[0].target)
     lengths = {
         "setting": len(made),
@@ -111,7 +111,7 @@ def sizes(experiment: Experiment) -> dict[str, int]:
         "grid": metrics.grid_size(dim),
         "dim": dim,
         "replicate": results.NULL_REPLICATES,
-        "part": train.PRETRAINING_PARTS,
+        "part": pretrain.PARTS,
         "latent_dim": max(setting.latent.dim for setting in made),
         "moment": len(results.MOMENTS),
         "source": len(results.SOURCES),
@@ -251,7 +251,7 @@ def describe_targets(experiment: Experiment, *, on_lanes: bool) -> dict[str, np.
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
     """
-    made = [setting.target for setting in experiment.settings()]
+    made = [setting.target for setting in experiment.settings]
     described = describe(
         made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
     )

@@ -16,6 +16,7 @@ from gan1d.config.fields import ConfigError
 from gan1d.engines import xla
 from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
+from gan1d.gan.spec import specs
 from gan1d.sweep import collect
 from gan1d.sweep.collect import Arrays, Tables
 from gan1d.system import backend, hardware
@@ -32,7 +33,6 @@ SMALLEST_SHARE = 2
 # and for little to be lost where it ends early.
 BLOCKS_OF_SHARD = 4
 FULL_VECTORS = 16  # runs that fill a vector of lanes on any processor
-NOISES = (".tricks.input_noise", ".tricks.instance_noise")  # that take time even when they are 0
 MEMORY_SHARE = 0.9  # of the machine's, that results may take: twice, while they are written
 
 
@@ -74,28 +74,34 @@ class Layout(NamedTuple):
 def group(experiment: Experiment) -> list[Cohort]:
     """The sweep's settings by structure, in order of first appearance."""
     groups: dict[Any, tuple[list[int], list[np.ndarray]]] = {}
-    for index, setting in enumerate(experiment.settings()):
+    for index, setting in enumerate(experiment.settings):
         leaves, structure = jax.tree.flatten(setting)
         indices, numbers = groups.setdefault(structure, ([], []))
         indices.append(index)
         numbers.append(np.asarray(leaves, np.float32))
     return [
-        _without_unused_noise(Cohort(structure, np.asarray(indices), np.stack(numbers)))
+        _without_vanishing(Cohort(structure, np.asarray(indices), np.stack(numbers)))
         for structure, (indices, numbers) in groups.items()
     ]
 
 
-def _without_unused_noise(cohort: Cohort) -> Cohort:
-    """The cohort with None for scales of noise that are 0 in all its settings: nothing is drawn."""
+def _without_vanishing(cohort: Cohort) -> Cohort:
+    """The cohort with None for fields that are 0 in all its settings, where that takes out work."""
+    vanishing = {name for name, spec, _ in specs(Setting) if spec.vanishes}
     leaves, structure = jax.tree_util.tree_flatten_with_path(cohort.example())
     unused = [
         i
         for i, (path, _) in enumerate(leaves)
-        if jax.tree_util.keystr(path) in NOISES and not cohort.numbers[:, i].any()
+        if _field(path) in vanishing and not cohort.numbers[:, i].any()
     ]
     kept = [None if i in unused else value for i, (_, value) in enumerate(leaves)]
     structure = jax.tree.structure(jax.tree.unflatten(structure, kept))
     return Cohort(structure, cohort.indices, np.delete(cohort.numbers, unused, axis=1))
+
+
+def _field(path: Any) -> str:
+    """The dotted name of the field that a leaf of a setting is of."""
+    return ".".join(key.name for key in path if getattr(key, "name", "added") != "added")
 
 
 def block_count(cohort: Cohort, seeds: int, size: int) -> int:

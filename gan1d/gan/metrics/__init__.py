@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan1d.config.schedule import Judging
-from gan1d.gan import latents, losses, networks, targets
+from gan1d.gan import latents, losses, perceptrons, targets
+from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import line, plane
 from gan1d.gan.metrics.levels import LEVELS
+from gan1d.gan.players import Players
 from gan1d.gan.randomness import uniforms
 from gan1d.gan.setting import Setting
-from gan1d.gan.train import Pair
 
 __all__ = [
     "LEVELS",
@@ -62,7 +62,7 @@ def reference(setting: Setting, judging: Judging) -> Reference:
     )
 
 
-def evaluate(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]:
+def evaluate(setting: Setting, variables: Players[Any], ref: Reference) -> dict[str, Array]:
     """Judge a generator on a fixed grid of latents, and D on rows of the target.
 
     Returns:
@@ -72,14 +72,14 @@ def evaluate(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]
     """
     judge = _judge(setting.target)
     latent = latents.grid(setting.latent, judge.points(ref.law))
-    samples = networks.generate(setting, params.g, latent)
-    outputs = jax.vmap(lambda x: networks.discriminate(setting, params.d, x)[0])(ref.real)
+    samples = perceptrons.generate(setting, variables.g, latent)
+    outputs = jax.vmap(lambda x: perceptrons.discriminate(setting, variables.d, x).value)(ref.real)
     probabilities = losses.probability(setting.loss, outputs)
     d_flatness = jnp.abs(probabilities - 0.5).mean()
     return judge.scores(setting.target, samples, ref.law) | {"d_flatness": d_flatness}
 
 
-def snapshot(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]:
+def snapshot(setting: Setting, variables: Players[Any], ref: Reference) -> dict[str, Array]:
     """What pictures and animations are made of.
 
     Returns:
@@ -90,14 +90,14 @@ def snapshot(setting: Setting, params: Pair, ref: Reference) -> dict[str, Array]
     latent = latents.grid(setting.latent, SNAPSHOT_POINTS)
     return {
         "latent": latent,
-        "samples": networks.generate(setting, params.g, latent),
-        "d": discriminator(setting, params.d, ref),
+        "samples": perceptrons.generate(setting, variables.g, latent),
+        "d": discriminator(setting, variables.d, ref),
     }
 
 
 def discriminator(
     setting: Setting,
-    d_params: Any,
+    variables: Any,
     ref: Reference,
     read: Callable[[Any, Array], Array] = losses.probability,
 ) -> Array:
@@ -110,10 +110,10 @@ def discriminator(
 
     def output(point: Array) -> Array:
         rows = jnp.concatenate([point[None], company])
-        return networks.discriminate(setting, d_params, rows)[0][0]
+        return perceptrons.discriminate(setting, variables, rows).value[0]
 
     if setting.tricks.minibatch == "off":
-        outputs, _ = networks.discriminate(setting, d_params, ref.x)
+        outputs = perceptrons.discriminate(setting, variables, ref.x).value
     else:
         outputs = jax.lax.map(output, ref.x)  # one by one: a batch each would take much memory
     return read(setting.loss, outputs)
@@ -123,7 +123,7 @@ def stages(setting: Setting, ref: Reference, before: Any, after: Any) -> dict[st
     """D `[G]` before and after pretraining, unclipped, as it is fitted to the density."""
     stage = {"d_initial": before, "d_pretrained": after}
     return {
-        name: discriminator(setting, d_params, ref, losses.estimate)
+        name: discriminator(setting, {"params": d_params}, ref, losses.estimate)
         for name, d_params in stage.items()
     }
 

@@ -6,29 +6,82 @@ functions here take the setting's `target` section and work in data coordinates.
 coordinates, loc and scale are the same for all of them, and X below is dim.
 """
 
-from typing import Any
+from collections import ChainMap
 
-import jax.numpy as jnp
-from jax import Array
-
+from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.gan.targets import line, plane
+from gan1d.system.lazy import Array, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
-FAMILIES = LINE | PLANE
+FAMILIES: ChainMap[str, line.Family | plane.Family] = ChainMap({}, LINE, PLANE)  # type: ignore
+MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 
 
-def dim(target: Any) -> int:
+@pytree
+class TargetFields:
+    """The distribution to be learned."""
+
+    kind: str = choice("gaussian", "family", FAMILIES, label="target")
+    loc: float = number(4.0, "location", unit="data units", label="target loc")
+    scale: float = number(
+        0.5, "scale", low=0, open_low=True, unit="data units", label="target scale"
+    )
+    weights: tuple[float, ...] = number(
+        (0.5, 0.5),
+        "mixture: weights, normalised",
+        low=0,
+        open_low=True,
+        unit="ratio",
+        label="weights",
+        only=MIXTURE,
+    )
+    means: tuple[float, ...] = number(
+        (-2.0, 2.0),
+        "mixture: means, before loc and scale",
+        unit="target scales",
+        label="means",
+        only=MIXTURE,
+    )
+    stds: tuple[float, ...] = number(
+        (0.5, 0.5),
+        "mixture: standard deviations",
+        low=0,
+        open_low=True,
+        unit="target scales",
+        label="stds",
+        only=MIXTURE,
+    )
+    noise: float = number(
+        0.02,
+        "2-D: std of the normal noise around the curve or the modes, before scale",
+        low=0,
+        unit="target scales",
+        label="target noise",
+        only=("kind", PLANE),
+    )
+    modes: int = field(
+        8,
+        "ring: modes; grid: modes along a side",
+        low=1,
+        high=64,
+        unit="modes",
+        label="modes",
+        only=("kind", "ring", "grid"),
+    )
+
+
+def dim(target: TargetFields) -> int:
     """How many coordinates a row of data has: 1 or 2."""
     return 2 if target.kind in PLANE else 1
 
 
-def uniforms(target: Any) -> int:
+def uniforms(target: TargetFields) -> int:
     """How many uniforms `sample` makes a row of data from."""
     return plane.UNIFORMS if target.kind in PLANE else 1
 
 
-def sample(target: Any, u: Array) -> Array:
+def sample(target: TargetFields, u: Array) -> Array:
     """Rows `[..., X]` of the target from `uniforms(target)` uniforms each, `[..., uniforms]`.
 
     The uniforms are in the open interval (0, 1).
@@ -38,21 +91,21 @@ def sample(target: Any, u: Array) -> Array:
     return target.loc + target.scale * LINE[target.kind].sample(target, u)
 
 
-def mean(target: Any) -> Array:
+def mean(target: TargetFields) -> Array:
     """E[X]: a scalar, in the plane `[2]`."""
     if target.kind in PLANE:
         return target.loc + target.scale * plane.mean(target)
     return target.loc + target.scale * LINE[target.kind].mean(target)
 
 
-def std(target: Any) -> Array:
+def std(target: TargetFields) -> Array:
     """The standard deviation: a scalar, in the plane each coordinate's, `[2]`."""
     if target.kind in PLANE:
         return target.scale * plane.std(target)
     return target.scale * LINE[target.kind].std(target)
 
 
-def standardise(target: Any, x: Array) -> Array:
+def standardise(target: TargetFields, x: Array) -> Array:
     """Standard coordinates t = (x - loc) / scale of data x, any shape."""
     return (x - target.loc) / target.scale
 
@@ -60,18 +113,18 @@ def standardise(target: Any, x: Array) -> Array:
 # On the line only.
 
 
-def log_prob(target: Any, x: Array) -> Array:
+def log_prob(target: TargetFields, x: Array) -> Array:
     """Log density of a target on the line at x, any shape."""
     t = standardise(target, x)
     return LINE[target.kind].log_prob(target, t) - jnp.log(target.scale)
 
 
-def cdf(target: Any, x: Array) -> Array:
+def cdf(target: TargetFields, x: Array) -> Array:
     """P(X <= x) of a target on the line, any shape."""
     return LINE[target.kind].cdf(target, standardise(target, x))
 
 
-def quantile(target: Any, u: Array) -> Array:
+def quantile(target: TargetFields, u: Array) -> Array:
     """The inverse of the CDF of a target on the line at levels u in [0, 1], any shape.
 
     Infinite tails give infinity.
@@ -82,12 +135,12 @@ def quantile(target: Any, u: Array) -> Array:
 # In the plane only.
 
 
-def pieces(target: Any) -> int:
+def pieces(target: TargetFields) -> int:
     """Of how many pieces the curve under a target consists; 0 where it has modes instead."""
     return PLANE[target.kind].curve
 
 
-def curve(target: Any, s: Array) -> Array:
+def curve(target: TargetFields, s: Array) -> Array:
     """Points `[..., 2]` on the curve without its noise, at parameters s in [0, 1], any shape.
 
     A uniform s gives the target without its noise. Of `pieces` the first belongs to s from 0 to
@@ -101,7 +154,7 @@ def curve(target: Any, s: Array) -> Array:
     return target.loc + target.scale * PLANE[target.kind].place(target, s)
 
 
-def modes(target: Any) -> Array:
+def modes(target: TargetFields) -> Array:
     """The centres `[K, 2]` of equally likely Gaussians; each one's std is `mode_std`.
 
     Raises:
@@ -113,6 +166,6 @@ def modes(target: Any) -> Array:
     return target.loc + target.scale * centres
 
 
-def mode_std(target: Any) -> Array:
+def mode_std(target: TargetFields) -> Array:
     """The standard deviation of each coordinate around a mode, or of the noise around a curve."""
     return target.scale * target.noise

@@ -6,25 +6,24 @@ the setting's `target` section.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-from jax.scipy import stats
-from jax.scipy.special import ndtri
+from gan1d.system.lazy import Array, jax, jnp, jsp, jst
+
+if TYPE_CHECKING:
+    from gan1d.gan.targets import TargetFields
 
 
 class Family(NamedTuple):
     """One family in standard coordinates; each function takes (target, argument)."""
 
-    log_prob: Callable[[Any, Array], Array]
-    cdf: Callable[[Any, Array], Array]
-    quantile: Callable[[Any, Array], Array]
-    partial_mean: Callable[[Any, Array], Array]  # E[T; T <= t]
-    mean: Callable[[Any], Array]
-    std: Callable[[Any], Array]
-    sample: Callable[[Any, Array], Array]  # pushes u ~ U(0, 1) to the family
+    log_prob: Callable[["TargetFields", Array], Array]
+    cdf: Callable[["TargetFields", Array], Array]
+    quantile: Callable[["TargetFields", Array], Array]
+    partial_mean: Callable[["TargetFields", Array], Array]  # E[T; T <= t]
+    mean: Callable[["TargetFields"], Array]
+    std: Callable[["TargetFields"], Array]
+    sample: Callable[["TargetFields", Array], Array]  # pushes u ~ U(0, 1) to the family
 
 
 def _inverse_transform(
@@ -67,11 +66,11 @@ def _student_quantile(u: Array) -> Array:
     ratio = jnp.cos(jnp.arccos(jnp.minimum(root, 1.0)) / 3) / root
     t = jnp.sign(u - 0.5) * 2 * jnp.sqrt(jnp.maximum(ratio - 1, 0.0))
     # ratio - 1 cancels near the median: one Newton step gives the lost digits back.
-    refined = t - (_student_cdf(t) - u) / jnp.exp(stats.t.logpdf(t, 4))
+    refined = t - (_student_cdf(t) - u) / jnp.exp(jst.t.logpdf(t, 4))
     return jnp.where(jnp.abs(t) < 1, refined, t)
 
 
-def _components(target: Any) -> tuple[Array, Array, Array]:
+def _components(target: "TargetFields") -> tuple[Array, Array, Array]:
     """Weights (normalised), means and standard deviations of the mixture, each `[K]`."""
     weights = jnp.stack([jnp.asarray(weight) for weight in target.weights])
     means = jnp.stack([jnp.asarray(mean) for mean in target.means])
@@ -79,7 +78,7 @@ def _components(target: Any) -> tuple[Array, Array, Array]:
     return weights / weights.sum(), means, stds
 
 
-def _by_component(target: Any, t: Array) -> tuple[Array, Array, Array, Array]:
+def _by_component(target: "TargetFields", t: Array) -> tuple[Array, Array, Array, Array]:
     """The components and t in each component's coordinates, `[..., K]`."""
     weights, means, stds = _components(target)
     shape = (1,) * jnp.ndim(t) + (-1,)
@@ -87,22 +86,22 @@ def _by_component(target: Any, t: Array) -> tuple[Array, Array, Array, Array]:
     return weights, means, stds, (t[..., None] - means) / stds
 
 
-def _mixture_log_prob(target: Any, t: Array) -> Array:
+def _mixture_log_prob(target: "TargetFields", t: Array) -> Array:
     weights, _, stds, z = _by_component(target, t)
-    return jax.nn.logsumexp(jnp.log(weights) + stats.norm.logpdf(z) - jnp.log(stds), axis=-1)
+    return jax.nn.logsumexp(jnp.log(weights) + jst.norm.logpdf(z) - jnp.log(stds), axis=-1)
 
 
-def _mixture_cdf(target: Any, t: Array) -> Array:
+def _mixture_cdf(target: "TargetFields", t: Array) -> Array:
     weights, _, _, z = _by_component(target, t)
-    return (weights * stats.norm.cdf(z)).sum(-1)
+    return (weights * jst.norm.cdf(z)).sum(-1)
 
 
-def _mixture_quantile(target: Any, u: Array) -> Array:
+def _mixture_quantile(target: "TargetFields", u: Array) -> Array:
     _, means, stds = _components(target)
     low = jnp.full_like(u, (means - 9 * stds).min())
     high = jnp.full_like(u, (means + 9 * stds).max())
 
-    def halve(_, bracket):
+    def halve(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         middle = 0.5 * (low + high)
         below = _mixture_cdf(target, middle) < u
@@ -113,23 +112,23 @@ def _mixture_quantile(target: Any, u: Array) -> Array:
     return jnp.where(u <= 0, -jnp.inf, jnp.where(u >= 1, jnp.inf, middle))
 
 
-def _mixture_partial_mean(target: Any, t: Array) -> Array:
+def _mixture_partial_mean(target: "TargetFields", t: Array) -> Array:
     weights, means, stds, z = _by_component(target, t)
-    return (weights * (means * stats.norm.cdf(z) - stds * stats.norm.pdf(z))).sum(-1)
+    return (weights * (means * jst.norm.cdf(z) - stds * jst.norm.pdf(z))).sum(-1)
 
 
-def _mixture_mean(target: Any) -> Array:
+def _mixture_mean(target: "TargetFields") -> Array:
     weights, means, _ = _components(target)
     return (weights * means).sum()
 
 
-def _mixture_std(target: Any) -> Array:
+def _mixture_std(target: "TargetFields") -> Array:
     weights, means, stds = _components(target)
     mean = (weights * means).sum()
     return jnp.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
 
 
-def _mixture_sample(target: Any, u: Array) -> Array:
+def _mixture_sample(target: "TargetFields", u: Array) -> Array:
     # u picks the component; what is left of it, rescaled, is uniform again and draws from it.
     # Exact, and far cheaper than inverting the mixture's CDF at every update.
     weights, means, stds = _components(target)
@@ -137,27 +136,35 @@ def _mixture_sample(target: Any, u: Array) -> Array:
     shape = (1,) * jnp.ndim(u) + (-1,)
     component = (u[..., None] >= upper[:-1].reshape(shape)).sum(-1)
     rest = (u - (upper - weights)[component]) / weights[component]
-    return means[component] + stds[component] * ndtri(jnp.clip(rest, 1e-7, 1 - 1e-7))
+    return means[component] + stds[component] * jsp.ndtri(jnp.clip(rest, 1e-7, 1 - 1e-7))
 
 
-FAMILIES = {
+FAMILIES: dict[str, Family] = {
     "gaussian": _inverse_transform(
-        stats.norm.logpdf, stats.norm.cdf, ndtri, lambda t: -stats.norm.pdf(t), 1.0
+        lambda t: jst.norm.logpdf(t),
+        lambda t: jst.norm.cdf(t),
+        lambda u: jsp.ndtri(u),
+        lambda t: -jst.norm.pdf(t),
+        1.0,
     ),
     "uniform": _inverse_transform(
-        lambda t: stats.uniform.logpdf(t, -1, 2),
+        lambda t: jst.uniform.logpdf(t, -1, 2),
         lambda t: jnp.clip((t + 1) / 2, 0, 1),
         lambda u: 2 * u - 1,
         lambda t: (jnp.clip(t, -1, 1) ** 2 - 1) / 4,
         3**-0.5,
     ),
     "laplace": _inverse_transform(
-        stats.laplace.logpdf, stats.laplace.cdf, _laplace_quantile, _laplace_partial_mean, 2**0.5
+        lambda t: jst.laplace.logpdf(t),
+        lambda t: jst.laplace.cdf(t),
+        _laplace_quantile,
+        _laplace_partial_mean,
+        2**0.5,
     ),
     # 4 degrees of freedom: the heaviest tail of the family with a closed form whose W1 and
     # standard deviation, which the outcomes are judged by, are both finite.
     "student_t": _inverse_transform(
-        lambda t: stats.t.logpdf(t, 4),
+        lambda t: jst.t.logpdf(t, 4),
         _student_cdf,
         _student_quantile,
         lambda t: -0.5 * (1 + t**2 / 4) ** -1.5,

@@ -18,13 +18,15 @@ and `modes` are the setting's. The families before their noise:
 The first five have a curve, the last two have modes, each a Gaussian whose std is the noise.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.scipy.special import ndtri
+
+from gan1d.system.lazy import Array, jnp, jsp
+
+if TYPE_CHECKING:
+    from gan1d.gan.targets import TargetFields
 
 UNIFORMS = 3  # a row takes: the place on the curve or the mode, and a normal for each coordinate
 
@@ -32,14 +34,21 @@ UNIFORMS = 3  # a row takes: the place on the curve or the mode, and a normal fo
 class Family(NamedTuple):
     """One family in standard coordinates and before its noise: a curve, or modes."""
 
-    place: Callable[[Any, Array], Array]  # (target, s [...]) -> [..., 2], for s ~ U(0, 1)
-    moments: Callable[[Any], tuple[np.ndarray, np.ndarray]]  # means and variances of that, [2] each
+    place: Callable[
+        ["TargetFields", Array], Array
+    ]  # (target, s [...]) -> [..., 2], for s ~ U(0, 1)
+    moments: Callable[
+        ["TargetFields"], tuple[np.ndarray, np.ndarray]
+    ]  # means and variances of that, [2] each
     curve: int = 0  # its pieces; s runs through them in turn, an equal part of [0, 1] for each
-    modes: Callable[[Any], np.ndarray] | None = None  # target -> [K, 2]
+    modes: Callable[["TargetFields"], np.ndarray] | None = None  # target -> [K, 2]
 
 
 def _curve(
-    point: Callable[[Array], tuple[Any, Any]], mean: Any, variance: Any, pieces: int = 1
+    point: Callable[[Array], tuple[Array, Array]],
+    mean: Sequence[float] | np.ndarray,
+    variance: Sequence[float] | np.ndarray,
+    pieces: int = 1,
 ) -> Family:
     return Family(
         place=lambda target, s: jnp.stack(point(s), axis=-1),
@@ -49,13 +58,13 @@ def _curve(
 
 
 def _clusters(modes: Callable[[int], np.ndarray]) -> Family:
-    def place(target: Any, s: Array) -> Array:
+    def place(target: "TargetFields", s: Array) -> Array:
         centres = modes(target.modes)
         last = len(centres) - 1
         # Rounded, the largest s times the number of modes can be that number.
         return jnp.asarray(centres, s.dtype)[jnp.minimum(s * len(centres), last).astype(int)]
 
-    def moments(target: Any) -> tuple[np.ndarray, np.ndarray]:
+    def moments(target: "TargetFields") -> tuple[np.ndarray, np.ndarray]:
         centres = modes(target.modes)
         return centres.mean(0), centres.var(0)
 
@@ -110,7 +119,7 @@ def _grid(modes: int) -> np.ndarray:
 _SPIRAL_MEAN = np.array([2, 2 / (3 * np.pi)]) / (4.5 * np.pi)
 _SPIRAL_SQUARE = (4.875 * np.pi**2 + np.array([-0.25, 0.25])) / (4.5 * np.pi) ** 2
 
-FAMILIES = {
+FAMILIES: dict[str, Family] = {
     "quadratic": _curve(_quadratic, (0.0, 10 + 2500 / 3), (100**2 / 12, 2500**2 * 4 / 45)),
     "two_curves": _curve(
         _two_curves, (0.0, 0.0), (100**2 / 12, 10**2 + 20 * 2500 / 3 + 2500**2 / 5), pieces=2
@@ -123,19 +132,19 @@ FAMILIES = {
 }
 
 
-def sample(target: Any, u: Array) -> Array:
+def sample(target: "TargetFields", u: Array) -> Array:
     """Standard rows `[..., 2]` from uniforms `[..., 3]` in the open interval (0, 1)."""
     place = FAMILIES[target.kind].place(target, u[..., 0])
-    return place + target.noise * ndtri(u[..., 1:])
+    return place + target.noise * jsp.ndtri(u[..., 1:])
 
 
-def mean(target: Any) -> Array:
+def mean(target: "TargetFields") -> Array:
     """E of each standard coordinate, `[2]`; exact."""
     mean, _ = FAMILIES[target.kind].moments(target)
     return jnp.asarray(mean, jnp.float32)
 
 
-def std(target: Any) -> Array:
+def std(target: "TargetFields") -> Array:
     """The standard deviation of each standard coordinate, `[2]`; exact."""
     _, variance = FAMILIES[target.kind].moments(target)
     return jnp.sqrt(jnp.asarray(variance, jnp.float32) + target.noise**2)

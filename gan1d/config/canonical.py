@@ -1,0 +1,99 @@
+"""Which fields have an effect in a setting: points that differ in others only are one setting."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gan1d.config import fields
+from gan1d.config.fields import value_text
+
+Point = tuple[Any, ...]  # the values of the swept fields in one setting
+
+
+def _beside(field: str) -> str | None:
+    """The field that decides whether this one has an effect, or None."""
+    condition = fields.specs()[field][0].condition()
+    section = field.rpartition(".")[0]
+    return None if condition is None else f"{section}.{condition.field}"
+
+
+def has_effect(field: str, base: dict[str, Any], swept: tuple[str, ...], point: Point) -> bool:
+    """Whether a field changes anything in a setting."""
+    beside = _beside(field)
+    if beside is None:
+        return True
+    value = point[swept.index(beside)] if beside in swept else base[beside]
+    holds = fields.specs()[field][0].condition().holds(value)
+    return holds and has_effect(beside, base, swept, point)
+
+
+def distinct(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """The points of a sweep with defaults for what has no effect, each once, and what to say of it.
+
+    The values of swept fields decide alone: all others are the same in every point.
+    """
+    conditional = [i for i, field in enumerate(swept) if _beside(field) is not None]
+    if not conditional:
+        return points, ()
+    defaults = [fields.specs()[field][1] for field in swept]
+    without: dict[str, None] = {}
+    found: dict[Point, None] = {}
+    for point in points:
+        canonical = list(point)
+        for i in conditional:
+            if not has_effect(swept[i], base, swept, point):
+                canonical[i] = defaults[i]
+                without[swept[i]] = None
+        found[tuple(canonical)] = None
+    if len(found) == len(points):
+        return tuple(found), ()
+    why = "; ".join(_needed(field) for field in without)
+    return tuple(found), (
+        f"sweep: {len(points)} points are {len(found)} settings, as others differ only in what has "
+        f"no effect there ({why})",
+    )
+
+
+def twice(swept: tuple[str, ...], points: tuple[Point, ...]) -> Iterator[str]:
+    """The problem of points that are the same, as numbers are in the traced program."""
+    traced = [fields.specs()[field][0].traced for field in swept]
+
+    def as_traced(value: Any, number: bool) -> Any:
+        return tuple(np.ravel(np.asarray(value, np.float32)).tolist()) if number else value
+
+    seen = {tuple(map(as_traced, point, traced)) for point in points}
+    if len(seen) < len(points):
+        yield "sweep: a setting occurs twice; name each value once (numbers are float32)"
+
+
+def without_effect(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+) -> Iterator[str]:
+    """Swept fields that change nothing in any setting, since what uses them is off."""
+    for field in swept:
+        if not any(has_effect(field, base, swept, point) for point in points):
+            yield f"sweep={_needed(field)}; set that too"
+
+
+def unused(
+    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+) -> tuple[str, ...]:
+    """What to say of fields that were set and change nothing in any setting."""
+    changed = [
+        field
+        for field, value in base.items()
+        if field not in swept and _beside(field) is not None and value != fields.specs()[field][1]
+    ]
+    return tuple(
+        f"{field}={value_text(base[field])}: {_needed(field).partition(': ')[2]}"
+        for field in changed
+        if not any(has_effect(field, base, swept, point) for point in points)
+    )
+
+
+def _needed(field: str) -> str:
+    condition = fields.specs()[field][0].condition()
+    return f"{field}: no effect unless {_beside(field)} is {condition.words()}"

@@ -1,0 +1,13 @@
+"""Bounds that weights are brought back into after a step."""
+
+from typing import Any
+
+from gan1d.system.lazy import jax, jnp
+
+
+def clipped(bound: Any, params: Any) -> Any:
+    """All parameters, biases too, within [-bound, bound]; a bound of 0 leaves them alone.
+
+    Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1.
+    """
+    return jax.tree.map(lambda p: jnp.where(bound > 0, jnp.clip(p, -bound, bound), p), params)

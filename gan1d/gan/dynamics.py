@@ -1,0 +1,42 @@
+"""How the players' gradients become directions: fields made of fields.
+
+A field gives, at any pair of players, the losses and the gradients of those that move in a step. A
+dynamics takes one to the directions that optimizers then follow. `extrapolate(players, gradients)`
+is what that step would make of the players, by their own optimizers and within their constraints.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gan1d.gan.players import Players
+from gan1d.system.lazy import Array
+
+
+class Pull(NamedTuple):
+    """What a field gives at a pair of players; None for one that doesn't move."""
+
+    losses: Players[Array | None]
+    gradients: Players[Any]
+
+
+Field = Callable[[Players[Any]], Pull]
+Extrapolate = Callable[[Players[Any], Players[Any]], Players[Any]]
+Dynamics = Callable[[Field, Extrapolate, Players[Any]], Pull]
+
+
+def gradient(field: Field, extrapolate: Extrapolate, players: Players[Any]) -> Pull:
+    """Each player's own gradient, where the players are."""
+    return field(players)
+
+
+def extragradient(field: Field, extrapolate: Extrapolate, players: Players[Any]) -> Pull:
+    """The gradients where a step would lead, w - eta v(w - eta v(w)).
+
+    Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv 1802.10551), algorithm 1. Losses are those
+    where the players are.
+    """
+    here = field(players)
+    return here._replace(gradients=field(extrapolate(players, here.gradients)).gradients)
+
+
+DYNAMICS: dict[str, Dynamics] = {"gradient": gradient, "extragradient": extragradient}

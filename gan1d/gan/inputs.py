@@ -1,0 +1,171 @@
+"""What an update is fed: all of its randomness, drawn before it, and noise on what networks see.
+
+The only randomness of training is in `draw`; an update is a deterministic function of arrays. A
+run's keys come from its seed alone: key(seed), then a named stream, then the number of the update.
+So the same seed sees the same data and latents in every setting (common random numbers), and a run
+never depends on which other runs share its call.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from gan1d.gan import latents, randomness, targets
+from gan1d.gan.dynamics import DYNAMICS
+from gan1d.gan.players import Rows
+from gan1d.gan.spec import choice, field, pytree
+from gan1d.system.lazy import Array, jax, jnp, jsp
+
+if TYPE_CHECKING:
+    from gan1d.gan.setting import Setting
+
+ALTERNATING, G_FIRST, SIMULTANEOUS = ORDERS = ("alternating", "generator_first", "simultaneous")
+
+
+@pytree
+class TrainingFields:
+    """One update: d_steps steps of D and g_steps of G, each on its own batch."""
+
+    batch_size: int = field(
+        8, "rows of real and of generated data", low=1, high=65536, unit="rows", label="batch"
+    )
+    d_steps: int = field(
+        1, "steps of D in an update", low=1, high=100, unit="steps", label="D steps"
+    )
+    g_steps: int = field(
+        1, "steps of G in an update", low=1, high=100, unit="steps", label="G steps"
+    )
+    sort: bool = field(
+        True, "sort the 1-D data of each batch, and latents but stratified ones", label="sort"
+    )
+    fresh_batches: bool = field(
+        True,
+        "each step has data and latents of its own; else all of an update share one batch",
+        label="fresh",
+    )
+    order: str = choice(
+        "alternating",
+        "D's steps and then G's, with the new D; or G's and then D's; or both at once",
+        ORDERS,
+        label="order",
+    )
+    dynamics: str = choice(
+        "gradient",
+        "how gradients become directions: as they are, or those where a step would lead",
+        DYNAMICS,
+        label="dynamics",
+    )
+
+
+class InstanceNoise(NamedTuple):
+    """Noise on D's inputs, already scaled."""
+
+    real: Array | None  # [d_steps, B, X]
+    fake_d: Array | None  # [d_steps, B, X], generated rows in D's steps
+    fake_g: Array | None  # [g_steps, B, X], generated rows in G's steps
+
+
+NO_NOISE = InstanceNoise(None, None, None)
+
+
+class Batch(NamedTuple):
+    """All randomness of one update."""
+
+    real: Array  # [d_steps, B, X]
+    latent_d: Array  # [d_steps, B, L]
+    latent_g: Array  # [g_steps, B, L]
+    instance_noise: InstanceNoise | None  # None where the setting has none
+
+    @property
+    def noise(self) -> InstanceNoise:
+        """What is added to D's inputs, None where nothing is."""
+        return self.instance_noise or NO_NOISE
+
+    def d_rows(self) -> Rows:
+        """What D's steps are made from, `[d_steps, ...]` each."""
+        return Rows(self.real, self.latent_d, self.noise.real, self.noise.fake_d)
+
+    def g_rows(self) -> tuple[Rows, Rows]:
+        """What G's steps are made from: arrays `[g_steps, ...]`, and those that all steps share.
+
+        These are the real rows, and their noise, that D sees last.
+        """
+        shared = [None if array is None else array[-1] for array in (self.real, self.noise.real)]
+        own = Rows(None, self.latent_g, None, self.noise.fake_g)
+        return own, Rows(shared[0], None, shared[1], None)
+
+
+def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
+    """All randomness of update number `step` (from 0) of the run with this key.
+
+    A noise whose scale is None is not drawn, which changes nothing against a scale of 0 but time.
+    """
+    training = setting.training
+    d_rows = (training.d_steps, training.batch_size)
+    g_rows = (training.g_steps, training.batch_size)
+
+    def u(name: str, shape: tuple[int, ...]) -> Array:
+        return randomness.uniforms(jax.random.fold_in(randomness.stream(key, name), step), shape)
+
+    def arrange(values: Array) -> Array:
+        # Only 1-D values have an order; those of more dimensions keep theirs.
+        return jnp.sort(values, axis=1) if training.sort and values.shape[-1] == 1 else values
+
+    def latent(name: str, rows: tuple[int, int]) -> Array:
+        values = u(name, (*rows, setting.latent.dim))
+        values = jax.vmap(lambda batch: latents.draw(setting.latent, batch))(values)
+        # Stratified ones come in order, but for jitter wider than their spacing, which no source
+        # sorts: and a sort takes longer than all else that is drawn.
+        return values if setting.latent.kind == "stratified" else arrange(values)
+
+    def data(rows: tuple[int, int]) -> Array:
+        values = u("data", (*rows, targets.uniforms(setting.target)))
+        return arrange(targets.sample(setting.target, values))
+
+    if training.fresh_batches:
+        real = data(d_rows)
+        latent_d, latent_g = latent("latent_d", d_rows), latent("latent_g", g_rows)
+    else:
+        one = (1, training.batch_size)
+        real = jnp.repeat(data(one), training.d_steps, axis=0)
+        shared = latent("latent_d", one)
+        latent_d, latent_g = (jnp.repeat(shared, rows[0], axis=0) for rows in (d_rows, g_rows))
+
+    def with_noise(values: Array, name: str) -> Array:
+        scale = setting.tricks.input_noise
+        if scale is None:
+            return values
+        steps, rows, columns = values.shape
+        return values + scale * jax.vmap(sorted_normals)(u(name, (steps, rows + 1, columns)))
+
+    return Batch(
+        real=with_noise(real, "data_noise"),
+        latent_d=with_noise(latent_d, "latent_d_noise"),
+        latent_g=with_noise(latent_g, "latent_g_noise"),
+        instance_noise=_instance_noise(setting, u, d_rows, g_rows),
+    )
+
+
+def _instance_noise(
+    setting: "Setting",
+    u: Callable[[str, tuple[int, ...]], Array],
+    d_rows: tuple[int, int],
+    g_rows: tuple[int, int],
+) -> InstanceNoise | None:
+    scale, dim = setting.tricks.instance_noise, targets.dim(setting.target)
+    if scale is None:
+        return None
+    return InstanceNoise(
+        real=scale * jsp.ndtri(u("real_noise", (*d_rows, dim))),
+        fake_d=scale * jsp.ndtri(u("fake_d_noise", (*d_rows, dim))),
+        fake_g=scale * jsp.ndtri(u("fake_g_noise", (*g_rows, dim))),
+    )
+
+
+def sorted_normals(u: Array) -> Array:
+    """B standard normals in ascending order, from uniforms `[B + 1, D]`; returns `[B, D]`.
+
+    The order statistics of B uniforms are distributed as the partial sums of B + 1 exponentials
+    over their total (Devroye 1986, section V.3.1): exact, and cheaper than a sort.
+    """
+    sums = jnp.cumsum(-jnp.log(u), axis=0)
+    return jsp.ndtri(jnp.clip(sums[:-1] / sums[-1:], 1e-7, 1 - 1e-7))

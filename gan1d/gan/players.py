@@ -1,0 +1,37 @@
+"""The two players of a game, and what passes between them."""
+
+from typing import Generic, NamedTuple, TypeVar
+
+from gan1d.system.lazy import Array
+
+T = TypeVar("T")
+
+
+class Players(NamedTuple, Generic[T]):
+    """What both networks have: parameters, gradients, losses, optimizers' memories."""
+
+    g: T
+    d: T
+
+
+class Output(NamedTuple):
+    """What D makes of a batch of rows."""
+
+    value: Array  # [B] raw
+    features: Array  # [B, F] of its last hidden layer
+
+
+class Rows(NamedTuple):
+    """What one step of a player is made from."""
+
+    real: Array  # [B, X]
+    latent: Array  # [B, L]
+    real_noise: Array | None  # [B, X] on D's inputs, already scaled; None where there is none
+    fake_noise: Array | None
+
+
+class Seen(NamedTuple):
+    """Real and generated rows `[B, X]` as D sees them."""
+
+    real: Array
+    fake: Array
