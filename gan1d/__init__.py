@@ -7,7 +7,7 @@ JAX, and mistakes on a command line are found before it is imported.
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["default_config", "load", "run", "variant"]
+__all__ = ["default_config", "load", "register", "run", "variant"]
 
 _HOMES = {
     "default_config": "gan1d.config.experiment",
@@ -19,8 +19,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """One of the names in `__all__`, from where it lives (PEP 562)."""
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'gan1d' has no attribute {name!r}")
+    if name == "register":
+        return importlib.import_module("gan1d.gan.register")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

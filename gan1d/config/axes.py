@@ -4,11 +4,11 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from gan1d.config import canonical, fields
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
+from gan1d.gan.spec import Value
 
 PLAIN = "plain"  # the name of the setting in which every trick is off
 BASE = "base"  # the same where some trick is on in every setting
@@ -46,7 +46,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(itertools.chain.from_iterable(range(*span) for span in spans))
 
 
-def parse_axis(text: str) -> list[tuple[str, list[Any]]]:
+def parse_axis(text: str) -> list[tuple[str, list[Value]]]:
     """An axis `FIELD=V1,V2,...`, or several of them to be varied in step, as (field, values).
 
     Raises:
@@ -78,7 +78,7 @@ def parse_axis(text: str) -> list[tuple[str, list[Any]]]:
     return columns
 
 
-def _value(field: str, text: str, problems: list[str]) -> Any:
+def _value(field: str, text: str, problems: list[str]) -> Value:
     """A value of an axis; what is wrong with it is added to the problems."""
     try:
         return fields.parsed(field, text)
@@ -109,7 +109,7 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     return (*(axis for axis in axes if not varied(axis) & anew), *more)
 
 
-def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
+def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
     """The swept fields and their values per setting: the product of the axes.
 
     Raises:
@@ -137,7 +137,7 @@ def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Any, ..
 
 
 def labels(
-    base: dict[str, Any], swept: tuple[str, ...], points: tuple[tuple[Any, ...], ...]
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[tuple[Value, ...], ...]
 ) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
 
@@ -166,7 +166,7 @@ def labels(
     )
 
 
-def overridden(field: str, value: Any) -> str:
+def overridden(field: str, value: Value) -> str:
     """The problem of a field that has both a value and an axis."""
     remedy = f"it is swept; change its axis, --sweep={field}=V1,V2,..."
     return f"{field}={fields.value_text(value)}: {remedy}"

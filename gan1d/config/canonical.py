@@ -1,14 +1,14 @@
 """Which fields have an effect in a setting: points that differ in others only are one setting."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from gan1d.config import fields
 from gan1d.config.fields import value_text
+from gan1d.gan.spec import Condition, Value
 
-Point = tuple[Any, ...]  # the values of the swept fields in one setting
+Point = tuple[Value, ...]  # the values of the swept fields in one setting
 
 
 def _beside(field: str) -> str | None:
@@ -18,18 +18,17 @@ def _beside(field: str) -> str | None:
     return None if condition is None else f"{section}.{condition.field}"
 
 
-def has_effect(field: str, base: dict[str, Any], swept: tuple[str, ...], point: Point) -> bool:
+def has_effect(field: str, base: dict[str, Value], swept: tuple[str, ...], point: Point) -> bool:
     """Whether a field changes anything in a setting."""
     beside = _beside(field)
     if beside is None:
         return True
     value = point[swept.index(beside)] if beside in swept else base[beside]
-    holds = fields.specs()[field][0].condition().holds(value)
-    return holds and has_effect(beside, base, swept, point)
+    return _condition(field).holds(value) and has_effect(beside, base, swept, point)
 
 
 def distinct(
-    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
 ) -> tuple[tuple[Point, ...], tuple[str, ...]]:
     """The points of a sweep with defaults for what has no effect, each once, and what to say of it.
 
@@ -61,7 +60,7 @@ def twice(swept: tuple[str, ...], points: tuple[Point, ...]) -> Iterator[str]:
     """The problem of points that are the same, as numbers are in the traced program."""
     traced = [fields.specs()[field][0].traced for field in swept]
 
-    def as_traced(value: Any, number: bool) -> Any:
+    def as_traced(value: Value, number: bool) -> Value:
         return tuple(np.ravel(np.asarray(value, np.float32)).tolist()) if number else value
 
     seen = {tuple(map(as_traced, point, traced)) for point in points}
@@ -70,7 +69,7 @@ def twice(swept: tuple[str, ...], points: tuple[Point, ...]) -> Iterator[str]:
 
 
 def without_effect(
-    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
 ) -> Iterator[str]:
     """Swept fields that change nothing in any setting, since what uses them is off."""
     for field in swept:
@@ -79,7 +78,7 @@ def without_effect(
 
 
 def unused(
-    base: dict[str, Any], swept: tuple[str, ...], points: tuple[Point, ...]
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
 ) -> tuple[str, ...]:
     """What to say of fields that were set and change nothing in any setting."""
     changed = [
@@ -95,5 +94,11 @@ def unused(
 
 
 def _needed(field: str) -> str:
+    return f"{field}: no effect unless {_beside(field)} is {_condition(field).words()}"
+
+
+def _condition(field: str) -> Condition:
+    """When a field has an effect that does not always have one."""
     condition = fields.specs()[field][0].condition()
-    return f"{field}: no effect unless {_beside(field)} is {condition.words()}"
+    assert condition is not None
+    return condition

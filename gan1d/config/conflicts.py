@@ -1,15 +1,15 @@
 """Fields of a setting that are each allowed but make no sense together."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from gan1d.gan import targets
 from gan1d.gan.inputs import SIMULTANEOUS
 from gan1d.gan.losses import LOSSES
 from gan1d.gan.setting import Setting
+from gan1d.gan.spec import Value
 
 
-def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
+def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """Fields that make no sense together, as (dotted name, value, what to do)."""
     target, latent = setting.target, setting.latent
     if target.kind == "mixture" and not (
@@ -69,7 +69,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Any, str]]:
         )
 
 
-def _order(setting: Setting) -> Iterator[tuple[str, Any, str]]:
+def _order(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """What the order of steps, and of rows, does not go with."""
     training = setting.training
     if training.order == SIMULTANEOUS:

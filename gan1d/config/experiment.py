@@ -13,7 +13,6 @@ settings are the product of the axes. The same text is what the command line's -
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import ml_collections
 
@@ -22,6 +21,7 @@ from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
 from gan1d.gan import spec, targets
 from gan1d.gan.setting import Setting
+from gan1d.gan.spec import Value
 
 MOST_LOG_POINTS = 10**5
 
@@ -31,9 +31,9 @@ class Experiment:
     """A checked sweep: settings x seeds."""
 
     name: str
-    base: dict[str, Any]  # dotted field name -> value, before the sweep's axes
+    base: dict[str, Value]  # dotted field name -> value, before the sweep's axes
     swept: tuple[str, ...]  # dotted names
-    points: tuple[tuple[Any, ...], ...]  # per setting, the values of `swept`
+    points: tuple[tuple[Value, ...], ...]  # per setting, the values of `swept`
     labels: tuple[str, ...]  # per setting, unique
     seeds: tuple[int, ...]
     schedule: Schedule
@@ -45,9 +45,9 @@ class Experiment:
         build = spec.builder(Setting, self.base, self.swept)
         return tuple(build(point) for point in self.points)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Value]:
         """The resolved config as plain nested data for JSON; equal configs are equal sweeps."""
-        nested: dict[str, Any] = {}
+        nested: dict[str, Value] = {}
         schedule = fields.flatten(dataclasses.asdict(self.schedule))
         for name, value in (self.base | dict(schedule)).items():
             *sections, last = name.split(".")
@@ -79,7 +79,7 @@ def default_config() -> ml_collections.ConfigDict:
     return config.lock()
 
 
-def variant(variants: Mapping[str, Mapping[str, Any]], name: str) -> ml_collections.ConfigDict:
+def variant(variants: Mapping[str, Mapping[str, Value]], name: str) -> ml_collections.ConfigDict:
     """A default config with the fields of one of several variants, by dotted names.
 
     Raises:
@@ -92,7 +92,7 @@ def variant(variants: Mapping[str, Mapping[str, Any]], name: str) -> ml_collecti
     return config
 
 
-def resolve(config: Any, name: str = "sweep") -> Experiment:
+def resolve(config: Value, name: str = "sweep") -> Experiment:
     """Check a config completely and return the sweep it declares.
 
     Args:
@@ -121,28 +121,31 @@ def resolve(config: Any, name: str = "sweep") -> Experiment:
             values[field] = fields.checked(field, value)
         except ValueError as error:
             problems.append(str(error))
-    parsed = {}
-    for field, parse in (("seeds", axes.parse_seeds), ("sweep", axes.product)):
-        try:
-            parsed[field] = parse(values[field])
-        except ValueError as error:
-            problems += str(error).splitlines()
+    seeds: tuple[int, ...] = ()
+    swept: tuple[str, ...] = ()
+    points: tuple[tuple[Value, ...], ...] = ()
+    try:
+        seeds = axes.parse_seeds(values["seeds"])
+    except ValueError as error:
+        problems += str(error).splitlines()
+    try:
+        swept, points = axes.product(values["sweep"])
+    except ValueError as error:
+        problems += str(error).splitlines()
     view = values["judging.view"]
     if not (len(view) == 2 and (view[0] < view[1] or view == (0.0, 0.0))):
         remedy = "give two ends in ascending order, such as (-8,8), or (0,0)"
         problems.append(f"judging.view={value_text(view)}: {remedy}")
-    points = values["steps"] // values["judging.log_every"]
-    if points > MOST_LOG_POINTS:
-        remedy = (
-            f"it makes {points} log points of {values['steps']} steps; at most {MOST_LOG_POINTS}"
-        )
+    log_points = values["steps"] // values["judging.log_every"]
+    if log_points > MOST_LOG_POINTS:
+        made = f"it makes {log_points} log points of {values['steps']} steps"
+        remedy = f"{made}; at most {MOST_LOG_POINTS}"
         problems.append(f"judging.log_every={values['judging.log_every']}: {remedy}")
     if problems:
         raise ConfigError(problems)
 
     schedule = spec.build(Schedule, values)
     base = {field: values[field] for field, _, _ in spec.specs(Setting)}
-    seeds, (swept, points) = parsed["seeds"], parsed["sweep"]
     # A value that an axis replaces would silently do nothing.
     changed = [field for field in swept if base[field] != fields.specs()[field][1]]
     problems = [axes.overridden(field, base[field]) for field in changed]

@@ -4,7 +4,6 @@ import ast
 import difflib
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import ml_collections
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from gan1d.config.schedule import Schedule
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
-from gan1d.gan.spec import Spec
+from gan1d.gan.spec import Spec, Value
 
 SHOWN = 200  # characters of a value in a message
 
@@ -26,9 +25,13 @@ class ConfigError(ValueError):
         super().__init__(problems if isinstance(problems, str) else "\n".join(problems))
 
 
-@functools.cache
-def specs() -> dict[str, tuple[Spec, Any]]:
+def specs() -> dict[str, tuple[Spec, Value]]:
     """Every field of a config: dotted name -> (Spec, default)."""
+    return _specs(len(spec.ADDITIONS))
+
+
+@functools.cache
+def _specs(additions: int) -> dict[str, tuple[Spec, Value]]:
     return {
         name: (known, default)
         for section in (Setting, Schedule)
@@ -36,7 +39,7 @@ def specs() -> dict[str, tuple[Spec, Any]]:
     }
 
 
-def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(config: Value, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """A nested config as (dotted name, value); sections without entries come as they are."""
     for key, value in config.items():
         name = f"{prefix}{key}"
@@ -46,7 +49,7 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+def differences(old: dict[str, Value], new: dict[str, Value]) -> str:
     """The fields in which two resolved configs differ, and how; empty where they don't."""
     before, after = (dict(flatten(config)) for config in (old, new))
     return "; ".join(
@@ -56,7 +59,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     )
 
 
-def unknown_field(field: str, known: Any) -> str:
+def unknown_field(field: str, known: Value) -> str:
     """The problem of a name that is no field, with the nearest names that are."""
     near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)
     # A last part that is right in the wrong section is the commonest slip.
@@ -67,7 +70,7 @@ def unknown_field(field: str, known: Any) -> str:
     return f"{value_text(field)}: there is no such field; {hint}"
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Value) -> str:
     """A field's value as it would be typed."""
     if isinstance(value, tuple | list):
         entries = ",".join(value_text(entry) for entry in value)
@@ -78,7 +81,7 @@ def value_text(value: Any) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Value) -> str:
     """A value as Python writes it, cut short."""
     try:
         text = repr(value)
@@ -87,7 +90,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def checked(field: str, value: Any) -> Any:
+def checked(field: str, value: Value) -> Value:
     """The value in the field's own type, or ValueError."""
     known, default = specs()[field]
     typed = _typed(default, value)
@@ -106,7 +109,7 @@ def checked(field: str, value: Any) -> Any:
     return typed
 
 
-def _typed(default: Any, value: Any) -> Any:
+def _typed(default: Value, value: Value) -> Value:
     """`value` as the type of `default`, or None where it is of another type."""
     if isinstance(default, tuple):
         if not isinstance(value, tuple | list):
@@ -126,7 +129,7 @@ def _typed(default: Any, value: Any) -> Any:
     return value if type(value) is type(default) else None
 
 
-def parsed(field: str, text: str) -> Any:
+def parsed(field: str, text: str) -> Value:
     """A value typed on the command line, in the field's type."""
     _, default = specs()[field]
     if isinstance(default, str):

@@ -1,11 +1,10 @@
 """Bounds that weights are brought back into after a step."""
 
-from typing import Any
+from gan1d.gan.players import Params
+from gan1d.system.lazy import Array, jax, jnp
 
-from gan1d.system.lazy import jax, jnp
 
-
-def clipped(bound: Any, params: Any) -> Any:
+def clipped(bound: Array | float, params: Params) -> Params:
     """All parameters, biases too, within [-bound, bound]; a bound of 0 leaves them alone.
 
     Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1.

@@ -6,9 +6,9 @@ is what that step would make of the players, by their own optimizers and within 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gan1d.gan.players import Players
+from gan1d.gan.players import Params, Players
 from gan1d.system.lazy import Array
 
 
@@ -16,20 +16,20 @@ class Pull(NamedTuple):
     """What a field gives at a pair of players; None for one that doesn't move."""
 
     losses: Players[Array | None]
-    gradients: Players[Any]
+    gradients: Players[Params]
 
 
-Field = Callable[[Players[Any]], Pull]
-Extrapolate = Callable[[Players[Any], Players[Any]], Players[Any]]
-Dynamics = Callable[[Field, Extrapolate, Players[Any]], Pull]
+Field = Callable[[Players[Params]], Pull]
+Extrapolate = Callable[[Players[Params], Players[Params]], Players[Params]]
+Dynamics = Callable[[Field, Extrapolate, Players[Params]], Pull]
 
 
-def gradient(field: Field, extrapolate: Extrapolate, players: Players[Any]) -> Pull:
+def gradient(field: Field, extrapolate: Extrapolate, players: Players[Params]) -> Pull:
     """Each player's own gradient, where the players are."""
     return field(players)
 
 
-def extragradient(field: Field, extrapolate: Extrapolate, players: Players[Any]) -> Pull:
+def extragradient(field: Field, extrapolate: Extrapolate, players: Players[Params]) -> Pull:
     """The gradients where a step would lead, w - eta v(w - eta v(w)).
 
     Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv 1802.10551), algorithm 1. Losses are those

@@ -84,14 +84,14 @@ class Batch(NamedTuple):
         """What D's steps are made from, `[d_steps, ...]` each."""
         return Rows(self.real, self.latent_d, self.noise.real, self.noise.fake_d)
 
-    def g_rows(self) -> tuple[Rows, Rows]:
-        """What G's steps are made from: arrays `[g_steps, ...]`, and those that all steps share.
+    def g_rows(self) -> Rows:
+        """What G's steps are made from, `[g_steps, ...]` each; the real rows are D's last ones."""
 
-        These are the real rows, and their noise, that D sees last.
-        """
-        shared = [None if array is None else array[-1] for array in (self.real, self.noise.real)]
-        own = Rows(None, self.latent_g, None, self.noise.fake_g)
-        return own, Rows(shared[0], None, shared[1], None)
+        def last(array: Array) -> Array:
+            return jnp.broadcast_to(array[-1:], (self.latent_g.shape[0], *array.shape[1:]))
+
+        noise = None if self.noise.real is None else last(self.noise.real)
+        return Rows(last(self.real), self.latent_g, noise, self.noise.fake_g)
 
 
 def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:

@@ -6,7 +6,7 @@ attribute of its entry.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gan1d.gan.spec import choice, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
@@ -19,7 +19,9 @@ class Reading(NamedTuple):
     log_complement: Callable[["LossFields", Array], Array]  # log(1 - D)
     probability: Callable[["LossFields", Array], Array]  # D as the losses see it
     estimate: Callable[[Array], Array]  # D before any clipping
-    output: Callable[[Any], Any]  # the raw output that is read as this probability
+    output: Callable[
+        [Array | float], Array | float
+    ]  # the raw output that is read as this probability
 
 
 def _floored(loss: "LossFields", probability: Array) -> Array:
@@ -30,7 +32,7 @@ def _clipped(loss: "LossFields", output: Array) -> Array:
     return jnp.clip(output, loss.clip, 1 - loss.clip)
 
 
-def _logit(probability: Any) -> Any:
+def _logit(probability: Array | float) -> Array:
     return jnp.log(probability) - jnp.log1p(-probability)
 
 
@@ -73,7 +75,7 @@ class Loss(NamedTuple):
     d: Callable[["LossFields", Array, Array], Array]
     g: Callable[["LossFields", Array, Array], Array]
     # D's output where it can't tell real from generated; None: it says nothing there.
-    rest: Callable[["LossFields"], Any] | None = None
+    rest: Callable[["LossFields"], Array | float] | None = None
     # D's output as the number that is 1/2 where it can't tell; None: it is no probability.
     read: Callable[["LossFields", Array], Array] | None = None
     # The same before any clipping, which pretraining fits to the target's density; None: as it is.
@@ -81,7 +83,7 @@ class Loss(NamedTuple):
     relational: bool = False  # row i of the real ones is held against row i of the generated ones
 
 
-def _at_rest(loss: "LossFields") -> Any:
+def _at_rest(loss: "LossFields") -> Array | float:
     """Where D can't tell: the probability 1/2 less half of what smoothing takes off."""
     return OUTPUTS[loss.output].output((1 - loss.label_smoothing) / 2)
 
@@ -132,9 +134,10 @@ LOSSES: dict[str, Loss] = {
     ),
     # Arjovsky et al. 2017 (arXiv 1701.07875), equation 2; D's weights have to be kept in bounds.
     "wasserstein": Loss(d=lambda loss, real, fake: fake - real, g=lambda loss, real, fake: -fake),
-    # Lim & Ye 2017 (arXiv 1705.02894): max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
+    # Lim & Ye 2017 (arXiv 1705.02894): max(0, 1 - D(x)) + max(0, 1 + D(G(z))); at its kinks, as a
+    # relu's, the slope is 0.
     "hinge": Loss(
-        d=lambda loss, real, fake: jnp.maximum(0.0, 1 - real) + jnp.maximum(0.0, 1 + fake),
+        d=lambda loss, real, fake: jax.nn.relu(1 - real) + jax.nn.relu(1 + fake),
         g=lambda loss, real, fake: -fake,
         rest=lambda loss: 0.0,
     ),

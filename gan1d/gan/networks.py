@@ -82,7 +82,7 @@ class GeneratorFields:
     )
     kernel_init: str = choice("normal", "weights", INITIALIZERS, label="G init")
     kernel_scale: float = number(
-        1.0, "factor on the initial weights", low=0, unit="ratio", label="G init scale"
+        1.0, "factor on the initial weights", unit="ratio", label="G init scale"
     )
     bias: bool = field(True, "its layers have biases", label="G bias", only=PERCEPTRON)
     optimizer: OptimizerFields = section(OptimizerFields())
@@ -107,7 +107,7 @@ class DiscriminatorFields:
     )
     kernel_init: str = choice("normal", "weights", INITIALIZERS, label="D init")
     kernel_scale: float = number(
-        1.0, "factor on the initial weights", low=0, unit="ratio", label="D init scale"
+        1.0, "factor on the initial weights", unit="ratio", label="D init scale"
     )
     bias: bool = field(True, "its layers have biases", label="D bias")
     weight_clip: float = number(

@@ -1,8 +1,9 @@
 """optax optimizers rebuilt from traced numbers, which is what lets a learning rate be swept."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from gan1d.gan.players import Params
 from gan1d.gan.spec import choice, number, pytree
 from gan1d.system.lazy import Array, jax, jnp, optax
 
@@ -10,9 +11,9 @@ from gan1d.system.lazy import Array, jax, jnp, optax
 class AdamState(NamedTuple):
     """Adam's memory."""
 
-    count: Array
-    mean: Any
-    square: Any
+    steps: Array
+    mean: Params
+    square: Params
 
 
 def _adam_tf1(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
@@ -23,20 +24,22 @@ def _adam_tf1(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
     """
     b1, b2 = optimizer.b1, optimizer.b2
 
-    def init(params: Any) -> AdamState:
+    def init(params: Params) -> AdamState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         return AdamState(jnp.zeros((), jnp.int32), zeros, zeros)
 
-    def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
+    def update(
+        grads: Params, state: AdamState, params: Params | None = None
+    ) -> tuple[Params, AdamState]:
         del params
-        count = state.count + 1
+        taken = state.steps + 1
         mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, grads)
         square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.square, grads)
-        correction = jnp.sqrt(1 - b2**count) / (1 - b1**count)
+        correction = jnp.sqrt(1 - b2**taken) / (1 - b1**taken)
         steps = jax.tree.map(
             lambda m, v: correction * m / (jnp.sqrt(v) + optimizer.epsilon), mean, square
         )
-        return steps, AdamState(count, mean, square)
+        return steps, AdamState(taken, mean, square)
 
     return optax.GradientTransformation(init, update)
 

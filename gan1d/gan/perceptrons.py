@@ -1,7 +1,7 @@
 """Generator and discriminator as flax Linen modules, and as pure functions of their variables."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -15,11 +15,9 @@ from gan1d.gan.networks import (
     DiscriminatorFields,
     GeneratorFields,
 )
-from gan1d.gan.players import Output
+from gan1d.gan.players import Output, Params, Variables
 from gan1d.gan.setting import Setting
 from gan1d.gan.tricks import TrickFields
-
-Variables = dict[str, Any]  # flax collections: `params`, and what is not trained
 
 
 def _scaled(initializer: Callable[..., Array], scale: Array | float) -> Callable[..., Array]:
@@ -120,30 +118,31 @@ class Discriminator(nn.Module):
         )
 
 
-def init_generator(setting: Setting, key: Array) -> tuple[Any, Variables]:
+def init_generator(setting: Setting, key: Array) -> tuple[Params, Variables]:
     """G's initial parameters, and what it keeps beside them."""
-    return _apart(Generator(setting).init(key, jnp.zeros((1, setting.latent.dim))))
+    return _apart(dict(Generator(setting).init(key, jnp.zeros((1, setting.latent.dim)))))
 
 
-def init_discriminator(setting: Setting, key: Array) -> tuple[Any, Variables]:
+def init_discriminator(setting: Setting, key: Array) -> tuple[Params, Variables]:
     """D's initial parameters, and what it keeps beside them."""
     module = Discriminator(setting.discriminator, setting.tricks)
-    return _apart(module.init(key, jnp.zeros((1, targets.dim(setting.target)))))
+    return _apart(dict(module.init(key, jnp.zeros((1, targets.dim(setting.target))))))
 
 
-def _apart(variables: Variables) -> tuple[Any, Variables]:
+def _apart(variables: Variables) -> tuple[Params, Variables]:
     rest = {name: value for name, value in variables.items() if name != "params"}
     return variables["params"], rest
 
 
 def generate(setting: Setting, variables: Variables, latent: Array) -> Array:
     """G(z): latents `[B, L]` to samples `[B, X]`."""
-    return Generator(setting).apply(variables, latent)
+    return cast(Array, Generator(setting).apply(variables, latent))
 
 
 def discriminate(setting: Setting, variables: Variables, x: Array) -> Output:
     """What D makes of one batch of rows `[B, X]`."""
-    return Discriminator(setting.discriminator, setting.tricks).apply(variables, x)
+    module = Discriminator(setting.discriminator, setting.tricks)
+    return cast(Output, module.apply(variables, x))
 
 
 def feature_count(setting: Setting) -> int:

@@ -1,10 +1,14 @@
 """The two players of a game, and what passes between them."""
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from gan1d.system.lazy import Array
 
 T = TypeVar("T")
+
+Tree: TypeAlias = Any  # of arrays: JAX has no type for a pytree
+Params: TypeAlias = Tree  # a network's parameters, or gradients in them
+Variables: TypeAlias = dict[str, Tree]  # flax collections: `params`, and what is not trained
 
 
 class Players(NamedTuple, Generic[T]):

@@ -1,10 +1,11 @@
 """D's regression on the target's density, before the GAN starts."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gan1d.gan import losses, optimizers, randomness, targets
+from gan1d.gan.players import Params, Tree
 from gan1d.gan.spec import above_0, field, number, pytree
 from gan1d.system import lazy
 from gan1d.system.lazy import Array, jax, jnp, optax
@@ -44,11 +45,11 @@ class PretrainingFields:
 class Pretraining(NamedTuple):
     """What is kept of D's pretraining."""
 
-    initial: Any  # D's parameters before it
+    initial: Params  # D's parameters before it
     losses: Array  # [100] means over hundredths of its steps; NaN where those hold no step
 
 
-def pretrain(setting: "Setting", d_params: Any, key: Array) -> tuple[Any, Pretraining]:
+def pretrain(setting: "Setting", d_params: Params, key: Array) -> tuple[Params, Pretraining]:
     """Fit D to the target's density by least squares on uniform points, with D's own optimizer.
 
     Jang (2016), whose squared error is that of D before it is clipped; AYLIEN (2016) in the code
@@ -58,12 +59,12 @@ def pretrain(setting: "Setting", d_params: Any, key: Array) -> tuple[Any, Pretra
     optimizer = optimizers.make(setting.discriminator.optimizer)
     shape = (setting.training.batch_size, 1)
 
-    def loss(params: Any, x: Array) -> Array:
+    def loss(params: Params, x: Array) -> Array:
         output = perceptrons.discriminate(setting, {"params": params}, x)
         density = jnp.exp(targets.log_prob(setting.target, x[:, 0]))
         return ((losses.estimate(setting.loss, output.value) - density) ** 2).mean()
 
-    def step(carry: tuple[Any, Any], i: Array) -> tuple[tuple[Any, Any], Array]:
+    def step(carry: tuple[Params, Tree], i: Array) -> tuple[tuple[Params, Tree], Array]:
         params, opt_state = carry
         u = randomness.uniforms(jax.random.fold_in(key, i), shape)
         x = section.low + (section.high - section.low) * u
@@ -72,7 +73,8 @@ def pretrain(setting: "Setting", d_params: Any, key: Array) -> tuple[Any, Pretra
         return (optax.apply_updates(params, updates), opt_state), value
 
     steps = np.arange(section.steps)
-    (trained, _), values = jax.lax.scan(step, (d_params, optimizer.init(d_params)), steps)
+    start = d_params, optimizer.init(d_params)
+    (trained, _), values = jax.lax.scan(step, start, steps)  # type: ignore[arg-type]
     # Each part's steps, repeated to the length of the longest, and which of them are repetitions.
     edges = -(-np.arange(PARTS + 1) * section.steps // PARTS)
     place = edges[:-1, None] + np.arange(np.diff(edges).max())

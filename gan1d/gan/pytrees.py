@@ -1,6 +1,7 @@
 """Sections of settings made known to JAX: whoever hands a setting to it imports this module."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import jax
 from jax.tree_util import GetAttrKey
@@ -22,7 +23,7 @@ def _flatten(added: Added) -> tuple[list[tuple[GetAttrKey, object]], Static]:
     return children, (tuple(added.numbers), tuple(added.rest.items()))
 
 
-def _unflatten(static: Static, children: tuple[object, ...]) -> Added:
+def _unflatten(static: Static, children: Iterable[object]) -> Added:
     names, rest = static
     return Added(dict(zip(names, children, strict=True)), dict(rest))
 

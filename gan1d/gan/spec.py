@@ -11,14 +11,16 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, dataclass_transform
 
 # Numbers are float32 inside the traced program.
 LARGEST = 1e30
 SMALLEST = 1e-30
 OFF = "off"
 
-Value = bool | int | float | str | tuple[float, ...] | tuple[int, ...] | tuple[str, ...]
+# What a field holds, a flag, a number, text or a tuple of them, and what declares it: its type is
+# known from its default only.
+Value: TypeAlias = Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,11 @@ class Spec:
     label: str = ""  # how a swept value is named in tables and figures
     neutral: Value | None = None  # the value that means "off", left out of names
     # A field beside it, and its values with which this one has an effect: see `Condition`.
-    only: tuple[Any, ...] = ()
+    only: tuple[Value, ...] = ()
     # Whether 0 in all settings of a cohort takes out of the program what the field is for.
     vanishes: bool = False
 
-    def problem(self, value: Any) -> str | None:
+    def problem(self, value: Value) -> str | None:
         """Why the value is not allowed, or None."""
         if self.options:
             return None if value in self.options else f"choose one of {', '.join(self.options)}"
@@ -74,9 +76,9 @@ class Condition(NamedTuple):
     """What a field beside another must be for that to have an effect."""
 
     field: str
-    values: tuple[str | Collection[str] | Callable[[Any], bool], ...]
+    values: tuple[str | Collection[str] | Callable[[Value], bool], ...]
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, value: Value) -> bool:
         """Whether this value is one of those."""
         for each in self.values:
             if callable(each):
@@ -102,22 +104,22 @@ def above_0(value: float) -> bool:
     return value > 0
 
 
-def field(default: Any, doc: str, **spec: Any) -> Any:
+def field(default: Value, doc: str, **spec: Value) -> Value:
     """A static field: its value is part of the structure."""
     return dataclasses.field(default=default, metadata={"spec": Spec(doc, **spec)})
 
 
-def choice(default: str, doc: str, options: Collection[str], **spec: Any) -> Any:
+def choice(default: str, doc: str, options: Collection[str], **spec: Value) -> Value:
     """A static field whose value is one of `options`."""
     return field(default, doc, options=options, **spec)
 
 
-def number(default: float | tuple[float, ...], doc: str, **spec: Any) -> Any:
+def number(default: float | tuple[float, ...], doc: str, **spec: Value) -> Value:
     """A traced field: a leaf of its section."""
     return field(default, doc, traced=True, **spec)
 
 
-def section(default: Any) -> Any:
+def section(default: Value) -> Value:
     """A field that holds fields."""
     return dataclasses.field(default_factory=lambda: default)
 
@@ -146,8 +148,8 @@ class Switch(Collection[str]):
 class Added:
     """The values of fields that registered entries have added to a section."""
 
-    numbers: dict[str, Any] = dataclasses.field(default_factory=dict)  # of traced fields
-    rest: dict[str, Any] = dataclasses.field(default_factory=dict)  # of static ones
+    numbers: dict[str, Value] = dataclasses.field(default_factory=dict)  # of traced fields
+    rest: dict[str, Value] = dataclasses.field(default_factory=dict)  # of static ones
 
     def __hash__(self) -> int:
         """Of the names only: there are few."""
@@ -155,17 +157,18 @@ class Added:
 
 
 # Every section, and the fields that are added to it: name -> (Spec, default).
-SECTIONS: dict[type, dict[str, tuple[Spec, Any]]] = {}
+SECTIONS: dict[type, dict[str, tuple[Spec, Value]]] = {}
+ADDITIONS: list[str] = []  # those fields in order: what is made of all fields is made anew with it
 
 
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field, choice, number, section))
+@dataclass_transform(frozen_default=True)
 def pytree(cls: type[T]) -> type[T]:
     """A frozen dataclass and pytree: traced fields are its leaves, static ones its structure."""
 
-    def added(self: Any, name: str) -> Any:
+    def added(self: Value, name: str) -> Value:
         values = {} if name == "added" else self.added.numbers | self.added.rest
         if name in values:
             return values[name]
@@ -179,46 +182,46 @@ def pytree(cls: type[T]) -> type[T]:
     return made
 
 
-def add(section: type, name: str, declared: Any) -> None:
-    """Add a field, declared as for a class, to a section."""
-    SECTIONS[section][name] = (declared.metadata["spec"], declared.default)
-    _entries.cache_clear()
+def add(section: type, name: str, spec: Spec, default: Value) -> None:
+    """Add a field to a section, or declare it anew."""
+    SECTIONS[section][name] = (spec, default)
+    ADDITIONS.append(name)
 
 
-def specs(section: type, prefix: str = "") -> Iterator[tuple[str, Spec, Any]]:
+def specs(section: type, prefix: str = "") -> Iterator[tuple[str, Spec, Value]]:
     """Every field as (dotted name, Spec, default)."""
     for entry in _declared(section):
         name = prefix + entry.name
         if "spec" in entry.metadata:
             yield name, entry.metadata["spec"], entry.default
         else:
-            yield from specs(type(entry.default_factory()), name + ".")
+            yield from specs(_inner(entry), name + ".")
     for added, (spec, default) in SECTIONS.get(section, {}).items():
         yield prefix + added, spec, default
 
 
-def build(section: type, values: dict[str, Any]) -> Any:
+def build(section: type, values: dict[str, Value]) -> Value:
     """A section from {dotted name: value} of all its fields."""
     return builder(section, values, ())(())
 
 
 def builder(
-    section: type, values: dict[str, Any], varied: Sequence[str]
-) -> Callable[[tuple[Any, ...]], Any]:
+    section: type, values: dict[str, Value], varied: Sequence[str]
+) -> Callable[[tuple[Value, ...]], Value]:
     """What builds a section from the values of some fields, where all others stay the same.
 
     Of what is built, parts whose fields are equal are the same objects: there may be very many.
     """
-    known: dict[tuple[str, tuple[Any, ...]], Any] = {}
+    known: dict[tuple[str, tuple[Value, ...]], Value] = {}
 
-    def part(inner: type, prefix: str, point: tuple[Any, ...]) -> Any:
+    def part(inner: type, prefix: str, point: tuple[Value, ...]) -> Value:
         fields = zip(varied, point, strict=True)
         own = tuple(value for name, value in fields if name.startswith(prefix))
         if (prefix, own) not in known:
             known[prefix, own] = assembled(inner, prefix, point)
         return known[prefix, own]
 
-    def assembled(inner: type, prefix: str, point: tuple[Any, ...]) -> Any:
+    def assembled(inner: type, prefix: str, point: tuple[Value, ...]) -> Value:
         given = values | dict(zip(varied, point, strict=True))
         entries = {
             entry: given[name] if deeper is None else part(deeper, name + ".", point)
@@ -229,7 +232,7 @@ def builder(
     return lambda point: assembled(section, "", point)
 
 
-def _added(section: type, values: dict[str, Any], prefix: str) -> dict[str, Added]:
+def _added(section: type, values: dict[str, Value], prefix: str) -> dict[str, Added]:
     """The argument that holds what registered entries have added to a section, if they have."""
     added = SECTIONS.get(section)
     if not added:
@@ -245,6 +248,11 @@ def _declared(section: type) -> list[dataclasses.Field]:
     return [entry for entry in dataclasses.fields(section) if entry.name != "added"]
 
 
+def _inner(entry: dataclasses.Field) -> type:
+    """The type of an entry that is a section."""
+    return type(cast(Callable[[], object], entry.default_factory)())
+
+
 @functools.cache
 def _entries(section: type, prefix: str) -> list[tuple[str, str, type | None]]:
     """A section's entries: name, dotted name, and the type of those that are sections."""
@@ -252,7 +260,7 @@ def _entries(section: type, prefix: str) -> list[tuple[str, str, type | None]]:
         (
             entry.name,
             prefix + entry.name,
-            None if "spec" in entry.metadata else type(entry.default_factory()),
+            None if "spec" in entry.metadata else _inner(entry),
         )
         for entry in _declared(section)
     ]

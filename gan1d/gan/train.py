@@ -6,7 +6,7 @@ directions of it, optimizers moves, constraints bring weights back into their bo
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from gan1d.gan.dynamics import DYNAMICS, Field, Pull
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
 from gan1d.gan.losses import LOSSES
 from gan1d.gan.penalties import PENALTIES
-from gan1d.gan.players import Output, Players, Rows, Seen
+from gan1d.gan.players import Output, Params, Players, Rows, Seen, Tree, Variables
 from gan1d.gan.pretrain import Pretraining, pretrain
 from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
@@ -29,17 +29,18 @@ __all__ = ["State", "advance", "draw", "init", "judged", "start", "step", "updat
 
 del pytrees  # what it is imported for has happened
 
-# Both players' losses, scalars, as functions of both players' parameters.
-Game = Players[Callable[[Players[Any]], Array]]
+Both = Players[Params]
+Game = Players[Callable[[Both], Array]]  # both players' losses, scalars
 Movers = tuple[str, ...]  # "g", "d", or both
+Losses = Players[Array | None]  # mean losses, scalars; None of one that stays
 
 
 class State(NamedTuple):
     """Everything that training changes; arrays only."""
 
-    params: Players[Any]
-    carried: Players[Any]  # what networks keep beside their parameters and is not trained
-    opt_state: Players[Any]
+    params: Both
+    carried: Players[Variables]  # what networks keep beside their parameters and is not trained
+    opt_state: Players[Tree]
     averages: Averages
 
 
@@ -77,19 +78,19 @@ def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
     return Run(state, diverged_at, Players(jnp.zeros(()), jnp.zeros(()))), pretraining
 
 
-def judged(state: State) -> Players[Any]:
+def judged(state: State) -> Players[Variables]:
     """The networks' variables that are judged: of G the average of its weights, if one is kept."""
     averaged = state.averages.ema is not None
     params = state.params._replace(g=state.averages.ema) if averaged else state.params
     return variables(params, state.carried)
 
 
-def variables(params: Players[Any], carried: Players[Any]) -> Players[Any]:
+def variables(params: Both, carried: Players[Variables]) -> Players[Variables]:
     """Parameters, and what is carried beside them, as flax has them."""
     return Players(*({"params": p} | c for p, c in zip(params, carried, strict=True)))
 
 
-def own(setting: Setting, params: Players[Any], name: str) -> Any:
+def own(setting: Setting, params: Both, name: str) -> Params:
     """What a player's optimizer moves: its parameters, or of a G that trains features both.
 
     Neural Perspective's code (2016) gives the optimizer of the matching loss no list of variables.
@@ -98,7 +99,7 @@ def own(setting: Setting, params: Players[Any], name: str) -> Any:
     return params if name == "g" and _trains_features(setting) else getattr(params, name)
 
 
-def with_own(setting: Setting, params: Players[Any], name: str, moved: Any) -> Players[Any]:
+def with_own(setting: Setting, params: Both, name: str, moved: Params) -> Both:
     """Both players with what one's optimizer has moved."""
     return moved if name == "g" and _trains_features(setting) else params._replace(**{name: moved})
 
@@ -113,23 +114,23 @@ def _optimizers(setting: Setting) -> Players[optax.GradientTransformation]:
     return Players(*map(optimizers.make, sections))
 
 
-def game(setting: Setting, carried: Players[Any], rows: Players[Rows]) -> Game:
+def game(setting: Setting, carried: Players[Variables], rows: Players[Rows]) -> Game:
     """Both players' mean losses, on rows of their own."""
 
-    def seen(params: Players[Any], fed: Rows) -> tuple[Callable[[Array], Output], Seen]:
+    def seen(params: Both, fed: Rows) -> tuple[Callable[[Array], Output], Seen]:
         g, d = variables(params, carried)
         fake = perceptrons.generate(setting, g, fed.latent)
         shown = Seen(_added(fed.real, fed.real_noise), _added(fake, fed.fake_noise))
         return lambda x: perceptrons.discriminate(setting, d, x), shown
 
-    def d_loss(params: Players[Any]) -> Array:
+    def d_loss(params: Both) -> Array:
         d, shown = seen(params, rows.d)
         real, fake = d(shown.real), d(shown.fake)
         loss = LOSSES[setting.loss.kind].d(setting.loss, real.value, fake.value).mean()
         penalty = setting.penalty
         return loss if penalty.kind == OFF else loss + PENALTIES[penalty.kind](penalty, d, shown)
 
-    def g_loss(params: Players[Any]) -> Array:
+    def g_loss(params: Both) -> Array:
         d, shown = seen(params, rows.g)
         fake, real = d(shown.fake), d(shown.real)
         if setting.tricks.feature_matching != OFF:
@@ -142,11 +143,11 @@ def game(setting: Setting, carried: Players[Any], rows: Players[Rows]) -> Game:
 def own_gradients(setting: Setting, game: Game, movers: Movers) -> Field:
     """The field of the movers' gradients of their own losses, in what they move."""
 
-    def at(params: Players[Any]) -> Pull:
+    def at(params: Both) -> Pull:
         pull = Pull(Players(None, None), Players(None, None))
         for name in movers:
 
-            def loss(moved: Any, name: str = name) -> Array:
+            def loss(moved: Params, name: str = name) -> Array:
                 return getattr(game, name)(with_own(setting, params, name, moved))
 
             value, grads = jax.value_and_grad(loss)(own(setting, params, name))
@@ -160,7 +161,7 @@ def own_gradients(setting: Setting, game: Game, movers: Movers) -> Field:
 
 def step(
     setting: Setting, state: State, rows: Players[Rows], movers: Movers
-) -> tuple[State, Players[Array | None]]:
+) -> tuple[State, Losses]:
     """One step of the movers; returns their mean losses as well, None for one that stays."""
     field = own_gradients(setting, game(setting, state.carried, rows), movers)
     if state.averages.history is not None:
@@ -168,7 +169,7 @@ def step(
         field = averages.pulled(field, weight, history.mean)
     optimizer = _optimizers(setting)
 
-    def moved(params: Players[Any], gradients: Players[Any]) -> tuple[Players[Any], Players[Any]]:
+    def moved(params: Both, gradients: Both) -> tuple[Both, Players[Tree]]:
         opt_state = state.opt_state
         for name in movers:
             before = own(setting, params, name)
@@ -189,35 +190,24 @@ def step(
     return state._replace(params=params, opt_state=opt_state), pull.losses
 
 
-def d_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Players[Array]]:
+def d_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
     """D's steps of an update; returns their mean loss."""
-
-    def one(state: State, rows: Rows) -> tuple[State, Players[Array]]:
-        return step(setting, state, Players(rows, rows), ("d",))
-
-    return _repeat(one, state, batch.d_rows())
+    rows = batch.d_rows()
+    return _repeat(setting, state, Players(rows, rows), ("d",))
 
 
-def g_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Players[Array]]:
+def g_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
     """G's steps of an update; returns their mean loss."""
-    own_rows, shared = batch.g_rows()
-
-    def one(state: State, rows: Rows) -> tuple[State, Players[Array]]:
-        whole = Rows(shared.real, rows.latent, shared.real_noise, rows.fake_noise)
-        return step(setting, state, Players(whole, whole), ("g",))
-
-    return _repeat(one, state, own_rows)
+    rows = batch.g_rows()
+    return _repeat(setting, state, Players(rows, rows), ("g",))
 
 
-def joint_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Players[Array]]:
+def joint_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
     """One step of both players at once, each on latents of its own; returns their losses."""
-    of_d = jax.tree.map(lambda array: array[0], batch.d_rows())
-    latent = jax.tree.map(lambda array: array[0], batch.g_rows()[0])
-    of_g = of_d._replace(latent=latent.latent, fake_noise=latent.fake_noise)
-    return step(setting, state, Players(g=of_g, d=of_d), ("g", "d"))
+    return _repeat(setting, state, Players(batch.g_rows(), batch.d_rows()), ("g", "d"))
 
 
-Turn = Callable[[Setting, State, Batch], tuple[State, Players[Array]]]
+Turn = Callable[[Setting, State, Batch], tuple[State, Losses]]
 TURNS: dict[str, tuple[Turn, ...]] = {
     ALTERNATING: (d_turn, g_turn),
     G_FIRST: (g_turn, d_turn),
@@ -227,13 +217,13 @@ TURNS: dict[str, tuple[Turn, ...]] = {
 
 def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Players[Array]]:
     """One update, and each player's mean loss. Everything random is in `batch`."""
-    losses: Players[Any] = Players(None, None)
+    losses: Losses = Players(None, None)
     for turn in TURNS[setting.training.order]:
         state, own_losses = turn(setting, state, batch)
-        known = {name: loss for name, loss in own_losses._asdict().items() if loss is not None}
-        losses = losses._replace(**known)
+        pairs = zip(own_losses, losses, strict=True)
+        losses = Players(*(before if now is None else now for now, before in pairs))
     followed = averages.followed(setting.averages, state.averages, state.params)
-    return state._replace(averages=followed), losses
+    return state._replace(averages=followed), cast(Players[Array], losses)
 
 
 def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
@@ -263,14 +253,18 @@ def _added(rows: Array, noise: Array | None) -> Array:
 
 
 def _repeat(
-    one: Callable[[State, Rows], tuple[State, Players[Array]]], state: State, rows: Rows
-) -> tuple[State, Players[Array]]:
+    setting: Setting, state: State, rows: Players[Rows], movers: Movers
+) -> tuple[State, Losses]:
     """A step for each of the rows `[steps, ...]`, and the mean losses; no loop around one step."""
+
+    def one(state: State, rows: Players[Rows]) -> tuple[State, Losses]:
+        return step(setting, state, rows, movers)
+
     if jax.tree.leaves(rows)[0].shape[0] > 1:
         state, losses = jax.lax.scan(one, state, rows)
         return state, jax.tree.map(lambda each: each.mean(), losses)
     return one(state, jax.tree.map(lambda array: array[0], rows))
 
 
-def _all_finite(tree: Any) -> Array:
+def _all_finite(tree: Tree) -> Array:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()

@@ -7,6 +7,7 @@ coordinates, loc and scale are the same for all of them, and X below is dim.
 """
 
 from collections import ChainMap
+from typing import Any
 
 from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.gan.targets import line, plane
@@ -14,7 +15,7 @@ from gan1d.system.lazy import Array, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
-FAMILIES: ChainMap[str, line.Family | plane.Family] = ChainMap({}, LINE, PLANE)  # type: ignore
+FAMILIES: ChainMap[str, Any] = ChainMap({}, LINE, PLANE)
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 
 
@@ -160,12 +161,12 @@ def modes(target: TargetFields) -> Array:
     Raises:
       ValueError: the family has no modes.
     """
-    if pieces(target):
+    centres = PLANE[target.kind].modes
+    if centres is None:
         raise ValueError(f"{target.kind} has no modes")
-    centres = jnp.asarray(PLANE[target.kind].modes(target), jnp.float32)
-    return target.loc + target.scale * centres
+    return target.loc + target.scale * jnp.asarray(centres(target), jnp.float32)
 
 
-def mode_std(target: TargetFields) -> Array:
+def mode_std(target: TargetFields) -> Array | float:
     """The standard deviation of each coordinate around a mode, or of the noise around a curve."""
     return target.scale * target.noise
