@@ -107,7 +107,6 @@ def test_a_sweep_from_start_to_end(place, call):
         (["--config=tiny.py", "--sweep=tricks.minibatch=replace"], ["hidden layers"]),
         (["--config=tiny.py", "--seeds=0:2,1:3"], ["overlap"]),
         (["--config=tiny.py", "--seeds=0:0"], ["holds no seed"]),
-        (["--config=tiny.py", "--block_size=3"], ["block_size=3"]),
         (["--config=tiny.py", "--block_size=3", "--workdir=none"], ["block_size=3"]),
         (["--config=tiny.py", "--shard=0/2", "--block_size=3", "--workdir=none"], ["block_size=3"]),
         (
