@@ -115,6 +115,46 @@ def test_a_config_file_imports_what_lies_beside_it_from_any_working_folder(place
     assert str(place / "own") not in sys.path
 
 
+OWN_LOSS = """
+import gan1d
+from gan1d.config.experiment import default_config
+import beside
+
+@gan1d.register.loss("linear", slope=gan1d.register.number(1.0, "slope"))
+def linear(loss, real, fake):
+    return beside.slope(loss) * (fake - real), -fake
+
+def get_config():
+    config = default_config()
+    config.steps, config.seeds, config.judging.log_every = 10, "0:4", 5
+    config.generator.hidden = config.discriminator.hidden = (2,)
+    return config
+"""
+
+
+def test_a_loss_of_ones_own_is_chosen_shown_and_part_of_the_sweep(place):
+    """In processes of their own, as a launcher starts them."""
+    (place / "own" / "lossy.py").write_text(OWN_LOSS)
+    helper = place / "own" / "beside.py"
+    helper.write_text("def slope(loss):\n    return loss.slope\n")
+    own = ["--config=../own/lossy.py", "--config.loss.kind=linear", "--config.loss.slope=0.5"]
+    own += ["--nofigures", "--devices=1", "--block_size=2"]
+    code, printed, _ = started(MAIN, "--config=../own/lossy.py", "--help")
+    assert code == 0 and "loss.slope=1: slope" in printed
+    code, printed, _ = started(MAIN, *own, "--shard=0/2")
+    assert code == 0, printed
+    text = helper.read_text()
+    helper.write_text(text + "# changed\n")
+    code, printed, _ = started(MAIN, *own)
+    assert code == 2 and "registered.beside.py=" in printed
+    helper.write_text(text)
+    code, printed, _ = started(MAIN, *own)
+    assert code == 0, printed
+    record = files.read_json(place / "elsewhere" / "results" / "lossy" / "config.json")
+    assert record["registered"].keys() == {"beside.py", "lossy.py"}
+    assert record["config"]["loss"]["slope"] == 0.5
+
+
 @pytest.mark.usefixtures("compiled_once")
 @pytest.mark.parametrize("more", [[], ["--partial"], ["--shard=0/2"], ["--dry_run"]])
 def test_settings_are_built_and_the_plan_is_read_once_a_start(place, monkeypatch, more):

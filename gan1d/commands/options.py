@@ -123,6 +123,8 @@ def say_what_is_there(runs: "xr.Dataset", folder: Path) -> int:
 
 def parse(argv: list[str]) -> list[str]:
     """Parse flags as absl does, with problems as lines instead of tracebacks."""
+    if any(map(_override_problem, argv[1:])):
+        _load_config(argv)  # which may register fields and values of its own
     problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]
     if problems:
         fail("\n".join(problems))
@@ -136,18 +138,33 @@ def parse(argv: list[str]) -> list[str]:
         fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
 
 
-@contextlib.contextmanager
-def _importable_beside_config(argv: list[str]) -> Iterator[None]:
-    """While a config file is loaded, it can import what lies beside it, from any working folder."""
+def _load_config(argv: list[str]) -> None:
+    """Load the config file that a command line names, for what it registers."""
+    before = set(flags.FLAGS)
+    with contextlib.suppress(Exception), _importable_beside_config(argv):
+        flags.FLAGS([argv[0], *(f"--config={file}" for file in _config_files(argv))])
+    for name in set(flags.FLAGS) - before:  # overrides, which parsing defines once more
+        delattr(flags.FLAGS, name)
+    flags.FLAGS["config"].unparse()
+
+
+def _config_files(argv: list[str]) -> list[str]:
+    """The config files that a command line names, with their variants."""
+    files = []
     arguments = iter(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
-    folders = []
     for argument in arguments:
         match = re.fullmatch(r"--?config(?:=(.*))?", argument, re.DOTALL)
         if match:
-            file = next(arguments, "") if match[1] is None else match[1]
-            folders.append(str(Path(file.partition(":")[0]).absolute().parent))
+            files.append(next(arguments, "") if match[1] is None else match[1])
+    return files
+
+
+@contextlib.contextmanager
+def _importable_beside_config(argv: list[str]) -> Iterator[None]:
+    """While a config file is loaded, it can import what lies beside it, from any working folder."""
+    files = _config_files(argv)
     before = list(sys.path)
-    sys.path[:0] = folders
+    sys.path[:0] = [str(Path(file.partition(":")[0]).absolute().parent) for file in files]
     try:
         yield
     finally:
@@ -216,7 +233,8 @@ def _exit_code(stop: KeyboardInterrupt) -> int:
 
 
 def fields_help() -> str:
-    """Every field of a config, for --help."""
+    """Every field of a config, for --help; with those that a given config file registers."""
+    _load_config(sys.argv)
     lines = []
     for name, (spec, default) in fields.specs().items():
         allowed = spec.range() if spec.range() != "any number" else ""

@@ -107,7 +107,7 @@ def sources() -> dict[str, str]:
     """
     digests: dict[str, str] = {}
     for (_, entry), function in _OWN.items():
-        path = Path(function.__code__.co_filename)
+        path = Path(function.__code__.co_filename).absolute()  # as those of modules are
         if not path.is_file():
             digests[entry] = _digest(_text(function).encode())
             continue

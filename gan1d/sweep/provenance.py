@@ -13,6 +13,7 @@ from typing import Self, TypedDict
 
 from gan1d.config import fields
 from gan1d.config.experiment import Experiment
+from gan1d.gan import register
 from gan1d.results import ResultsError, files
 from gan1d.system import hardware
 from gan1d.system.hardware import Machine
@@ -117,13 +118,8 @@ def code() -> Code:
     return {
         "versions": hardware.versions(),
         "source": hardware.source(),
-        "registered": registered(),
+        "registered": register.sources(),
     }
-
-
-def registered() -> dict[str, str]:
-    """File -> digest of its code, of what users have registered beside what gan1d has."""
-    return {}
 
 
 @dataclasses.dataclass(frozen=True)
