@@ -16,7 +16,7 @@ PEAK_STEPS = 4_000_000  # of a measurement, which takes a few tenths of a second
 def measurer(threads: int) -> Callable[[], float]:
     """What measures the most operations a second that the lanes engine's kind of code can reach.
 
-    The code is chains of x = a x + b, each a register over lanes, so it never waits for memory.
+    The code is chains of x = a x + b, each a register over runs, so it never waits for memory.
     """
 
     def step(given, carried, number):
@@ -27,7 +27,7 @@ def measurer(threads: int) -> Callable[[], float]:
 
     scalar = jax.ShapeDtypeStruct((), np.float32)
     program = Program(step, (scalar, scalar), [scalar] * CHAINS)
-    runs = program.lanes * threads
+    runs = program.width * threads
     given = np.full(runs, 0.5, np.float32), np.ones(runs, np.float32)
     start = [np.ones(runs, np.float32)] * CHAINS
     operations = 2 * runs * CHAINS * LINKS * PEAK_STEPS

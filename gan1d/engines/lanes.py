@@ -15,13 +15,14 @@ from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
 from gan1d.gan import feature_motion, metrics, randomness, train
 from gan1d.gan.judging import Judging
 from gan1d.gan.setting import Setting
-from gan1d.simd import Program, Task, arrays, runtime
+from gan1d.simd import Program, Span, Task, arrays, runtime
 
+ONCE = Span(0, 1)
 SEED = jax.ShapeDtypeStruct((), np.uint32)
 
 
 class Block(NamedTuple):
-    """Runs in training, in trees of arrays `[vectors of runs, elements, lanes]`."""
+    """Runs in training, in trees of arrays `[vectors of runs, elements, width]`."""
 
     count: int
     kept: int  # of how many, the first ones, snapshots are kept
@@ -49,47 +50,47 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     scoring, picturing = compile_scores(setting, judging), compile_snapshot(setting, judging)
     staging = compile_stages(setting, judging) if setting.pretraining.steps else None
     probing = compile_probe(setting) if judging.features else None
-    lanes = training.lanes
+    width = training.width
     pictured = feature_motion.is_picture(setting)
 
     def vectors(count: int) -> int:
-        return arrays.block_count(count, lanes)
+        return arrays.vector_count(count, width)
 
     def start(settings: Setting, seeds: np.ndarray, kept: int) -> Start:
         count = len(seeds)
-        given = arrays.enter(starting.given, (settings, seeds), lanes)
-        made = arrays.room(starting.results, vectors(count), lanes)
+        given = arrays.pack(starting.given, (settings, seeds), width)
+        made = arrays.allocate(starting.results, vectors(count), width)
         run, reference, pretraining = jax.tree.map(lambda array: array[0], made)
         block = Block(count, kept, *given, run, reference)
         tasks = [starting.task(vectors(count), given, (), made)]
         if staging is None:
-            runtime.drive([Leg(0, 1)], tasks, lanes, threads)
+            runtime.execute([ONCE], tasks, width, threads)
             return Start(block, None, {})
-        stages = arrays.room(staging.results, vectors(kept), lanes)
+        stages = arrays.allocate(staging.results, vectors(kept), width)
         shown = (given[0], reference, pretraining.initial, run.state.params.d)
         tasks.append(staging.task(vectors(kept), shown, (), stages))
-        runtime.drive([Leg(0, 1)], tasks, lanes, threads)
-        losses = arrays.leave(starting.results[2].losses, pretraining.losses, count)
-        stages = jax.tree.map(lambda array: array[0], arrays.leave(staging.results, stages, kept))
+        runtime.execute([ONCE], tasks, width, threads)
+        losses = arrays.unpack(starting.results[2].losses, pretraining.losses, count)
+        stages = jax.tree.map(lambda array: array[0], arrays.unpack(staging.results, stages, kept))
         return Start(block, losses, stages)
 
     def rooms(block: Block, points: int) -> Rooms:
         runs, kept = vectors(block.count), vectors(block.kept)
         measured, quantiles, sums = scoring.results
         scores = (
-            arrays.room(measured, runs, lanes, points),
+            arrays.allocate(measured, runs, width, points),
             # Only the last are wanted: all points leave theirs in the same place.
-            arrays.room(quantiles, runs, lanes, points, shared=True),
-            arrays.room(sums, runs, lanes, points),
+            arrays.allocate(quantiles, runs, width, points, shared=True),
+            arrays.allocate(sums, runs, width, points),
         )
-        pictures = arrays.room(picturing.results, kept, lanes, points)
+        pictures = arrays.allocate(picturing.results, kept, width, points)
         if probing is None:
             return Rooms(scores, pictures, None)
         distances, features = probing.results
         probes = (
-            arrays.room(distances, runs, lanes, points),
+            arrays.allocate(distances, runs, width, points),
             # Where they are in no picture nobody wants them.
-            arrays.room(features, runs, lanes, points, shared=not (block.kept and pictured)),
+            arrays.allocate(features, runs, width, points, shared=not (block.kept and pictured)),
         )
         return Rooms(scores, pictures, probes)
 
@@ -108,32 +109,33 @@ def compile_programs(setting: Setting, judging: Judging, threads: int) -> Progra
     def looks(block: Block, rooms: Rooms) -> Looks:
         scores, final, losses = rooms.scores
         measured, quantiles, sums = scoring.results
-        metrics_ = arrays.leave(measured, scores, block.count)
-        snapshots = arrays.leave(picturing.results, rooms.pictures, block.kept)
+        metrics_ = arrays.unpack(measured, scores, block.count)
+        snapshots = arrays.unpack(picturing.results, rooms.pictures, block.kept)
         if probing:
             distances, features = probing.results
-            metrics_["centroid_distance"] = arrays.leave(distances, rooms.probes[0], block.count)
+            metrics_["centroid_distance"] = arrays.unpack(distances, rooms.probes[0], block.count)
             if block.kept and pictured:
-                snapshots["features"] = arrays.leave(features, rooms.probes[1], block.kept)
+                snapshots["features"] = arrays.unpack(features, rooms.probes[1], block.kept)
         return Looks(
             metrics_,
-            arrays.leave(quantiles, final[-1], block.count),
-            arrays.leave(sums, losses, block.count),
+            arrays.unpack(quantiles, final[-1], block.count),
+            arrays.unpack(sums, losses, block.count),
             snapshots,
         )
 
     def advance(block: Block, legs: Sequence[Leg], looking: bool) -> Advance:
         given = (block.settings, block.seeds)
         tasks = [training.task(vectors(block.count), given, block.run, ())]
+        spans = [Span(*leg) for leg in legs]
         seen, share = None, 0.0
         if looking:
             made = rooms(block, len(legs))
-            spent = runtime.drive(legs, [*tasks, *watchers(block, made)], lanes, threads)
+            spent = runtime.execute(spans, [*tasks, *watchers(block, made)], width, threads)
             seen, share = looks(block, made), sum(spent[1:]) / sum(spent)
         else:
-            runtime.drive(legs, tasks, lanes, threads)
+            runtime.execute(spans, tasks, width, threads)
         form, diverged_at = training.carried.diverged_at, block.run.diverged_at
-        return Advance(block, arrays.leave(form, diverged_at, block.count), seen, share)
+        return Advance(block, arrays.unpack(form, diverged_at, block.count), seen, share)
 
     return Programs(start, advance, unit=1)
 
