@@ -1,5 +1,6 @@
 """Which engine trains a cohort: lanes where it can and pays, else XLA."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,6 +15,8 @@ from gan1d.gan.setting import Setting
 from gan1d.simd import Unsupported
 
 ENGINES = ("auto", "lanes", "xla")
+# (engine, setting, schedule, block size, devices) -> the engine that it is, and its programs
+Compile = Callable[[str, Setting, Schedule, int, list[Any]], tuple[str, Programs]]
 # Entries of a weight matrix up to which lanes is faster: on one core, with batches of 64, 1.7 times
 # at 32 x 32, as fast at 64 x 64, 0.85 times at 128 x 128, where XLA's products of matrices pay.
 LARGEST_MATRIX = 64 * 64
