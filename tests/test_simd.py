@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jax import lax
 
-from gan1d.simd import Program, Span, Unsupported, arrays, fusion, graph, jaxpr, llvm, runtime
+from gan1d.simd import Program, Unsupported, arrays, fusion, graph, jaxpr, llvm, runtime
 
 RUNS = 5  # no multiple of the width of any vector
 
@@ -560,7 +560,6 @@ def test_programs_look_after_every_span_at_what_the_first_one_left(threads, prog
     fixed, carried, vectors = packed(program, *many(40))
     # In rounds of three spans, the last of which is short.
     width, spans = program.width, [(5, 0), (5, 1), (6, 2), *((n, 1) for n in range(8, 24))]
-    spans = list(itertools.starmap(Span, spans))
     results = arrays.allocate(program.results, vectors, width, len(spans))
     seen = arrays.allocate(watching.results, vectors, width, len(spans))
     last = arrays.allocate(watching.results, 1, width, len(spans), shared=True)

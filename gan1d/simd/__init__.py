@@ -18,6 +18,6 @@ The passes, in the order in which someone new reads them:
 
 from gan1d.simd.nodes import Unsupported
 from gan1d.simd.program import Program
-from gan1d.simd.runtime import Span, Task, execute
+from gan1d.simd.runtime import Task, execute
 
-__all__ = ["Program", "Span", "Task", "Unsupported", "execute"]
+__all__ = ["Program", "Task", "Unsupported", "execute"]

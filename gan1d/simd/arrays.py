@@ -47,8 +47,8 @@ def allocate(
     return jax.tree.unflatten(structure, parts)
 
 
-def pack(tree: Tree, arrays: Tree, width: int) -> Tree:
-    """Arrays `[R, ...]` of these specs in vectors, the last one padded with copies of a run."""
+def pack(tree: Tree, arrays: object, width: int) -> Tree:
+    """A tree of arrays `[R, ...]` in vectors, the last one padded with copies of a run."""
     leaves = jax.tree.leaves(arrays)
     runs = np.shape(leaves[0])[0] if leaves else 0
     packed = first(allocate(tree, vector_count(runs, width), width))

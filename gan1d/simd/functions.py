@@ -264,30 +264,9 @@ def _pow(v: VectorBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """x^y as 2^(y log2 |x|) in double precision."""
     b = v.builder
     wide = b.fpext(v.intrinsic("llvm.fabs", [v.float], x), v.double)
-    raw = b.bitcast(wide, v.long)
-
-    def whole(value: int) -> ir.Constant:
-        return ir.Constant(v.long, [value] * v.width)
-
-    start = int(np.float64(math.sqrt(0.5)).view(np.int64))
-    exponent = b.ashr(b.sub(raw, whole(start)), whole(52))
-    mantissa = b.bitcast(b.sub(raw, b.shl(exponent, whole(52))), v.double)
-    # log(mantissa) = 2 artanh(s), s in [-0.172, 0.172].
-    s = b.fdiv(b.fsub(mantissa, v.d(1)), b.fadd(mantissa, v.d(1)))
-    series = v.polynomial(b.fmul(s, s), [2 / (2 * k + 1) / math.log(2) for k in range(9)])
-    logarithm = b.fadd(b.sitofp(exponent, v.double), b.fmul(s, series))
-    logarithm = v.select(v.compare("==", wide, v.d(0)), v.d(-math.inf), logarithm)
-    infinite = v.compare("==", wide, v.d(math.inf))
-    logarithm = v.select(infinite, v.d(math.inf), logarithm)
+    logarithm = _log2_of_doubles(v, wide)
     power = b.fmul(b.fpext(y, v.double), logarithm)
-    power = v.select(v.compare("<", power, v.d(-1000)), v.d(-1000), power)
-    power = v.select(v.compare(">", power, v.d(1000)), v.d(1000), power)
-    shifted = b.fadd(power, v.d(1.5 * 2**52))
-    r = b.fmul(b.fsub(power, b.fsub(shifted, v.d(1.5 * 2**52))), v.d(math.log(2)))
-    n = b.sub(b.bitcast(shifted, v.long), whole(int(np.float64(1.5 * 2**52).view(np.int64))))
-    scale = b.bitcast(b.shl(b.add(n, whole(1023)), whole(52)), v.double)
-    value = v.polynomial(r, [1 / math.factorial(k) for k in range(12)])
-    result = b.fptrunc(b.fmul(value, scale), v.float)
+    result = b.fptrunc(_exp2_of_doubles(v, power), v.float)
     # A negative base has the sign of its integer powers, and no others.
     floor = v.intrinsic("llvm.floor", [v.float], y)
     half = b.fmul(y, v.f(0.5))
@@ -305,6 +284,40 @@ def _pow(v: VectorBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     endless = v.compare("==", v.intrinsic("llvm.fabs", [v.float], y), v.f(math.inf))
     one = b.or_(one, b.and_(v.compare("==", x, v.f(-1)), endless))
     return v.select(one, v.f(1), result)
+
+
+def _log2_of_doubles(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    """Of x >= 0."""
+    b = v.builder
+    raw = b.bitcast(x, v.long)
+    start = int(np.float64(math.sqrt(0.5)).view(np.int64))
+    exponent = b.ashr(b.sub(raw, _longs(v, start)), _longs(v, 52))
+    mantissa = b.bitcast(b.sub(raw, b.shl(exponent, _longs(v, 52))), v.double)
+    # log(mantissa) = 2 artanh(s), s in [-0.172, 0.172].
+    s = b.fdiv(b.fsub(mantissa, v.d(1)), b.fadd(mantissa, v.d(1)))
+    series = v.polynomial(b.fmul(s, s), [2 / (2 * k + 1) / math.log(2) for k in range(9)])
+    logarithm = b.fadd(b.sitofp(exponent, v.double), b.fmul(s, series))
+    logarithm = v.select(v.compare("==", x, v.d(0)), v.d(-math.inf), logarithm)
+    infinite = v.compare("==", x, v.d(math.inf))
+    return v.select(infinite, v.d(math.inf), logarithm)
+
+
+def _exp2_of_doubles(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    b = v.builder
+    rounder = 1.5 * 2**52
+    x = v.select(v.compare("<", x, v.d(-1000)), v.d(-1000), x)
+    x = v.select(v.compare(">", x, v.d(1000)), v.d(1000), x)
+    shifted = b.fadd(x, v.d(rounder))
+    r = b.fmul(b.fsub(x, b.fsub(shifted, v.d(rounder))), v.d(math.log(2)))
+    whole = _longs(v, int(np.float64(rounder).view(np.int64)))
+    n = b.sub(b.bitcast(shifted, v.long), whole)
+    scale = b.bitcast(b.shl(b.add(n, _longs(v, 1023)), _longs(v, 52)), v.double)
+    value = v.polynomial(r, [1 / math.factorial(k) for k in range(12)])
+    return b.fmul(value, scale)
+
+
+def _longs(v: VectorBuilder, value: int) -> ir.Constant:
+    return ir.Constant(v.long, [value] * v.width)
 
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -10,7 +10,7 @@ from gan1d.simd import arrays, codegen, llvm, plan
 from gan1d.simd.graph import Graph, distinct, eliminate_dead_code
 from gan1d.simd.jaxpr import lower
 from gan1d.simd.nodes import I32, View
-from gan1d.simd.runtime import Span, Task, execute
+from gan1d.simd.runtime import Task, execute
 
 # Trees of arrays. They type a run's arrays, and those of many runs, in either layout.
 Given = TypeVar("Given")
@@ -106,7 +106,7 @@ class Program(Generic[Given, Carried, Results]):
         state = arrays.pack(self.carried, carried, self.width)
         results = arrays.allocate(self.results, vectors, self.width)
         task = self.task(vectors, fixed, state, results)
-        execute([Span(first, count)], [task], self.width, threads)
+        execute([(first, count)], [task], self.width, threads)
         last = arrays.unpack(self.results, arrays.first(results), runs)
         return arrays.unpack(self.carried, state, runs), last
 

@@ -25,13 +25,6 @@ ROUNDS = 8  # at most; in each of them a vector of runs comes into the caches an
 TASK = ("function", "arrays", "count", "vectors")  # a task as the native function has it
 
 
-class Span(NamedTuple):
-    """Updates that follow each other, with nothing in between."""
-
-    first: int  # number of the first
-    updates: int  # how many
-
-
 class Task(NamedTuple):
     """A compiled function with the memory that it works on."""
 
@@ -49,14 +42,14 @@ class Task(NamedTuple):
 
 
 def execute(
-    spans: Sequence[Span], tasks: Sequence[Task], width: int, threads: int = 1
+    spans: Sequence[tuple[int, int]], tasks: Sequence[Task], width: int, threads: int = 1
 ) -> list[float]:
     """Take vectors of runs through spans of updates; the calling thread waits.
 
     Args:
-      spans: the updates, one span after the other.
+      spans: of updates, one after the other: the number of the first, and how many.
       tasks: the first makes the updates, on all of its vectors; the others are called once after
-        each span, as update number `first + updates`.
+        each span, as the update after its last.
       width: runs in a vector.
       threads: to spread the vectors over.
 
@@ -64,19 +57,13 @@ def execute(
       How many seconds each task took, threads added up.
     """
     if len(tasks) == 1 and not tasks[0].results:
-        spans = [piece for span in spans for piece in _pieces(span)]  # nobody looks in between
+        spans = [piece for span in spans for piece in _pieces(*span)]  # nobody looks in between
     vectors = tasks[0].vectors
     if not vectors or not spans:
         return [0.0] * len(tasks)
     threads = max(1, min(threads, vectors))
     layouts = [task.layout() for task in tasks]
-    table = np.asarray(
-        [
-            (task.function.address, each.ctypes.data, len(each), task.vectors)
-            for task, each in zip(tasks, layouts, strict=True)
-        ],
-        np.int64,
-    )
+    table = _table(tasks, layouts)
     ahead = np.asarray(spans, np.int64)
     sizes = np.asarray([len(spans), len(tasks), vectors, -(-len(spans) // ROUNDS)], np.int64)
     progress = np.zeros(1 + vectors, np.int64)  # turns taken, and rounds that each vector has done
@@ -96,10 +83,19 @@ def execute(
     return (nanoseconds.sum(0) / 1e9).tolist()
 
 
-def _pieces(span: Span) -> list[Span]:
-    """As many updates in as many rounds as there may be."""
-    edges = [span.first + span.updates * i // ROUNDS for i in range(ROUNDS + 1)]
-    return [Span(begin, end - begin) for begin, end in itertools.pairwise(edges) if begin < end]
+def _table(tasks: Sequence[Task], layouts: Sequence[np.ndarray]) -> np.ndarray:
+    """Tasks as the native function has them, a row each."""
+    rows = [
+        (task.function.address, layout.ctypes.data, len(layout), task.vectors)
+        for task, layout in zip(tasks, layouts, strict=True)
+    ]
+    return np.asarray(rows, np.int64)
+
+
+def _pieces(first: int, count: int) -> list[tuple[int, int]]:
+    """So many updates in as many rounds as there may be."""
+    edges = [first + count * i // ROUNDS for i in range(ROUNDS + 1)]
+    return [(begin, end - begin) for begin, end in itertools.pairwise(edges) if begin < end]
 
 
 @functools.cache
