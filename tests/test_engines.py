@@ -421,7 +421,7 @@ def test_a_program_that_passes_something_between_devices_would_be_noticed(compil
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
-    """Pictures, pretraining and probes included; of the second block one run only is pictured.
+    """Pictures, pretraining and D's features included; of the second block one run only is pictured.
 
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """

@@ -169,16 +169,16 @@ def _optimizer(
     optimizer: OptimizerFields, params: Iterable[Tensor]
 ) -> tuple[Optimizer, LRScheduler]:
     rate, params = float(optimizer.rate), list(params)
-    made = {
+    chosen = {
         "sgd": lambda: torch.optim.SGD(params, lr=rate),
         "momentum": lambda: torch.optim.SGD(params, lr=rate, momentum=float(optimizer.momentum)),
         "adam_tf1": lambda: torch.optim.Adam(params, lr=rate),
         "rmsprop": lambda: torch.optim.RMSprop(params, lr=rate, alpha=0.9, eps=1e-10),
     }[optimizer.kind]()
     falling = torch.optim.lr_scheduler.StepLR(
-        made, int(optimizer.decay_steps), float(optimizer.decay)
+        chosen, int(optimizer.decay_steps), float(optimizer.decay)
     )
-    return made, falling
+    return chosen, falling
 
 
 def _dim(setting: Setting) -> int:
