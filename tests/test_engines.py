@@ -158,7 +158,7 @@ def columns():
     yield "averages.ema", [0.0, 0.0, 0.9]
     yield "discriminator.weight_clip", [0.0, 0.0, 0.0, 0.5]
     yield "training.order", [*inputs.ORDERS, inputs.ALTERNATING]
-    yield "training.dynamics", list(dynamics.DYNAMICS)
+    yield "training.dynamics", ["gradient", *dynamics.DYNAMICS]
     yield "training.batch_size", [5, 6, 5]
     yield "training.d_steps", [1, 1, 1, 1, 2, 1, 1]
     yield "training.g_steps", [1, 1, 2, 1, 1, 1, 1]
@@ -421,7 +421,7 @@ def test_a_program_that_passes_something_between_devices_would_be_noticed(compil
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
-    """Pictures, pretraining and D's features included; of the second block one run only is pictured.
+    """Pictures, pretraining, D's features; of the second block one run only is pictured.
 
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """
