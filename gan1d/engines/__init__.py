@@ -1,6 +1,6 @@
 """Which engine trains a cohort: lanes where it can and pays, else XLA."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 from absl import logging
@@ -14,13 +14,19 @@ from gan1d.gan.setting import Setting
 from gan1d.simd import Unsupported
 
 ENGINES = ("auto", "lanes", "xla")
+# (engine, setting, schedule, block size, devices) -> the engine that it is, and its programs
+Compile = Callable[[str, Setting, Schedule, int, Sequence[jax.Device]], tuple[str, Programs]]
 # Entries of a weight matrix up to which lanes is faster: on one core, with batches of 64, 1.7 times
 # at 32 x 32, as fast at 64 x 64, 0.85 times at 128 x 128, where XLA's products of matrices pay.
 LARGEST_MATRIX = 64 * 64
 
 
 def compile_programs(
-    engine: str, setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
+    engine: str,
+    setting: Setting,
+    schedule: Schedule,
+    block_size: int,
+    devices: Sequence[jax.Device],
 ) -> tuple[str, Programs]:
     """Compile a cohort's programs; also returns the name of the engine that they are of.
 
@@ -31,15 +37,15 @@ def compile_programs(
     """
     if on_lanes(engine, devices) and (engine == "lanes" or not _has_large_matrix(setting)):
         try:
-            return "lanes", lanes.compile_programs(setting, schedule.judging, len(devices))
+            return "lanes", lanes.LanesPrograms(setting, schedule.judging, len(devices))
         except Unsupported as problem:
             if engine == "lanes":
                 raise ConfigError([f"engine=lanes: it has no {problem}; use auto or xla"]) from None
             logging.info("The xla engine trains this cohort: lanes has no %s.", problem)
-    return "xla", xla.compile_programs(setting, schedule, block_size, devices)
+    return "xla", xla.XlaPrograms(setting, schedule, block_size, devices)
 
 
-def on_lanes(engine: str, devices: list[Any]) -> bool:
+def on_lanes(engine: str, devices: Sequence[jax.Device]) -> bool:
     """Whether lanes is tried before XLA."""
     return engine == "lanes" or (engine == "auto" and devices[0].platform == "cpu")
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from gan1d.engines.programs import Leg
+from gan1d.engines.programs import Span
 
 CALL_SECONDS = 0.5
 FIRST_UPDATES = 16  # of each run, before it is known how long they take
@@ -20,7 +20,7 @@ class Pace:
         self._update_seconds = CALL_SECONDS / max(unit, FIRST_UPDATES)
         self._point_seconds = CALL_SECONDS
 
-    def legs(self, done: int, log_steps: Sequence[int]) -> tuple[list[Leg], bool]:
+    def legs(self, done: int, log_steps: Sequence[int]) -> tuple[list[Span], bool]:
         """The next legs, and whether each of them ends at a log point.
 
         Args:
@@ -29,15 +29,15 @@ class Pace:
         """
         most = max(self._unit, int(CALL_SECONDS / self._update_seconds))
         if log_steps[0] - done > most:
-            return [Leg(done, most // self._unit * self._unit)], False
+            return [Span(done, most // self._unit * self._unit)], False
         near = [log_steps[0]]
         for points, step in enumerate(log_steps[1:MOST_POINTS], 2):
             if (step - done) * self._update_seconds + points * self._point_seconds > CALL_SECONDS:
                 break
             near.append(step)
-        return [Leg(a, b - a) for a, b in itertools.pairwise([done, *near])], True
+        return [Span(a, b - a) for a, b in itertools.pairwise([done, *near])], True
 
-    def took(self, legs: Sequence[Leg], training: float, judging: float) -> None:
+    def took(self, legs: Sequence[Span], training: float, judging: float) -> None:
         """Take note of how many seconds a call took for updates and, if it looked, for looking."""
         updates = sum(leg.count for leg in legs)
         if updates:

@@ -12,7 +12,7 @@ from gan1d import results
 from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
-from gan1d.engines.programs import Looks, Start
+from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan import feature_motion, metrics, pretrain, targets
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
@@ -130,7 +130,7 @@ def judged(
     block: Arrays,
     start: Start,
     diverged_at: np.ndarray,
-    looks: Sequence[Looks],
+    looks: Sequence[LogPoints],
 ) -> Arrays:
     """What is kept of finished runs.
 

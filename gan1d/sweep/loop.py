@@ -46,6 +46,7 @@ def run(
     where: Layout,
     report: Silent | None = None,
     kept: store.Store | None = None,
+    compile: engines.Compile | None = None,
 ) -> Result:
     """Train and judge every run of a sweep.
 
@@ -57,6 +58,7 @@ def run(
       where: how it is laid out.
       report: is told how far it is, and may end it by an exception.
       kept: where finished blocks are kept; None is memory.
+      compile: gives a cohort's programs; None is `engines.compile_programs`.
 
     Raises:
       ConfigError: a target can't be judged by, an engine can't train a cohort, or no block is small
@@ -65,7 +67,7 @@ def run(
     """
     began, kept = time.monotonic(), kept or store.InMemory()
     blocks = range(layout.count_blocks(experiment, where.block_size))
-    waited = train(experiment, where, blocks, report, kept)
+    waited = train(experiment, where, blocks, report, kept, compile)
     result = gather(experiment, where, kept, {"waiting for compilation": waited})
     result.seconds["total"] = time.monotonic() - began
     return result
@@ -77,6 +79,7 @@ def train(
     numbers: range,
     report: Silent | None,
     kept: store.Store,
+    compile: engines.Compile | None = None,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -86,7 +89,8 @@ def train(
       ConfigError, WriteError: as `run`.
     """
     _describe_targets(experiment, where)  # which refuses targets that runs can't be judged by
-    job = _Job(experiment, where, numbers, collect.tables(experiment), report or Silent())
+    tables, compile = collect.tables(experiment), compile or engines.compile_programs
+    job = _Job(experiment, where, numbers, tables, report or Silent(), compile)
     try:
         _train_missing(job, kept)
     except BaseException:
@@ -155,6 +159,7 @@ class _Job:
     numbers: range  # of its blocks
     tables: Tables
     report: Silent
+    compile: engines.Compile
     runs_done: int = 0
     updates_done: int = 0
     diverged: int = 0
@@ -247,7 +252,7 @@ def _compile_ahead(
 
 def _compile(job: _Job, cohort: Cohort, size: int) -> tuple[str, Programs]:
     where, schedule = job.where, job.experiment.schedule
-    return engines.compile_programs(where.engine, cohort.example(), schedule, size, where.devices)
+    return job.compile(where.engine, cohort.example(), schedule, size, where.devices)
 
 
 def _train(job: _Job, training: _Training, runs: Block, room: Arrays) -> Finished:
