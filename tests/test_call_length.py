@@ -13,13 +13,13 @@ def calls(log_steps, unit, update_seconds, point_seconds=0.0):
     """The calls of a whole training in which all updates, and all log points, take as long."""
     call_length, done, ahead = CallLength(unit), 0, list(log_steps)
     while ahead:
-        legs, looking = call_length.legs(done, ahead)
-        yield legs, looking
-        if looking:
-            del ahead[: len(legs)]
-        done = legs[-1].first + legs[-1].count
-        updates = sum(leg.count for leg in legs)
-        call_length.took(legs, updates * update_seconds, len(legs) * point_seconds * looking)
+        spans, judging = call_length.spans(done, ahead)
+        yield spans, judging
+        if judging:
+            del ahead[: len(spans)]
+        done = spans[-1].first + spans[-1].count
+        updates = sum(span.count for span in spans)
+        call_length.took(spans, updates * update_seconds, len(spans) * point_seconds * judging)
 
 
 @given(
@@ -28,23 +28,23 @@ def calls(log_steps, unit, update_seconds, point_seconds=0.0):
     st.sampled_from([1e-6, 1e-3, 10.0]),
     st.sampled_from([0.0, 1e-3, 10.0]),
 )
-def test_legs_reach_every_log_point_without_a_gap(spans, unit, update_seconds, point_seconds):
-    log_steps = [0, *itertools.accumulate(spans)]
+def test_spans_reach_every_log_point_without_a_gap(gaps, unit, update_seconds, point_seconds):
+    log_steps = [0, *itertools.accumulate(gaps)]
     reached, done = [], 0
-    for legs, looking in calls(log_steps, unit, update_seconds, point_seconds):
-        for leg in legs:
-            assert leg.first == done and (leg.count or leg.first == 0)
-            done += leg.count
-        if looking:
-            reached += [leg.first + leg.count for leg in legs]
-            assert len(legs) <= MOST_POINTS
+    for spans, judging in calls(log_steps, unit, update_seconds, point_seconds):
+        for span in spans:
+            assert span.first == done and (span.count or span.first == 0)
+            done += span.count
+        if judging:
+            reached += [span.end for span in spans]
+            assert len(spans) <= MOST_POINTS
         else:
-            assert len(legs) == 1 and legs[0].count % unit == 0
+            assert len(spans) == 1 and spans[0].count % unit == 0
     assert reached == log_steps
 
 
 def counts(*training):
-    return [sum(leg.count for leg in legs) for legs, _ in calls(*training)]
+    return [sum(span.count for span in spans) for spans, _ in calls(*training)]
 
 
 def test_calls_take_about_as_long_as_they_should():
@@ -58,8 +58,8 @@ def test_calls_take_about_as_long_as_they_should():
 @pytest.mark.parametrize("log_every", [1, 100])
 def test_costly_log_points_are_not_heaped_up(log_every):
     """Of 0.2 s each, after updates that cost nothing."""
-    for legs, looking in calls(range(0, 1001, log_every), 1, 1e-6, 0.2):
-        assert not looking or len(legs) <= 2
+    for spans, judging in calls(range(0, 1001, log_every), 1, 1e-6, 0.2):
+        assert not judging or len(spans) <= 2
 
 
 def test_an_update_that_takes_longer_than_a_call_is_made_alone():

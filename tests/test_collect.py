@@ -3,7 +3,7 @@
 import numpy as np
 
 from gan1d.config import experiment
-from gan1d.engines.programs import Looks, Start
+from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan.players import Players
 from gan1d.sweep import collect
 from gan1d.sweep.cohorts import Sweep
@@ -16,7 +16,7 @@ def looks(w1, losses=(0.0, 0.0)):
     w1 = np.float32(w1)
     sums = (np.broadcast_to(np.float32(loss).reshape(-1, 1), w1.shape) for loss in losses[::-1])
     measured = dict.fromkeys(("w1", "ks", "mean", "std", "d_flatness"), w1)
-    return Looks(measured, np.zeros((2, 101), np.float32), Players(*sums), {})
+    return LogPoints(measured, np.zeros((2, 101), np.float32), Players(*sums), {})
 
 
 def entered(*seen, diverged_at=(-1, -1)):

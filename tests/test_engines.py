@@ -1,7 +1,6 @@
 """Lanes train and judge the same GANs as XLA; whatever they can't, XLA does."""
 
 import dataclasses
-import itertools
 import json
 import logging
 import re
@@ -17,13 +16,17 @@ from gan1d.config import experiment
 from gan1d.config.fields import ConfigError
 from gan1d.config.schedule import Schedule
 from gan1d.engines import cost, lanes, xla
+from gan1d.engines.describe import describe
 from gan1d.gan import (
+    dynamics,
+    inputs,
     latents,
     losses,
     matching,
     metrics,
     networks,
     optimizers,
+    penalties,
     randomness,
     targets,
     train,
@@ -143,9 +146,9 @@ def columns():
     yield "generator.optimizer.kind", kinds
     yield "discriminator.optimizer.kind", [*kinds[2:], *kinds[:2]]
     yield "latent.kind", [*latents.KINDS]
-    # It takes the place of G's loss, which every kind must get to see too.
-    yield "tricks.feature_matching", ["off", *itertools.islice(_spaced(), len(LOSSES))]
-    yield "tricks.feature_matching_trains", ["g", "g_and_features", "g"]
+    # It takes the place of G's loss, which every kind must get to see too: so each has its cases.
+    yield "tricks.feature_matching", [*["off"] * len(LOSSES), *matching.MATCHING]
+    yield "tricks.feature_matching_trains", TRAINS
     yield "tricks.virtual_batch_norm", ["off", "off", "on"]
     yield "tricks.historical_averaging", ["off", "on"]
     yield "tricks.instance_noise", [0.0, 0.0, 0.0, 0.1]
@@ -153,6 +156,11 @@ def columns():
     yield "tricks.minibatch", ["off", "append", "off", "replace"]
     yield "tricks.minibatch_rows", [0, 0, 0, 3, 0]
     yield "loss.label_smoothing", [0.0, 0.1]
+    yield "penalty.kind", ["off", *penalties.PENALTIES, "off"]
+    yield "averages.ema", [0.0, 0.0, 0.9]
+    yield "discriminator.weight_clip", [0.0, 0.0, 0.0, 0.5]
+    yield "training.order", [*inputs.ORDERS, inputs.ALTERNATING]
+    yield "training.dynamics", ["gradient", *dynamics.DYNAMICS]
     yield "training.batch_size", [5, 6, 5]
     yield "training.d_steps", [1, 1, 1, 1, 2, 1, 1]
     yield "training.g_steps", [1, 1, 2, 1, 1, 1, 1]
@@ -161,18 +169,18 @@ def columns():
     yield "target.kind", ["gaussian", "ring", "uniform", "laplace", "mixture"]
 
 
-def _spaced():
-    for match in matching.MATCHING:
-        yield from (match, "off")
-
-
 def trained_cases():
-    """One of each loss and output at least."""
-    for i in range(max(len(LOSSES), 2 * len(matching.MATCHING))):
+    """One of each loss and output, and of each feature matching, at least."""
+    for i in range(len(LOSSES) + len(matching.MATCHING)):
         fields = {name: values[i % len(values)] for name, values in columns()}
         fields |= LOSSES[i % len(LOSSES)] | of_unit_size(fields["target.kind"])
         if fields["target.kind"] in targets.PLANE:
             fields["tricks.input_noise"] = 0.0
+        if fields["training.order"] == inputs.SIMULTANEOUS:
+            fields |= {"training.d_steps": 1, "training.g_steps": 1}
+            fields["tricks.feature_matching_trains"] = "g"
+        if losses.LOSSES[fields["loss.kind"]].relational:
+            fields["training.sort"] = False
         if fields["loss.output"] == "probability":  # or all of them may be clipped
             fields["discriminator.output_activation"] = "sigmoid"
         if fields["tricks.minibatch"] == "replace":
@@ -182,7 +190,7 @@ def trained_cases():
         for network in ("generator", "discriminator"):
             fields[f"{network}.optimizer.rate"] = 3e-3
             # Where gradients cancel, rounding is left of them: it must not make steps of full size.
-            fields[f"{network}.optimizer.epsilon"] = 1e-3
+            fields[f"{network}.optimizer.epsilon"] = 1e-2
         yield fields
 
 
@@ -200,6 +208,9 @@ ACTIVATIONS = ("generator.activation", "generator.output_activation", "discrimin
         (["tricks.minibatch"], ["off", "append", "replace"]),
         (["tricks.virtual_batch_norm"], ["off", "on"]),
         (["tricks.historical_averaging"], ["off", "on"]),
+        (["penalty.kind"], ["off", *penalties.PENALTIES]),
+        (["training.order"], inputs.ORDERS),
+        (["training.dynamics"], dynamics.DYNAMICS),
         (["generator.optimizer.kind"], optimizers.OPTIMIZERS),
         (["discriminator.optimizer.kind"], optimizers.OPTIMIZERS),
         (ACTIVATIONS, networks.ACTIVATIONS),
@@ -297,8 +308,8 @@ def test_runs_start_alike(steps):
         lambda x: np.full(RUNS, x, np.float32),
         setting(pretraining={"steps": steps}, generator={"kernel_init": "lecun_normal"}),
     )
-    _, (run, _, pretraining) = lanes.compile_start(one_of(own), JUDGING)((own, SEEDS), (), 0, 1)
-    ours = run, pretraining
+    _, started = lanes.compile_start(one_of(own), JUDGING)((own, SEEDS), (), 0, 1)
+    ours = started.run, started.pretraining
     theirs = hurried(
         jax.vmap(lambda own, seed: train.start(own, randomness.run_key(seed))), own, SEEDS
     )
@@ -353,7 +364,7 @@ def test_targets_are_described_alike(kind, caplog):
     chosen = [first, dataclasses.replace(first, loc=-1.0), first]
     with caplog.at_level(logging.INFO, logger="absl"):
         ours, theirs = (
-            targets.describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
+            describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
         )
     assert not caplog.records
     assert ours.keys() == theirs.keys() and ours["w1_null"].shape == (3, 3)
@@ -412,7 +423,7 @@ def test_a_program_that_passes_something_between_devices_would_be_noticed(compil
 
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
-    """Pictures, pretraining and probes included; of the second block one run only is pictured.
+    """Pictures, pretraining, D's features; of the second block one run only is pictured.
 
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """
@@ -454,7 +465,7 @@ def without_lanes(*_):
 )
 def test_xla_steps_in_for_lanes_and_says_why(engine, size, chosen, logged, monkeypatch, caplog):
     monkeypatch.setattr(lanes, "compile_training", without_lanes)
-    monkeypatch.setattr(xla, "compile_programs", lambda *_: "programs")
+    monkeypatch.setattr(xla, "XlaPrograms", lambda *_: "programs")
     own = setting(**{"discriminator.hidden": (size, size)})
     with caplog.at_level(logging.INFO, logger="absl"):
         made = engines.compile_programs(engine, own, Schedule(), 8, jax.devices())

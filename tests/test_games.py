@@ -99,7 +99,7 @@ def test_dirac_gans_end_where_their_equations_do(engine, case, order):
     fields, ends = DIRAC[case]
     expected, updates = ends[list(ORDERS).index(order)], 500
     if expected is None:
-        # At once, hinge's players pass its kinks within rounding, again and again: in float64 starts
+        # At once, they pass the kinks of hinge within rounding, again and again: in float64 starts
         # that are 1e-7 apart end between 1.50 and 1.79 (the very start at 1.70492).
         expected, updates = 1.32544, 20
     end = np.hypot(*played(engine, game(1.0, -1.0, 0.2, **fields, **ORDERS[order]), updates))

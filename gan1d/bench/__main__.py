@@ -15,16 +15,16 @@ It takes about seven minutes on 2 cores.
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import jax
 from absl import flags
 
 from gan1d import results
 from gan1d.bench import contenders, peak, report, workloads
-from gan1d.bench.trial import Trial
+from gan1d.bench.record import Record, Scaling, Throughput
+from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import WORKLOADS
 from gan1d.commands import shell
 from gan1d.engines import cost
@@ -41,10 +41,19 @@ _QUICK = flags.DEFINE_bool(
 _WORKDIR = flags.DEFINE_string("workdir", "results/bench", "Folder for the results.")
 
 SCALED = "aylien-2017"  # the workload whose time is taken against the number of runs
-SCALED_RUNS = (64, 256, 1024, 4096, 16384, 65536)
-SCALED_STEPS = 500
-QUICK_RUNS = (64, 256)
-QUICK_STEPS = 2
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    runs: int
+    steps: int | None  # updates a measurement; None for what suits a workload
+    scaled_runs: tuple[int, ...] = (64, 256, 1024, 4096, 16384, 65536)
+    scaled_steps: int = 500
+
+
+QUICK = Size(rounds=1, runs=64, steps=2, scaled_runs=(64, 256), scaled_steps=2)
 
 
 def main(argv: list[str]) -> int:
@@ -57,19 +66,15 @@ def main(argv: list[str]) -> int:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_compilation_cache_dir", None)  # the user's own may be set
     backend.devices()
-    rounds, runs, steps = _ROUNDS.value, _RUNS.value, None
-    scaled = {"counts": SCALED_RUNS, "steps": SCALED_STEPS}
-    if _QUICK.value:
-        rounds, runs, steps = 1, QUICK_RUNS[0], QUICK_STEPS
-        scaled = {"counts": QUICK_RUNS, "steps": QUICK_STEPS}
-    record = {
+    size = QUICK if _QUICK.value else Size(_ROUNDS.value, _RUNS.value, None)
+    record: Record = {
         "provenance": hardware.provenance(),
         "cores": hardware.cores(),
-        "runs": runs,
-        "rounds": rounds,
-        "workloads": {name: throughput(name, runs, steps, rounds) for name in _WORKLOADS.value},
-        "peak": peaks(rounds),
-        "scaling": scaling(**scaled, rounds=rounds),
+        "runs": size.runs,
+        "rounds": size.rounds,
+        "workloads": {name: throughput(name, size) for name in _WORKLOADS.value},
+        "peak": peaks(size.rounds),
+        "scaling": scaling(size),
     }
     folder = Path(_WORKDIR.value)
     write(record, folder)
@@ -78,17 +83,17 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def throughput(name: str, runs: int, steps: int | None, rounds: int) -> dict[str, Any]:
+def throughput(name: str, size: Size) -> Throughput:
     """One workload by all contenders, which take turns."""
     workload = WORKLOADS[name]
     trials: dict[str, Trial] = {}
     for contender, prepare in contenders.contenders().items():
         _progress(f"{name}: {contender}")
-        trials[contender] = prepare(workload, runs, steps)
+        trials[contender] = prepare(workload, size.runs, size.steps)
         trials[contender].measure()
-    seconds = {contender: [] for contender in trials}
-    for number in range(rounds):
-        _progress(f"{name}: round {number + 1} of {rounds}")
+    seconds: dict[str, list[Seconds]] = {contender: [] for contender in trials}
+    for number in range(size.rounds):
+        _progress(f"{name}: round {number + 1} of {size.rounds}")
         for contender, trial in trials.items():
             seconds[contender].append(trial.measure())
     return {
@@ -119,10 +124,11 @@ def peaks(rounds: int) -> dict[str, list[float]]:
     return measured
 
 
-def scaling(counts: Sequence[int], steps: int, rounds: int) -> dict[str, Any]:
+def scaling(size: Size) -> Scaling:
     """Seconds of whole sweeps of so many runs, by the lanes engine."""
     sweeps = [
-        workloads.declared(WORKLOADS[SCALED], steps=steps, seeds=f"0:{count}") for count in counts
+        workloads.declared(WORKLOADS[SCALED], steps=size.scaled_steps, seeds=f"0:{count}")
+        for count in size.scaled_runs
     ]
     largest = choose(Sweep(sweeps[-1]), Choices(engine="lanes"))
     layouts = [
@@ -130,15 +136,15 @@ def scaling(counts: Sequence[int], steps: int, rounds: int) -> dict[str, Any]:
     ]
     programs, _ = contenders.compiled(largest)
     contenders.swept(layouts[0], programs)
-    seconds: dict[str, list[float]] = {str(count): [] for count in counts}
-    for number in range(rounds):
-        _progress(f"number of runs: round {number + 1} of {rounds}")
-        for count, each in zip(counts, layouts, strict=True):
+    seconds: dict[str, list[float]] = {str(count): [] for count in size.scaled_runs}
+    for number in range(size.rounds):
+        _progress(f"number of runs: round {number + 1} of {size.rounds}")
+        for count, each in zip(size.scaled_runs, layouts, strict=True):
             seconds[str(count)].append(sum(contenders.swept(each, programs)))
-    return {"workload": SCALED, "steps": steps, "seconds": seconds}
+    return {"workload": SCALED, "steps": size.scaled_steps, "seconds": seconds}
 
 
-def write(record: dict[str, Any], folder: Path) -> None:
+def write(record: Record, folder: Path) -> None:
     """Leave the record, its tables and its figure in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2)

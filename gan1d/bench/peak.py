@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from gan1d.simd import Program
 
@@ -16,25 +16,26 @@ PEAK_STEPS = 4_000_000  # of a measurement, which takes a few tenths of a second
 def measurer(threads: int) -> Callable[[], float]:
     """What measures the most operations a second that the lanes engine's kind of code can reach.
 
-    The code is chains of x = a x + b, each a register over lanes, so it never waits for memory.
+    The code is chains of x = a x + b, each a register over runs, so it never waits for memory.
     """
 
-    def step(given, carried, number):
-        factor, offset = given
+    def step(
+        line: tuple[jax.Array, jax.Array], carried: list[jax.Array], number: jax.Array
+    ) -> tuple[list[jax.Array], tuple[()]]:
+        factor, offset = line
         for _ in range(LINKS):
             carried = [factor * x + offset for x in carried]
         return carried, ()
 
-    scalar = jax.ShapeDtypeStruct((), np.float32)
+    scalar = jnp.ones((), jnp.float32)
     program = Program(step, (scalar, scalar), [scalar] * CHAINS)
-    runs = program.lanes * threads
-    given = np.full(runs, 0.5, np.float32), np.ones(runs, np.float32)
-    start = [np.ones(runs, np.float32)] * CHAINS
+    runs = program.width * threads
+    ones = jnp.ones(runs, jnp.float32)
     operations = 2 * runs * CHAINS * LINKS * PEAK_STEPS
 
     def measure() -> float:
         began = time.perf_counter()
-        program(given, start, 0, PEAK_STEPS, threads)
+        program((ones / 2, ones), [ones] * CHAINS, 0, PEAK_STEPS, threads)
         return operations / (time.perf_counter() - began)
 
     return measure

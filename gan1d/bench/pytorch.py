@@ -6,15 +6,21 @@ Networks, losses and rates are the workload's; optimizers are PyTorch's own. Tra
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
+from gan1d.gan.networks import DiscriminatorFields, GeneratorFields
+from gan1d.gan.optimizers import OptimizerFields
 from gan1d.gan.setting import Setting
+from gan1d.gan.tricks import TrickFields
+
+Params = dict[str, Tensor]
 
 LOOP_STEPS = 500  # of a single GAN, about a second
 ACTIVATIONS = {
@@ -64,10 +70,10 @@ def vmapped(workload: Workload, runs: int, steps: int | None) -> Trial:
         g_optimizer, g_rate = _optimizer(setting.generator.optimizer, g_params.values())
         d_optimizer, d_rate = _optimizer(setting.discriminator.optimizer, d_params.values())
 
-        def d_loss(d_params: Any, g_params: Any, real: Tensor, latent: Tensor) -> Tensor:
+        def d_loss(d_params: Params, g_params: Params, real: Tensor, latent: Tensor) -> Tensor:
             return _d_loss(setting, d(d_params, real), d(d_params, g(g_params, latent)))
 
-        def g_loss(g_params: Any, d_params: Any, latent: Tensor) -> Tensor:
+        def g_loss(g_params: Params, d_params: Params, latent: Tensor) -> Tensor:
             return _g_loss(setting, d(d_params, g(g_params, latent)))
 
         d_grads = torch.func.vmap(torch.func.grad(d_loss))
@@ -88,7 +94,7 @@ def vmapped(workload: Workload, runs: int, steps: int | None) -> Trial:
 class _Minibatch(nn.Module):
     """Rows `[B, F]` with how near each is to the others behind them (Salimans et al. 2016)."""
 
-    def __init__(self, features: int, tricks: Any) -> None:
+    def __init__(self, features: int, tricks: TrickFields) -> None:
         super().__init__()
         self.shape = (tricks.minibatch_kernels, tricks.minibatch_dim)
         self.project = nn.Linear(features, self.shape[0] * self.shape[1])
@@ -131,7 +137,9 @@ def _discriminator(setting: Setting) -> nn.Sequential:
     return nn.Sequential(*layers, *_layers(network, (features, 1), [network.output_activation]))
 
 
-def _layers(network: Any, widths: Iterable[int], activations: list[str]) -> list[nn.Module]:
+def _layers(
+    network: GeneratorFields | DiscriminatorFields, widths: Iterable[int], activations: list[str]
+) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for (inputs, outputs), activation in zip(itertools.pairwise(widths), activations, strict=False):
         layer = nn.Linear(inputs, outputs)
@@ -144,7 +152,7 @@ def _layers(network: Any, widths: Iterable[int], activations: list[str]) -> list
     return layers
 
 
-def _stacked(networks: list[nn.Module]) -> tuple[Callable[..., Tensor], dict[str, Tensor]]:
+def _stacked(networks: list[nn.Module]) -> tuple[Callable[..., Tensor], Params]:
     """A function of (parameters, rows), and the parameters of as many networks."""
     params, _ = torch.func.stack_module_state(networks)
     params = {name: param.detach() for name, param in params.items()}  # autograd need not watch
@@ -152,23 +160,25 @@ def _stacked(networks: list[nn.Module]) -> tuple[Callable[..., Tensor], dict[str
     return lambda params, rows: torch.func.functional_call(one, params, (rows,)), params
 
 
-def _set_grads(params: dict[str, Tensor], grads: dict[str, Tensor]) -> None:
+def _set_grads(params: Params, grads: Params) -> None:
     for name, param in params.items():
         param.grad = grads[name]
 
 
-def _optimizer(optimizer: Any, params: Iterable[Tensor]) -> tuple[Any, Any]:
+def _optimizer(
+    optimizer: OptimizerFields, params: Iterable[Tensor]
+) -> tuple[Optimizer, LRScheduler]:
     rate, params = float(optimizer.rate), list(params)
-    made = {
+    chosen = {
         "sgd": lambda: torch.optim.SGD(params, lr=rate),
         "momentum": lambda: torch.optim.SGD(params, lr=rate, momentum=float(optimizer.momentum)),
         "adam_tf1": lambda: torch.optim.Adam(params, lr=rate),
         "rmsprop": lambda: torch.optim.RMSprop(params, lr=rate, alpha=0.9, eps=1e-10),
     }[optimizer.kind]()
     falling = torch.optim.lr_scheduler.StepLR(
-        made, int(optimizer.decay_steps), float(optimizer.decay)
+        chosen, int(optimizer.decay_steps), float(optimizer.decay)
     )
-    return made, falling
+    return chosen, falling
 
 
 def _dim(setting: Setting) -> int:

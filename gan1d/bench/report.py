@@ -3,23 +3,23 @@
 import math
 import textwrap
 from statistics import median
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gan1d.bench.record import Record, Throughput
 from gan1d.bench.workloads import WORKLOADS
 from gan1d.report.figures import common
 
 COLORS = (common.GREY, *common.LINES)
 
 
-def tables(record: dict[str, Any]) -> str:
+def tables(record: Record) -> str:
     """Everything in Markdown."""
     return "\n\n".join([throughput(record), scaling(record)])
 
 
-def throughput(record: dict[str, Any]) -> str:
+def throughput(record: Record) -> str:
     """GAN updates a second, a row a workload; in parentheses times the first contender's."""
     names = _contenders(record)
     compiled = [name for name in names if _compile_times(record, name)]
@@ -44,7 +44,7 @@ def throughput(record: dict[str, Any]) -> str:
     return _markdown(header, rows)
 
 
-def scaling(record: dict[str, Any]) -> str:
+def scaling(record: Record) -> str:
     """Time against the number of runs."""
     measured = record["scaling"]
     rows = [
@@ -60,7 +60,7 @@ def scaling(record: dict[str, Any]) -> str:
     return _markdown([title, "s", "us/run", "GAN updates/s"], rows)
 
 
-def efficiency(record: dict[str, Any], workload: str) -> float:
+def efficiency(record: Record, workload: str) -> float:
     """The last lanes contender's operations a second as a part of what its threads can do."""
     measured = record["workloads"][workload]
     lanes = [name for name in measured["contenders"] if name.startswith("lanes")][-1]
@@ -69,7 +69,7 @@ def efficiency(record: dict[str, Any], workload: str) -> float:
     return rate * measured["operations"] / median(record["peak"][fastest])
 
 
-def draw(record: dict[str, Any]) -> Figure:
+def draw(record: Record) -> Figure:
     """Bars of GAN updates a second, beside the time a run takes by the number of runs."""
     figure = Figure(figsize=(11.0, 4.5), layout="constrained")
     bars, lines = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -79,7 +79,7 @@ def draw(record: dict[str, Any]) -> Figure:
     return figure
 
 
-def _draw_throughput(ax: Axes, record: dict[str, Any]) -> None:
+def _draw_throughput(ax: Axes, record: Record) -> None:
     names, measured = _contenders(record), list(record["workloads"].values())
     width = 0.8 / len(names)
     for i, (name, color) in enumerate(zip(names, COLORS, strict=False)):
@@ -96,7 +96,7 @@ def _draw_throughput(ax: Axes, record: dict[str, Any]) -> None:
     ax.set_title(f"{record['runs']} runs", fontsize=common.TITLE)
 
 
-def _draw_scaling(ax: Axes, record: dict[str, Any]) -> None:
+def _draw_scaling(ax: Axes, record: Record) -> None:
     measured = record["scaling"]
     runs = [int(count) for count in measured["seconds"]]
     each = [1e6 * median(s) / int(count) for count, s in measured["seconds"].items()]
@@ -108,17 +108,17 @@ def _draw_scaling(ax: Axes, record: dict[str, Any]) -> None:
     ax.set_title(title, fontsize=common.TITLE)
 
 
-def _contenders(record: dict[str, Any]) -> list[str]:
+def _contenders(record: Record) -> list[str]:
     """Those that every workload was measured with, in order."""
     return list(next(iter(record["workloads"].values()))["contenders"])
 
 
-def _compile_times(record: dict[str, Any], name: str) -> list[float]:
+def _compile_times(record: Record, name: str) -> list[float]:
     cells = [each["contenders"][name] for each in record["workloads"].values()]
     return [cell["compile_seconds"] for cell in cells if cell["compile_seconds"]]
 
 
-def _rate_cell(measured: dict[str, Any], name: str, first: str) -> str:
+def _rate_cell(measured: Throughput, name: str, first: str) -> str:
     rates = {
         each: median(cell["updates_per_second"]) for each, cell in measured["contenders"].items()
     }

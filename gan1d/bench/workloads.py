@@ -3,24 +3,26 @@
 Pretraining is left out, since it is no update.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gan1d.config import experiment
 from gan1d.config.experiment import Experiment
 from gan1d.gan.setting import Setting
 from gan1d.sweep.cohorts import Sweep
 
+Fields = dict[str, object]  # of a config, by their full names
+
 
 class Workload(NamedTuple):
     """One GAN, with the length that its source trains it for."""
 
     title: str
-    fields: dict[str, Any]
+    fields: Fields
     lanes_steps: int  # updates a measurement: 1024 runs take the lanes engine a second or two
     other_steps: int  # the same for everything else
 
 
-def _both(**fields: Any) -> dict[str, Any]:
+def _both(**fields: object) -> Fields:
     """The same optimizer for both networks."""
     return {
         f"{network}.optimizer.{field}": value
@@ -101,7 +103,7 @@ WORKLOADS = {
 }
 
 
-def declared(workload: Workload, **changes: Any) -> Experiment:
+def declared(workload: Workload, **changes: object) -> Experiment:
     """A workload as a sweep of one setting, with other `steps` or `seeds` than its source's."""
     return experiment.resolve(workload.fields | changes, "bench")
 

@@ -1,19 +1,23 @@
 """Which engine trains a cohort: lanes where it can and pays, else XLA."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from absl import logging
 
 from gan1d.config.fields import ConfigError
 from gan1d.config.schedule import Schedule
+from gan1d.gan.setting import Setting
+from gan1d.system.lazy import jax
 
 # What needs JAX is imported where it is used: the names of the engines are asked for without it.
 if TYPE_CHECKING:
-    import jax
-
     from gan1d.engines.programs import Programs
-    from gan1d.gan.setting import Setting
+
+    # (engine, setting, schedule, block size, devices) -> the engine that it is, and its programs
+    Compile: TypeAlias = Callable[
+        [str, Setting, Schedule, int, Sequence[jax.Device]], tuple[str, Programs]
+    ]
 
 ENGINES = ("auto", "lanes", "xla")
 # Entries of a weight matrix up to which lanes is faster: on one core, with batches of 64, 1.7 times
@@ -23,7 +27,7 @@ LARGEST_MATRIX = 64 * 64
 
 def compile_programs(
     engine: str,
-    setting: "Setting",
+    setting: Setting,
     schedule: Schedule,
     block_size: int,
     devices: "Sequence[jax.Device]",
@@ -40,12 +44,12 @@ def compile_programs(
 
     if on_lanes(engine, devices) and (engine == "lanes" or not _has_large_matrix(setting)):
         try:
-            return "lanes", lanes.compile_programs(setting, schedule.judging, len(devices))
+            return "lanes", lanes.LanesPrograms(setting, schedule.judging, len(devices))
         except Unsupported as problem:
             if engine == "lanes":
                 raise ConfigError([f"engine=lanes: it has no {problem}; use auto or xla"]) from None
             logging.info("The xla engine trains this cohort: lanes has no %s.", problem)
-    return "xla", xla.compile_programs(setting, schedule, block_size, list(devices))
+    return "xla", xla.XlaPrograms(setting, schedule, block_size, devices)
 
 
 def on_lanes(engine: str, devices: "Sequence[jax.Device]") -> bool:
@@ -53,9 +57,7 @@ def on_lanes(engine: str, devices: "Sequence[jax.Device]") -> bool:
     return engine == "lanes" or (engine == "auto" and devices[0].platform == "cpu")
 
 
-def _has_large_matrix(setting: "Setting") -> bool:
-    import jax
-
+def _has_large_matrix(setting: Setting) -> bool:
     from gan1d.gan import randomness, train
 
     state, _ = jax.eval_shape(train.init, setting, jax.eval_shape(randomness.run_key, 0))
@@ -64,7 +66,5 @@ def _has_large_matrix(setting: "Setting") -> bool:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether this is what an engine raises where there is not enough memory for a block."""
-    import jax
-
     exhausted = isinstance(error, jax.errors.JaxRuntimeError)
     return isinstance(error, MemoryError) or (exhausted and "RESOURCE_EXHAUSTED" in str(error))

@@ -2,16 +2,16 @@
 
 They are counted in its jaxpr, by primitive: a matrix product has 2 M N K, a reduction one an input
 entry, anything elementwise one an entry, be it an addition or a tanh. Comparisons, selections,
-integers and movement of data count nothing, nor does the drawing of noise.
+integers and movement of data count nothing, nor does the drawing of noise, and what no result needs
+is left out, as any compiler does.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Jaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 from gan1d.gan import randomness, train
 from gan1d.gan.setting import Setting
@@ -30,42 +30,89 @@ MOVEMENT = frozenset(
 def of_update(setting: Setting) -> int:
     """Operations of one update of one GAN."""
 
-    def example(setting: Setting) -> tuple[Any, Any]:
+    def example(setting: Setting) -> tuple[train.State, train.Batch]:
         key = randomness.run_key(0)
         return train.init(setting, key)[0], train.draw(setting, key, jnp.int32(0))
 
     return count(train.update, setting, *jax.eval_shape(example, setting))
 
 
-def count(function: Callable[..., Any], *arguments: Any) -> int:
+def count(function: Callable[..., object], *arguments: object) -> int:
     """Operations of a function of arrays, or of their shapes.
 
     Raises:
       ValueError: it has a primitive that isn't known here.
     """
-    return _of_jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
+    jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
+    operations, _ = _of_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return operations
 
 
-def _of_jaxpr(jaxpr: Jaxpr) -> int:
-    return sum(_of_equation(equation) for equation in jaxpr.eqns)
+def _of_jaxpr(jaxpr: Jaxpr, wanted: Sequence[bool]) -> tuple[int, list[bool]]:
+    """Operations that the wanted ones of its results need, and which of its arguments these need.
+
+    From the last equation to the first, so that what needs a result is known before it.
+    """
+    needed = _variables(jaxpr.outvars, wanted)
+    total = 0
+    for equation in reversed(jaxpr.eqns):
+        results = [variable in needed for variable in equation.outvars]
+        if any(results):
+            operations, arguments = _of_equation(equation, results)
+            total += operations
+            needed |= _variables(equation.invars, arguments)
+    return total, [variable in needed for variable in jaxpr.invars]
 
 
-def _of_equation(equation: JaxprEqn) -> int:
-    name = equation.primitive.name
+def _variables(atoms: Sequence[Var | Literal], chosen: Sequence[bool]) -> set[Var]:
+    pairs = zip(atoms, chosen, strict=True)
+    return {atom for atom, is_chosen in pairs if is_chosen and isinstance(atom, Var)}
+
+
+def _of_equation(equation: JaxprEqn, wanted: Sequence[bool]) -> tuple[int, list[bool]]:
+    """Operations, and which arguments they need."""
     called = _called(equation)
-    if called is not None:
-        return _of_jaxpr(called) * equation.params.get("length", 1)  # that of a scan
-    given, made = equation.invars[0].aval if equation.invars else None, equation.outvars[0].aval
-    if not jnp.issubdtype(made.dtype, jnp.floating) or name in MOVEMENT:
+    if called is None:
+        return _of_primitive(equation), [True] * len(equation.invars)
+    if equation.primitive.name == "scan":
+        return _of_scan(called, equation.params["num_carry"], equation, wanted)
+    return _of_jaxpr(called, wanted)
+
+
+def _of_scan(
+    body: Jaxpr, carries: int, equation: JaxprEqn, wanted: Sequence[bool]
+) -> tuple[int, list[bool]]:
+    """A scan's; what an iteration needs of its carry, the one before must give."""
+    constants = equation.params["num_consts"]
+    wanted = list(wanted)
+    while True:
+        operations, arguments = _of_jaxpr(body, wanted)
+        carried = arguments[constants : constants + carries]
+        grown = [w or c for w, c in zip(wanted[:carries], carried, strict=True)]
+        if grown == wanted[:carries]:
+            return operations * equation.params["length"], arguments
+        wanted[:carries] = grown
+
+
+def _of_primitive(equation: JaxprEqn) -> int:
+    name, result = equation.primitive.name, _array(equation.outvars[0])
+    if not jnp.issubdtype(result.dtype, jnp.floating) or name in MOVEMENT:
         return 0
     if name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
-        return 2 * made.size * math.prod(given.shape[axis] for axis in contracted)
+        left = _array(equation.invars[0])
+        return 2 * result.size * math.prod(left.shape[axis] for axis in contracted)
     if name in REDUCTIONS:
-        return given.size
+        return _array(equation.invars[0]).size
     if name in ELEMENTWISE:
-        return made.size
+        return result.size
     raise ValueError(f"no count of the primitive {name}")
+
+
+def _array(atom: Var | Literal) -> jax.core.ShapedArray:
+    if not isinstance(atom.aval, jax.core.ShapedArray):
+        raise ValueError(f"no count of operations on {atom.aval}")
+    return atom.aval
 
 
 def _called(equation: JaxprEqn) -> Jaxpr | None:
@@ -73,5 +120,5 @@ def _called(equation: JaxprEqn) -> Jaxpr | None:
     for name in ("jaxpr", "call_jaxpr"):
         if name in equation.params:
             jaxpr = equation.params[name]
-            return getattr(jaxpr, "jaxpr", jaxpr)
+            return jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
     return None

@@ -1,224 +1,234 @@
-"""The lanes engine: one GAN's functions compiled to native code with a run in each lane; for CPUs.
+"""The lanes engine: one run's functions compiled to native code, a run in each lane; for CPUs.
 
 A block's runs stay in native code's own form from their start to their end, and one call takes them
 through as many log points as the host loop likes.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+import optax
+from jax import Array
 
-from gan1d.engines.programs import Advance, Leg, Looks, Programs, Start
+from gan1d.engines import one_run
+from gan1d.engines.one_run import Motion, Own, Scores, Started
+from gan1d.engines.programs import Advance, LogPoints, Span, Start
 from gan1d.gan import feature_motion, metrics, randomness, train
 from gan1d.gan.judging import Judging
+from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
-from gan1d.simd import Program, Task, arrays, runtime
+from gan1d.simd import Program, Task, arrays, execute
 
-SEED = jax.ShapeDtypeStruct((), np.uint32)
+Pictures = dict[str, Array]
+Shown = tuple[Setting, metrics.Reference, Players]  # a run as it is judged
+# D before pretraining and after.
+Stages = tuple[Setting, metrics.Reference, optax.Params, optax.Params]
+Sums = Players[Array]  # of losses
+Empty = tuple[()]
 
 
 class Block(NamedTuple):
-    """Runs in training, in trees of arrays `[vectors of runs, elements, lanes]`."""
+    """Runs in training, in trees of arrays `[vectors, elements, width]`."""
 
-    count: int
-    kept: int  # of how many, the first ones, snapshots are kept
+    run_count: int
+    pictured: int  # of how many, the first ones, snapshots are kept
     settings: Setting
-    seeds: np.ndarray
+    seeds: Array
     run: train.Run
     reference: metrics.Reference
 
 
-class Rooms(NamedTuple):
-    """Memory for what is seen of a block at some log points."""
+class Memory(NamedTuple):
+    """What is found at some log points, in trees of arrays `[P, vectors, elements, width]`."""
 
-    scores: tuple[Any, Any, Any]  # metrics, quantiles, sums of losses
-    pictures: Any
-    probes: tuple[Any, Any] | None  # distances, features; None where nobody follows them
+    scores: Scores
+    pictures: Pictures
+    motion: Motion | None
 
 
-def compile_programs(setting: Setting, judging: Judging, threads: int) -> Programs:
-    """Compile the programs of all settings with this one's structure; its numbers don't matter.
+class LanesPrograms:
+    """A cohort's programs; in `gan1d.engines.programs.Programs` is what they are."""
 
-    Raises:
-      Unsupported: there is something in them that can't be compiled.
-    """
-    starting, training = compile_start(setting, judging), compile_training(setting)
-    scoring, picturing = compile_scores(setting, judging), compile_snapshot(setting, judging)
-    staging = compile_stages(setting, judging) if setting.pretraining.steps else None
-    probing = compile_probe(setting) if judging.features else None
-    lanes = training.lanes
-    pictured = feature_motion.is_picture(setting)
+    unit = 1
 
-    def vectors(count: int) -> int:
-        return arrays.block_count(count, lanes)
+    def __init__(self, setting: Setting, judging: Judging, threads: int) -> None:
+        """Compile them.
 
-    def start(settings: Setting, seeds: np.ndarray, kept: int) -> Start:
-        count = len(seeds)
-        given = arrays.enter(starting.given, (settings, seeds), lanes)
-        made = arrays.room(starting.results, vectors(count), lanes)
-        run, reference, pretraining = jax.tree.map(lambda array: array[0], made)
-        block = Block(count, kept, *given, run, reference)
-        tasks = [starting.task(vectors(count), given, (), made)]
-        if staging is None:
-            runtime.drive([Leg(0, 1)], tasks, lanes, threads)
+        Raises:
+          Unsupported: there is something in them that can't be compiled.
+        """
+        self._threads = threads
+        self._starting = compile_start(setting, judging)
+        self._training = compile_training(setting)
+        self._scoring = compile_scores(setting, judging)
+        self._picturing = compile_pictures(setting, judging)
+        self._staging = compile_stages(setting, judging) if setting.pretraining.steps else None
+        self._following = compile_motion(setting) if judging.features else None
+        self._shows_features = feature_motion.is_picture(setting)
+
+    def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
+        """Begin runs."""
+        count, starting, staging = len(seeds), self._starting, self._staging
+        own = arrays.pack(starting.given, (settings, seeds), self._width)
+        memory = arrays.allocate(starting.results, self._vectors(count), self._width)
+        run, reference, pretraining = arrays.first(memory)
+        block = Block(count, pictured, *own, run, reference)
+        tasks = [starting.task(self._vectors(count), own, (), memory)]
+        spec = starting.results.pretraining
+        if staging is None or spec is None or pretraining is None:
+            self._execute([Span(0, 1)], tasks)
             return Start(block, None, {})
-        stages = arrays.room(staging.results, vectors(kept), lanes)
-        shown = (given[0], reference, pretraining.initial, run.state.params.d)
-        tasks.append(staging.task(vectors(kept), shown, (), stages))
-        runtime.drive([Leg(0, 1)], tasks, lanes, threads)
-        losses = arrays.leave(starting.results[2].losses, pretraining.losses, count)
-        stages = jax.tree.map(lambda array: array[0], arrays.leave(staging.results, stages, kept))
-        return Start(block, losses, stages)
+        stages = arrays.allocate(staging.results, self._vectors(pictured), self._width)
+        shown = (block.settings, reference, pretraining.initial, run.state.params.d)
+        tasks.append(staging.task(self._vectors(pictured), shown, (), stages))
+        self._execute([Span(0, 1)], tasks)
+        losses = arrays.unpack(spec.losses, pretraining.losses, count)
+        stages = arrays.first(arrays.unpack(staging.results, stages, pictured))
+        return Start(block, np.asarray(losses), jax.tree.map(np.asarray, stages))
 
-    def rooms(block: Block, points: int) -> Rooms:
-        runs, kept = vectors(block.count), vectors(block.kept)
-        measured, quantiles, sums = scoring.results
-        scores = (
-            arrays.room(measured, runs, lanes, points),
-            # Only the last are wanted: all points leave theirs in the same place.
-            arrays.room(quantiles, runs, lanes, points, shared=True),
-            arrays.room(sums, runs, lanes, points),
+    def advance(self, block: Block, spans: Sequence[Span], judging: bool) -> Advance[Block]:
+        """Train a block through some spans, and judge it after each if it is to be judged."""
+        own = (block.settings, block.seeds)
+        tasks = [self._training.task(self._vectors(block.run_count), own, block.run, ())]
+        log_points, share = None, 0.0
+        if judging:
+            memory = self._allocate(block, len(spans))
+            seconds = self._execute(spans, [*tasks, *self._judging_tasks(block, memory)])
+            log_points, share = self._log_points(block, memory), sum(seconds[1:]) / sum(seconds)
+        else:
+            self._execute(spans, tasks)
+        spec = self._training.carried.diverged_at
+        diverged_at = arrays.unpack(spec, block.run.diverged_at, block.run_count)
+        return Advance(block, np.asarray(diverged_at), log_points, share)
+
+    @property
+    def _width(self) -> int:
+        return self._training.width
+
+    def _vectors(self, runs: int) -> int:
+        return arrays.vector_count(runs, self._width)
+
+    def _execute(self, spans: Sequence[Span], tasks: Sequence[Task]) -> list[float]:
+        pairs = [(span.first, span.count) for span in spans]
+        return execute(pairs, tasks, self._width, self._threads)
+
+    def _allocate(self, block: Block, points: int) -> Memory:
+        """Memory for what is found at so many log points."""
+        runs, pictured = self._vectors(block.run_count), self._vectors(block.pictured)
+        specs, width = self._scoring.results, self._width
+        scores = Scores(
+            arrays.allocate(specs.metrics, runs, width, points),
+            # Only the last are wanted: all points leave theirs in the same memory.
+            arrays.allocate(specs.quantiles, runs, width, points, shared=True),
+            arrays.allocate(specs.loss_sums, runs, width, points),
         )
-        pictures = arrays.room(picturing.results, kept, lanes, points)
-        if probing is None:
-            return Rooms(scores, pictures, None)
-        distances, features = probing.results
-        probes = (
-            arrays.room(distances, runs, lanes, points),
+        pictures = arrays.allocate(self._picturing.results, pictured, width, points)
+        if self._following is None:
+            return Memory(scores, pictures, None)
+        found = self._following.results
+        motion = Motion(
+            arrays.allocate(found.distances, runs, width, points),
             # Where they are in no picture nobody wants them.
-            arrays.room(features, runs, lanes, points, shared=not (block.kept and pictured)),
+            arrays.allocate(
+                found.features, runs, width, points, shared=not self._pictures_features(block)
+            ),
         )
-        return Rooms(scores, pictures, probes)
+        return Memory(scores, pictures, motion)
 
-    def watchers(block: Block, rooms: Rooms) -> list[Task]:
-        runs, kept, run = vectors(block.count), vectors(block.kept), block.run
+    def _pictures_features(self, block: Block) -> bool:
+        return self._shows_features and block.pictured > 0
+
+    def _judging_tasks(self, block: Block, memory: Memory) -> list[Task]:
+        runs, run = self._vectors(block.run_count), block.run
         shown = (block.settings, block.reference, train.judged(run.state))
         tasks = [
-            scoring.task(runs, shown, run.loss_sums, rooms.scores),
-            picturing.task(kept, shown, (), rooms.pictures),
+            self._scoring.task(runs, shown, run.loss_sums, memory.scores),
+            self._picturing.task(self._vectors(block.pictured), shown, (), memory.pictures),
         ]
-        if probing:
-            given = (block.settings, block.seeds)
-            tasks.append(probing.task(runs, given, run.state, rooms.probes))
+        if self._following is not None and memory.motion is not None:
+            own = (block.settings, block.seeds)
+            tasks.append(self._following.task(runs, own, run.state, memory.motion))
         return tasks
 
-    def looks(block: Block, rooms: Rooms) -> Looks:
-        scores, final, losses = rooms.scores
-        measured, quantiles, sums = scoring.results
-        metrics_ = arrays.leave(measured, scores, block.count)
-        snapshots = arrays.leave(picturing.results, rooms.pictures, block.kept)
-        if probing:
-            distances, features = probing.results
-            metrics_["centroid_distance"] = arrays.leave(distances, rooms.probes[0], block.count)
-            if block.kept and pictured:
-                snapshots["features"] = arrays.leave(features, rooms.probes[1], block.kept)
-        return Looks(
-            metrics_,
-            arrays.leave(quantiles, final[-1], block.count),
-            arrays.leave(sums, losses, block.count),
-            snapshots,
-        )
-
-    def advance(block: Block, legs: Sequence[Leg], looking: bool) -> Advance:
-        given = (block.settings, block.seeds)
-        tasks = [training.task(vectors(block.count), given, block.run, ())]
-        seen, share = None, 0.0
-        if looking:
-            made = rooms(block, len(legs))
-            spent = runtime.drive(legs, [*tasks, *watchers(block, made)], lanes, threads)
-            seen, share = looks(block, made), sum(spent[1:]) / sum(spent)
-        else:
-            runtime.drive(legs, tasks, lanes, threads)
-        form, diverged_at = training.carried.diverged_at, block.run.diverged_at
-        return Advance(block, arrays.leave(form, diverged_at, block.count), seen, share)
-
-    return Programs(start, advance, unit=1)
+    def _log_points(self, block: Block, memory: Memory) -> LogPoints:
+        last = memory.scores._replace(quantiles=memory.scores.quantiles[-1:])
+        scores = arrays.unpack(self._scoring.results, last, block.run_count)
+        pictures = arrays.unpack(self._picturing.results, memory.pictures, block.pictured)
+        if self._following is None or memory.motion is None:
+            return one_run.log_points(scores, pictures, None)
+        specs, features = self._following.results, None
+        if self._pictures_features(block):
+            features = arrays.unpack(specs.features, memory.motion.features, block.pictured)
+        distances = arrays.unpack(specs.distances, memory.motion.distances, block.run_count)
+        return one_run.log_points(scores, pictures, Motion(distances, features))
 
 
-def compile_start(setting: Setting, judging: Judging) -> Program:
-    """(setting, seed) to a Run, what judges it, and how its D was pretrained."""
+def compile_start(setting: Setting, judging: Judging) -> Program[Own, Empty, Started]:
+    """Of (setting, seed)."""
 
-    def step(given, carried, number):
-        own, seed = given
-        run, pretraining = train.start(own, randomness.run_key(seed))
-        return carried, (run, metrics.reference(own, judging), pretraining)
+    def step(own: Own, carried: Empty, number: Array) -> tuple[Empty, Started]:
+        return carried, one_run.start(*own, judging)
 
-    return Program(step, (_scalars(setting), SEED), ())
+    return Program(step, one_run.shapes(setting), ())
 
 
-def compile_training(setting: Setting) -> Program:
+def compile_training(setting: Setting) -> Program[Own, train.Run, Empty]:
     """Updates of a run: of (setting, seed), a Run, and the number of the update."""
 
-    def step(given, run, number):
-        own, seed = given
-        return train.advance(
-            own, run, train.draw(own, randomness.run_key(seed), number), number
-        ), ()
+    def step(own: Own, run: train.Run, number: Array) -> tuple[train.Run, Empty]:
+        return one_run.update(*own, run, number), ()
 
-    scalars = _scalars(setting)
-    return Program(step, (scalars, SEED), _run(scalars))
+    return Program(step, one_run.shapes(setting), _run(setting))
 
 
-def compile_scores(setting: Setting, judging: Judging) -> Program:
+def compile_scores(setting: Setting, judging: Judging) -> Program[Shown, Sums, Scores]:
     """A run's scores: of (setting, reference, variables) and sums of losses, which end here."""
 
-    def step(given, sums, number):
-        own, reference, variables = given
-        scores = metrics.evaluate(own, variables, reference)
-        quantiles = scores.pop("quantiles")
-        return jax.tree.map(jnp.zeros_like, sums), (scores, quantiles, sums)
+    def step(shown: Shown, sums: Sums, number: Array) -> tuple[Sums, Scores]:
+        return one_run.score(*shown, sums)
 
-    run = _run(_scalars(setting))
-    shown = (*_judged(setting, judging), train.judged(run.state))
-    return Program(step, shown, run.loss_sums)
+    return Program(step, _shown(setting, judging), _run(setting).loss_sums)
 
 
-def compile_snapshot(setting: Setting, judging: Judging) -> Program:
+def compile_pictures(setting: Setting, judging: Judging) -> Program[Shown, Empty, Pictures]:
     """A run's pictures: of (setting, reference, variables)."""
 
-    def step(given, carried, number):
-        own, reference, variables = given
-        return carried, metrics.snapshot(own, variables, reference)
+    def step(shown: Shown, carried: Empty, number: Array) -> tuple[Empty, Pictures]:
+        return carried, one_run.picture(*shown)
 
-    variables = train.judged(_run(_scalars(setting)).state)
-    return Program(step, (*_judged(setting, judging), variables), ())
+    return Program(step, _shown(setting, judging), ())
 
 
-def compile_stages(setting: Setting, judging: Judging) -> Program:
+def compile_stages(setting: Setting, judging: Judging) -> Program[Stages, Empty, Pictures]:
     """D before and after pretraining: of (setting, reference, D's parameters then, and now)."""
 
-    def step(given, carried, number):
-        own, reference, before, after = given
-        return carried, metrics.stages(own, reference, before, after)
+    def step(stages: Stages, carried: Empty, number: Array) -> tuple[Empty, Pictures]:
+        return carried, metrics.stages(*stages)
 
-    d_params = _run(_scalars(setting)).state.params.d
-    return Program(step, (*_judged(setting, judging), d_params, d_params), ())
+    d_params = _run(setting).state.params.d
+    numbers, reference, _ = _shown(setting, judging)
+    return Program(step, (numbers, reference, d_params, d_params), ())
 
 
-def compile_probe(setting: Setting) -> Program:
+def compile_motion(setting: Setting) -> Program[Own, train.State, Motion]:
     """What an update does to D's features: of (setting, seed), a State, and its number."""
 
-    def step(given, state, number):
-        own, seed = given
-        return state, feature_motion.look(
-            own, state, train.draw(own, randomness.run_key(seed), number)
-        )
+    def step(own: Own, state: train.State, number: Array) -> tuple[train.State, Motion]:
+        return state, one_run.follow_features(*own, state, number)
 
-    scalars = _scalars(setting)
-    return Program(step, (scalars, SEED), _run(scalars).state)
-
-
-def _scalars(setting: Setting) -> Setting:
-    return jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), setting)
+    return Program(step, one_run.shapes(setting), _run(setting).state)
 
 
 def _run(setting: Setting) -> train.Run:
-    return jax.eval_shape(lambda own: train.start(own, randomness.run_key(0))[0], setting)
+    """A run, in shapes."""
+    numbers, _ = one_run.shapes(setting)
+    return jax.eval_shape(lambda own: train.start(own, randomness.run_key(0))[0], numbers)
 
 
-def _judged(setting: Setting, judging: Judging) -> tuple[Setting, metrics.Reference]:
-    scalars = _scalars(setting)
-    return scalars, jax.eval_shape(lambda own: metrics.reference(own, judging), scalars)
+def _shown(setting: Setting, judging: Judging) -> Shown:
+    """A run as it is judged, in shapes."""
+    numbers, _ = one_run.shapes(setting)
+    reference = jax.eval_shape(lambda own: metrics.reference(own, judging), numbers)
+    return numbers, reference, train.judged(_run(setting).state)

@@ -1,22 +1,31 @@
 """What an engine is to the host loop: a cohort's compiled programs, over blocks of runs `[R]`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+import dataclasses
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
 
+Block = TypeVar("Block")  # runs in training, as the engine has them
 
-class Leg(NamedTuple):
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Span:
     """Updates of every run of a block, without a log point in between."""
 
     first: int  # number of the first
     count: int
 
+    @property
+    def end(self) -> int:
+        """The number of the update after the last."""
+        return self.first + self.count
 
-class Looks(NamedTuple):
+
+class LogPoints(NamedTuple):
     """A block at some log points `[P]`; snapshots are of its first runs `[K]` only."""
 
     metrics: dict[str, np.ndarray]  # `[P, R, ...]`, named as in results
@@ -25,29 +34,41 @@ class Looks(NamedTuple):
     snapshots: dict[str, np.ndarray]  # `[P, K, ...]`, named as in results
 
 
-class Start(NamedTuple):
+class Start(NamedTuple, Generic[Block]):
     """A block before its first update."""
 
-    block: Any  # the engine's own
+    block: Block
     pretraining_loss: np.ndarray | None  # `[R, 100]`; None without pretraining
     snapshots: dict[str, np.ndarray]  # `[K, ...]` of D before and after pretraining
 
 
-class Advance(NamedTuple):
-    """A block after some legs."""
+class Advance(NamedTuple, Generic[Block]):
+    """A block after some spans of updates."""
 
-    block: Any
+    block: Block
     diverged_at: np.ndarray  # `[R]`
-    looks: Looks | None  # None where nobody looked
+    log_points: LogPoints | None  # None where it was not judged
     judging_share: float  # of the time that it took
 
 
-class Programs(NamedTuple):
-    """What trains and judges a cohort.
+class Programs(Protocol[Block]):
+    """What trains and judges a cohort."""
 
-    A block that `advance` was given must not be used again: its memory may be that of what it gave.
-    """
+    @property
+    def unit(self) -> int:
+        """Spans waste nothing if they are multiples of this many updates."""
 
-    start: Callable[[Setting, np.ndarray, int], Start]  # (settings, seeds, K)
-    advance: Callable[[Any, Sequence[Leg], bool], Advance]  # (block, legs, look after each?)
-    unit: int  # legs waste nothing if they are multiples of this many updates
+    def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
+        """Begin runs.
+
+        Args:
+          settings: numbers `[R]`.
+          seeds: uint32 `[R]`.
+          pictured: K, of how many runs, the first ones, snapshots are kept.
+        """
+
+    def advance(self, block: Block, spans: Sequence[Span], judging: bool) -> Advance[Block]:
+        """Train a block through some spans, and judge it after each if it is to be judged.
+
+        The block must not be used again: its memory may be that of the one that is returned.
+        """

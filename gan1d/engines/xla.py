@@ -1,33 +1,48 @@
-"""The XLA engine: one GAN's functions, vmapped over a block of runs, sharded over devices."""
+"""The XLA engine: one run's functions, vmapped over a block of runs, sharded over devices."""
 
 import math
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gan1d.config.schedule import Schedule
-from gan1d.engines.programs import Advance, Looks, Programs, Start
-from gan1d.gan import feature_motion, metrics, randomness, train
+from gan1d.engines import one_run
+from gan1d.engines.one_run import Motion, Own, Scores, Started
+from gan1d.engines.programs import Advance, Span, Start
+from gan1d.gan import feature_motion, metrics, train
 from gan1d.gan.setting import Setting
 
-RUNS = PartitionSpec("runs")
+RUNS, ALIKE = PartitionSpec("runs"), PartitionSpec()
+NUMBER = jax.ShapeDtypeStruct((), np.int32)
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
 CHUNK_STEPS = 250  # at most, whose noise is drawn ahead
 
+Tree = TypeVar("Tree")
+
 
 class Block(NamedTuple):
-    """Runs in training, on the devices; those from `count` on are padding."""
+    """Runs in training, on the devices; those from `run_count` on are padding."""
 
-    count: int
-    kept: int  # of how many, the first ones, snapshots are kept
+    run_count: int
+    pictured: int  # of how many, the first ones, snapshots are kept
     settings: Setting
-    seeds: jax.Array
+    seeds: Array
     runs: train.Run
     references: metrics.Reference
+
+
+class Point(NamedTuple):
+    """A block at one log point."""
+
+    scores: Scores
+    pictures: dict[str, Array]
+    motion: Motion | None
 
 
 def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
@@ -35,133 +50,161 @@ def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
 
     The span between log points is cut into equal chunks, since a short one would draw as much.
     """
-    batch = jax.eval_shape(train.draw, setting, jax.eval_shape(randomness.run_key, 0), 0)
+    batch = jax.eval_shape(one_run.batch, *one_run.shapes(setting), NUMBER)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
     limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
     span = min(schedule.judging.log_every, schedule.steps)
     return math.ceil(span / math.ceil(span / limit))
 
 
-def compile_programs(
-    setting: Setting, schedule: Schedule, block_size: int, devices: list[Any]
-) -> Programs:
-    """Compile the programs of all settings with this one's structure; its numbers don't matter."""
-    mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
-    judging = schedule.judging
-    steps = chunk_steps(setting, block_size, schedule)
-    pictured = feature_motion.is_picture(setting)
+class XlaPrograms:
+    """A cohort's programs; in `gan1d.engines.programs.Programs` is what they are."""
 
-    def begin(settings, seeds):
-        def one(setting, seed):
-            run, pretraining = train.start(setting, randomness.run_key(seed))
-            reference = metrics.reference(setting, judging)
-            if pretraining is None:
-                return run, reference, None, {}
-            drawn = metrics.stages(setting, reference, pretraining.initial, run.state.params.d)
-            return run, reference, pretraining.losses, drawn
+    def __init__(
+        self, setting: Setting, schedule: Schedule, block_size: int, devices: Sequence[jax.Device]
+    ) -> None:
+        """Compile them for blocks of this size."""
+        self.unit = chunk_steps(setting, block_size, schedule)
+        self._judging = schedule.judging
+        self._block_size = block_size
+        self._shows_features = feature_motion.is_picture(setting)
+        self._mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
+        settings, seeds = one_run.shapes(setting, block_size)
+        started, _ = jax.eval_shape(self._start, settings, seeds)
+        shown = (settings, started.run, started.reference)
+        chunk = (settings, seeds, started.run, NUMBER, NUMBER)
+        self._starting = self._compiled(self._start, (settings, seeds))
+        self._training = self._compiled(self._chunk, chunk, donated=2)
+        self._scoring = self._compiled(self._score, shown, donated=1)
+        self._picturing = self._compiled(self._picture, shown)
+        if self._judging.features:
+            moved = (settings, seeds, started.run, NUMBER)
+            self._following = self._compiled(self._follow_features, moved)
 
-        return jax.vmap(one)(settings, seeds)
+    def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
+        """Begin runs."""
+        count = len(seeds)
+        last = np.minimum(np.arange(self._block_size), count - 1)  # padding repeats the last run
+        padded = jax.tree.map(lambda array: array[last], (settings, seeds))
+        own: Own = jax.device_put(padded, NamedSharding(self._mesh, RUNS))
+        started, stages = jax.block_until_ready(self._starting(*own))
+        losses = None
+        if started.pretraining is not None:
+            losses = _first(jax.device_get(started.pretraining.losses), count)
+        block = Block(count, pictured, *own, started.run, started.reference)
+        return Start(block, losses, _first(jax.device_get(stages), pictured))
 
-    def chunk(settings, seeds, runs, first, count):
-        run_keys = jax.vmap(randomness.run_key)(seeds)
-        draw = jax.vmap(train.draw, in_axes=(0, 0, None))  # over runs
-        draw = jax.vmap(draw, in_axes=(None, None, 0))  # over updates
-        batches = draw(settings, run_keys, first + jnp.arange(steps))
+    def advance(self, block: Block, spans: Sequence[Span], judging: bool) -> Advance[Block]:
+        """Train a block through some spans, and judge it after each if it is to be judged."""
+        points: list[Point] = []
+        judging_seconds, started = 0.0, time.monotonic()
+        for span in spans:
+            block = block._replace(runs=jax.block_until_ready(self._trained(block, span)))
+            if judging:
+                began = time.monotonic()
+                block, point = self._judged(block, span.end)
+                points.append(point)
+                judging_seconds += time.monotonic() - began
+        diverged_at = np.asarray(block.runs.diverged_at)[: block.run_count]
+        log_points = None
+        if judging:
+            log_points = one_run.log_points(*jax.tree.map(lambda *each: np.stack(each), *points))
+        share = judging_seconds / (time.monotonic() - started)
+        return Advance(block, diverged_at, log_points, share)
 
-        def step(i, runs):
-            batch = jax.tree.map(lambda array: array[i], batches)
-            return jax.vmap(train.advance, in_axes=(0, 0, 0, None))(
-                settings, runs, batch, first + i
+    def _trained(self, block: Block, span: Span) -> train.Run:
+        runs = block.runs
+        for done in range(0, span.count, self.unit):
+            first, length = span.first + done, min(self.unit, span.count - done)
+            runs = self._training(
+                block.settings, block.seeds, runs, np.int32(first), np.int32(length)
             )
+        return runs
 
-        return jax.lax.fori_loop(0, count, step, runs)
+    def _judged(self, block: Block, number: int) -> tuple[Block, Point]:
+        """A block at one log point, before update `number`."""
+        runs, scores = self._scoring(block.settings, block.runs, block.references)
+        block = block._replace(runs=runs)
+        pictures, motion = {}, None
+        if block.pictured:
+            pictures = self._picturing(block.settings, runs, block.references)
+        if self._judging.features:
+            motion = self._following(block.settings, block.seeds, runs, np.int32(number))
+            if not (block.pictured and self._shows_features):
+                motion = motion._replace(features=None)
+        scores, pictures, motion = jax.device_get((scores, pictures, motion))
+        if motion is not None:
+            features = _first(motion.features, block.pictured)
+            motion = Motion(_first(motion.distances, block.run_count), features)
+        return block, Point(
+            _first(scores, block.run_count), _first(pictures, block.pictured), motion
+        )
 
-    def evaluate(settings, runs, references):
-        scores = jax.vmap(metrics.evaluate)(settings, train.judged(runs.state), references)
-        zero = jax.tree.map(jnp.zeros_like, runs.loss_sums)
-        return runs._replace(loss_sums=zero), (scores, runs.loss_sums)
+    def _compiled(
+        self, function: Callable[..., Tree], shapes: Sequence[object], donated: int | None = None
+    ) -> Callable[..., Tree]:
+        """A function of blocks, whose arguments without a run axis are the same on all devices.
 
-    def snapshot(settings, runs, references):
-        return jax.vmap(metrics.snapshot)(settings, train.judged(runs.state), references)
-
-    def look(settings, seeds, runs, number):
-        def one(setting, seed, run):
-            batch = train.draw(setting, randomness.run_key(seed), number)
-            return feature_motion.look(setting, run.state, batch)
-
-        return jax.vmap(one)(settings, seeds, runs)
-
-    def compiled(function, shapes, specs, donate=()):
+        The memory of argument number `donated` becomes that of a result.
+        """
         # Runs never communicate, so there is no replication to be checked; the check would refuse
         # loops that start from constants, as D's pretraining does.
         sharded = jax.shard_map(
-            function, mesh=mesh, in_specs=specs, out_specs=RUNS, check_vma=False
+            function,
+            mesh=self._mesh,
+            in_specs=tuple(ALIKE if shape is NUMBER else RUNS for shape in shapes),
+            out_specs=RUNS,
+            check_vma=False,
         )
-        return jax.jit(sharded, donate_argnums=donate).lower(*shapes).compile()
+        donated_numbers = () if donated is None else (donated,)
+        return jax.jit(sharded, donate_argnums=donated_numbers).lower(*shapes).compile()
 
-    settings = jax.tree.map(lambda _: jax.ShapeDtypeStruct((block_size,), np.float32), setting)
-    seeds = jax.ShapeDtypeStruct((block_size,), np.uint32)
-    number, alike = jax.ShapeDtypeStruct((), np.int32), PartitionSpec()
-    runs, references, *_ = jax.eval_shape(begin, settings, seeds)
-    judged = (settings, runs, references)
-    begin = compiled(begin, (settings, seeds), (RUNS,) * 2)
-    chunk = compiled(
-        chunk,
-        (settings, seeds, runs, number, number),
-        (RUNS, RUNS, RUNS, alike, alike),
-        donate=(2,),
-    )
-    evaluate = compiled(evaluate, judged, (RUNS,) * 3, donate=(1,))
-    snapshot = compiled(snapshot, judged, (RUNS,) * 3)
-    if judging.features:
-        look = compiled(look, (settings, seeds, runs, number), (RUNS, RUNS, RUNS, alike))
+    # What each device does with its runs.
 
-    def start(settings, seeds, kept):
-        count = len(seeds)
-        last = np.minimum(np.arange(block_size), count - 1)  # padding repeats the last run
-        padded = jax.tree.map(lambda array: array[last], (settings, seeds))
-        settings, seeds = jax.device_put(padded, NamedSharding(mesh, RUNS))
-        runs, references, losses, stages = jax.block_until_ready(begin(settings, seeds))
-        losses, stages = jax.device_get((losses, stages))
-        block = Block(count, kept, settings, seeds, runs, references)
-        return Start(block, _first(losses, count), _first(stages, kept))
+    def _start(self, settings: Setting, seeds: Array) -> tuple[Started, dict[str, Array]]:
+        def one(setting: Setting, seed: Array) -> tuple[Started, dict[str, Array]]:
+            started = one_run.start(setting, seed, self._judging)
+            if started.pretraining is None:
+                return started, {}
+            before, after = started.pretraining.initial, started.run.state.params.d
+            return started, metrics.stages(setting, started.reference, before, after)
 
-    def looked(block, number):
-        """A block at one log point."""
-        runs, (scores, sums) = evaluate(block.settings, block.runs, block.references)
-        block = block._replace(runs=runs)
-        shown = snapshot(block.settings, runs, block.references) if block.kept else {}
-        if judging.features:
-            distances, features = look(block.settings, block.seeds, runs, np.int32(number))
-            scores["centroid_distance"] = distances
-            if block.kept and pictured:
-                shown["features"] = features
-        scores, sums, shown = jax.device_get((scores, sums, shown))
-        return block, (*_first((scores, sums), block.count), _first(shown, block.kept))
+        return jax.vmap(one)(settings, seeds)
 
-    def advance(block, legs, looking):
-        points, judging_seconds, started = [], 0.0, time.monotonic()
-        for first, count in legs:
-            runs = block.runs
-            for done in range(0, count, steps):
-                length = np.int32(min(steps, count - done))
-                runs = chunk(block.settings, block.seeds, runs, np.int32(first + done), length)
-            block = block._replace(runs=jax.block_until_ready(runs))
-            if looking:
-                began = time.monotonic()
-                block, point = looked(block, first + count)
-                points.append(point)
-                judging_seconds += time.monotonic() - began
-        diverged_at = np.asarray(block.runs.diverged_at)[: block.count]
-        looks = None
-        if looking:
-            scores, sums, shown = jax.tree.map(lambda *each: np.stack(each), *points)
-            looks = Looks(scores, scores.pop("quantiles")[-1], sums, shown)
-        return Advance(block, diverged_at, looks, judging_seconds / (time.monotonic() - started))
+    def _chunk(
+        self, settings: Setting, seeds: Array, runs: train.Run, first: Array, count: Array
+    ) -> train.Run:
+        """The first `count` of `unit` updates, whose randomness is drawn ahead."""
+        over_runs = jax.vmap(one_run.batch, in_axes=(0, 0, None))
+        over_updates = jax.vmap(over_runs, in_axes=(None, None, 0))
+        batches = over_updates(settings, seeds, first + jnp.arange(self.unit))
 
-    return Programs(start, advance, steps)
+        def step(i: Array, runs: train.Run) -> train.Run:
+            batch = jax.tree.map(lambda array: array[i], batches)
+            advance = jax.vmap(train.advance, in_axes=(0, 0, 0, None))
+            return advance(settings, runs, batch, first + i)
+
+        return jax.lax.fori_loop(0, count, step, runs)
+
+    def _score(
+        self, settings: Setting, runs: train.Run, references: metrics.Reference
+    ) -> tuple[train.Run, Scores]:
+        variables = train.judged(runs.state)
+        sums, scores = jax.vmap(one_run.score)(settings, references, variables, runs.loss_sums)
+        return runs._replace(loss_sums=sums), scores
+
+    def _picture(
+        self, settings: Setting, runs: train.Run, references: metrics.Reference
+    ) -> dict[str, Array]:
+        return jax.vmap(one_run.picture)(settings, references, train.judged(runs.state))
+
+    def _follow_features(
+        self, settings: Setting, seeds: Array, runs: train.Run, number: Array
+    ) -> Motion:
+        follow = jax.vmap(one_run.follow_features, in_axes=(0, 0, 0, None))
+        return follow(settings, seeds, runs.state, number)
 
 
-def _first(tree: Any, count: int) -> Any:
+def _first(tree: Tree, count: int) -> Tree:
     """The first runs of each array."""
     return jax.tree.map(lambda array: array[:count], tree)

@@ -1,4 +1,4 @@
-"""Transcendental functions and random bits of vectors of lanes.
+"""Transcendental functions and random bits of vectors.
 
 The functions are accurate to a few units in the last place over the whole range, with NaN and
 infinity as IEEE has them. Their polynomials were fitted for this module by iterated weighted least
@@ -7,12 +7,11 @@ squares to a relative error below 3e-8.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from gan1d.simd.vector import Machine
+from gan1d.simd.vector import VectorBuilder
 
 LOG2E = 1 / math.log(2)
 LN2_HIGH = 0.693359375  # of few enough bits that its products with small integers are exact
@@ -105,232 +104,247 @@ ERF_INV_FAR = [
 ]
 
 
-def _power_of_two(m: Machine, exponent: Any) -> Any:
-    return m.from_bits(m.builder.shl(m.builder.add(exponent, m.i(127)), m.i(23)))
+def _power_of_two(v: VectorBuilder, exponent: ir.Value) -> ir.Value:
+    return v.from_bits(v.builder.shl(v.builder.add(exponent, v.i(127)), v.i(23)))
 
 
-def _bounded(m: Machine, x: Any, low: float, high: float) -> Any:
+def _bounded(v: VectorBuilder, x: ir.Value, low: float, high: float) -> ir.Value:
     """X within bounds; NaN stays."""
-    x = m.where(m.compare("<", x, m.f(low)), m.f(low), x)
-    return m.where(m.compare(">", x, m.f(high)), m.f(high), x)
+    x = v.select(v.compare("<", x, v.f(low)), v.f(low), x)
+    return v.select(v.compare(">", x, v.f(high)), v.f(high), x)
 
 
-def _split(m: Machine, x: Any, scale: float) -> tuple[Any, Any]:
+def _split(v: VectorBuilder, x: ir.Value, scale: float) -> tuple[ir.Value, ir.Value]:
     """The integer next to x * scale, as a float and as an integer."""
-    shifted = m.fma(x, m.f(scale), m.f(ROUNDER))
-    whole = m.builder.fsub(shifted, m.f(ROUNDER))
-    return whole, m.builder.sub(m.bits(shifted), m.bits(m.f(ROUNDER)))
+    shifted = v.fma(x, v.f(scale), v.f(ROUNDER))
+    whole = v.builder.fsub(shifted, v.f(ROUNDER))
+    return whole, v.builder.sub(v.bits(shifted), v.bits(v.f(ROUNDER)))
 
 
-def _remainder(m: Machine, x: Any) -> tuple[Any, Any]:
+def _remainder(v: VectorBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """(r, n) with x = n log(2) + r and |r| <= log(2) / 2."""
-    whole, n = _split(m, x, LOG2E)
-    r = m.fma(whole, m.f(-LN2_HIGH), x)
-    return m.fma(whole, m.f(-LN2_LOW), r), n
+    whole, n = _split(v, x, LOG2E)
+    r = v.fma(whole, v.f(-LN2_HIGH), x)
+    return v.fma(whole, v.f(-LN2_LOW), r), n
 
 
-def _twice_scaled(m: Machine, x: Any, n: Any) -> Any:
+def _twice_scaled(v: VectorBuilder, x: ir.Value, n: ir.Value) -> ir.Value:
     """X * 2^n in two steps, since 2^n alone may overflow or be lost."""
-    half = m.builder.ashr(n, m.i(1))
-    x = m.mul(x, _power_of_two(m, half))
-    return m.mul(x, _power_of_two(m, m.builder.sub(n, half)))
+    half = v.builder.ashr(n, v.i(1))
+    x = v.mul(x, _power_of_two(v, half))
+    return v.mul(x, _power_of_two(v, v.builder.sub(n, half)))
 
 
-def _exp(m: Machine, x: Any) -> Any:
-    r, n = _remainder(m, _bounded(m, x, -104.0, 89.0))
-    tail = m.fma(m.mul(r, r), m.polynomial(r, EXPONENTIAL), r)
-    return _twice_scaled(m, m.builder.fadd(tail, m.f(1)), n)
+def _exp(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    r, n = _remainder(v, _bounded(v, x, -104.0, 89.0))
+    tail = v.fma(v.mul(r, r), v.polynomial(r, EXPONENTIAL), r)
+    return _twice_scaled(v, v.builder.fadd(tail, v.f(1)), n)
 
 
-def _exp2(m: Machine, x: Any) -> Any:
-    x = _bounded(m, x, -151.0, 129.0)
-    whole, n = _split(m, x, 1.0)
-    r = m.mul(m.builder.fsub(x, whole), m.f(math.log(2)))
-    tail = m.fma(m.mul(r, r), m.polynomial(r, EXPONENTIAL), r)
-    return _twice_scaled(m, m.builder.fadd(tail, m.f(1)), n)
+def _exp2(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    x = _bounded(v, x, -151.0, 129.0)
+    whole, n = _split(v, x, 1.0)
+    r = v.mul(v.builder.fsub(x, whole), v.f(math.log(2)))
+    tail = v.fma(v.mul(r, r), v.polynomial(r, EXPONENTIAL), r)
+    return _twice_scaled(v, v.builder.fadd(tail, v.f(1)), n)
 
 
-def _expm1(m: Machine, x: Any) -> Any:
-    r, n = _remainder(m, _bounded(m, x, -60.0, 89.0))
-    tail = m.fma(m.mul(r, r), m.polynomial(r, EXPONENTIAL), r)
+def _expm1(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    r, n = _remainder(v, _bounded(v, x, -60.0, 89.0))
+    tail = v.fma(v.mul(r, r), v.polynomial(r, EXPONENTIAL), r)
     # 2 (2^(n-1) tail + 2^(n-1) - 1/2), as 2^128 is none.
-    half = _power_of_two(m, m.builder.sub(n, m.i(1)))
-    large = m.mul(m.f(2), m.fma(half, tail, m.builder.fsub(half, m.f(0.5))))
+    half = _power_of_two(v, v.builder.sub(n, v.i(1)))
+    large = v.mul(v.f(2), v.fma(half, tail, v.builder.fsub(half, v.f(0.5))))
     # Near 0 the sum would round away what the difference is made of, and the sign of 0.
-    return m.where(m.builder.icmp_signed("==", n, m.i(0)), _signed_zero(m, x, tail), large)
+    return v.select(v.builder.icmp_signed("==", n, v.i(0)), _signed_zero(v, x, tail), large)
 
 
-def _signed_zero(m: Machine, x: Any, y: Any) -> Any:
+def _signed_zero(v: VectorBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """Y, but x where that is 0."""
-    return m.where(m.compare("==", x, m.f(0)), x, y)
+    return v.select(v.compare("==", x, v.f(0)), x, y)
 
 
-def _parts(m: Machine, x: Any) -> tuple[Any, Any]:
+def _parts(v: VectorBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """(f, e) with x = 2^e (1 + f) and 1 + f in [sqrt(1/2), sqrt(2)], for normal x > 0."""
-    start = m.bits(m.f(math.sqrt(0.5)))
-    exponent = m.builder.ashr(m.builder.sub(m.bits(x), start), m.i(23))
-    mantissa = m.builder.sub(m.bits(x), m.builder.shl(exponent, m.i(23)))
-    return m.builder.fsub(m.from_bits(mantissa), m.f(1)), exponent
+    start = v.bits(v.f(math.sqrt(0.5)))
+    exponent = v.builder.ashr(v.builder.sub(v.bits(x), start), v.i(23))
+    mantissa = v.builder.sub(v.bits(x), v.builder.shl(exponent, v.i(23)))
+    return v.builder.fsub(v.from_bits(mantissa), v.f(1)), exponent
 
 
-def _log_of_parts(m: Machine, f: Any, e: Any) -> Any:
+def _log_of_parts(v: VectorBuilder, f: ir.Value, e: ir.Value) -> ir.Value:
     """log(2^e (1 + f)), e as a float."""
-    square = m.builder.fmul(f, f)
-    tail = m.mul(m.builder.fmul(square, f), m.polynomial(f, LOGARITHM))
-    tail = m.fma(e, m.f(LN2_LOW), tail)
-    tail = m.fma(square, m.f(-0.5), tail)
-    return m.fma(e, m.f(LN2_HIGH), m.builder.fadd(f, tail))
+    square = v.builder.fmul(f, f)
+    tail = v.mul(v.builder.fmul(square, f), v.polynomial(f, LOGARITHM))
+    tail = v.fma(e, v.f(LN2_LOW), tail)
+    tail = v.fma(square, v.f(-0.5), tail)
+    return v.fma(e, v.f(LN2_HIGH), v.builder.fadd(f, tail))
 
 
-def _log_at_ends(m: Machine, x: Any, result: Any) -> Any:
+def _log_at_ends(v: VectorBuilder, x: ir.Value, result: ir.Value) -> ir.Value:
     """A logarithm, but what it should be where x is 0, infinite, negative or NaN."""
-    result = m.where(m.compare("==", x, m.f(0)), m.f(-math.inf), result)
-    result = m.where(m.compare("==", x, m.f(math.inf)), x, result)
-    return m.where(m.builder.fcmp_unordered("<", x, m.f(0)), m.f(math.nan), result)
+    result = v.select(v.compare("==", x, v.f(0)), v.f(-math.inf), result)
+    result = v.select(v.compare("==", x, v.f(math.inf)), x, result)
+    return v.select(v.builder.fcmp_unordered("<", x, v.f(0)), v.f(math.nan), result)
 
 
-def _log(m: Machine, x: Any) -> Any:
-    tiny = m.compare("<", x, m.f(2.0**-126))
-    f, exponent = _parts(m, m.where(tiny, m.builder.fmul(x, m.f(2.0**23)), x))
-    e = m.builder.sitofp(exponent, m.float)
-    e = m.builder.fsub(e, m.where(tiny, m.f(23), m.f(0)))
-    return _log_at_ends(m, x, _log_of_parts(m, f, e))
+def _log(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    tiny = v.compare("<", x, v.f(2.0**-126))
+    f, exponent = _parts(v, v.select(tiny, v.builder.fmul(x, v.f(2.0**23)), x))
+    e = v.builder.sitofp(exponent, v.float)
+    e = v.builder.fsub(e, v.select(tiny, v.f(23), v.f(0)))
+    return _log_at_ends(v, x, _log_of_parts(v, f, e))
 
 
-def _log1p(m: Machine, x: Any) -> Any:
-    u = m.builder.fadd(x, m.f(1))
-    f, exponent = _parts(m, u)
+def _log1p(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    u = v.builder.fadd(x, v.f(1))
+    f, exponent = _parts(v, u)
     # What rounding 1 + x lost is given back to f, on f's scale, where it counts: so near 0, f is x.
-    lost = m.builder.fsub(x, m.builder.fsub(u, m.f(1)))
-    whole = m.fma(lost, _power_of_two(m, m.builder.neg(exponent)), f)
-    f = m.where(m.compare("<", u, m.f(2.0**24)), whole, f)
-    result = _log_of_parts(m, f, m.builder.sitofp(exponent, m.float))
-    return _signed_zero(m, x, _log_at_ends(m, u, result))
+    lost = v.builder.fsub(x, v.builder.fsub(u, v.f(1)))
+    whole = v.fma(lost, _power_of_two(v, v.builder.neg(exponent)), f)
+    f = v.select(v.compare("<", u, v.f(2.0**24)), whole, f)
+    result = _log_of_parts(v, f, v.builder.sitofp(exponent, v.float))
+    return _signed_zero(v, x, _log_at_ends(v, u, result))
 
 
-def _tanh(m: Machine, x: Any) -> Any:
-    inner = _bounded(m, x, -9.0, 9.0)
-    square = m.builder.fmul(inner, inner)
-    above = m.builder.fmul(inner, m.polynomial(square, TANH_ABOVE))
-    return _bounded(m, m.div(above, m.polynomial(square, TANH_BELOW)), -1.0, 1.0)
+def _tanh(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    inner = _bounded(v, x, -9.0, 9.0)
+    square = v.builder.fmul(inner, inner)
+    above = v.builder.fmul(inner, v.polynomial(square, TANH_ABOVE))
+    return _bounded(v, v.div(above, v.polynomial(square, TANH_BELOW)), -1.0, 1.0)
 
 
-def _logistic(m: Machine, x: Any) -> Any:
-    return m.div(m.f(1), m.builder.fadd(m.f(1), _exp(m, m.builder.fneg(x))))
+def _logistic(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    return v.div(v.f(1), v.builder.fadd(v.f(1), _exp(v, v.builder.fneg(x))))
 
 
-def _erf_small(m: Machine, x: Any) -> Any:
-    return m.builder.fmul(x, m.polynomial(m.builder.fmul(x, x), ERF))
+def _erf_small(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    return v.builder.fmul(x, v.polynomial(v.builder.fmul(x, x), ERF))
 
 
-def _erfc_large(m: Machine, x: Any) -> Any:
+def _erfc_large(v: VectorBuilder, x: ir.Value) -> ir.Value:
     """Of x >= 0.8."""
-    x = m.where(m.compare(">", x, m.f(11)), m.f(11), x)
-    u = m.div(m.builder.fsub(x, m.f(2)), m.builder.fadd(x, m.f(2)))
-    ratio = m.div(m.polynomial(u, ERFC), m.builder.fadd(x, m.f(1)))
-    square = m.builder.fmul(x, x)
-    lost = m.fma(x, x, m.builder.fneg(square))  # by rounding the square
-    falling = _exp(m, m.builder.fneg(square))
-    return m.mul(m.fma(falling, m.builder.fneg(lost), falling), ratio)
+    x = v.select(v.compare(">", x, v.f(11)), v.f(11), x)
+    u = v.div(v.builder.fsub(x, v.f(2)), v.builder.fadd(x, v.f(2)))
+    ratio = v.div(v.polynomial(u, ERFC), v.builder.fadd(x, v.f(1)))
+    square = v.builder.fmul(x, x)
+    lost = v.fma(x, x, v.builder.fneg(square))  # by rounding the square
+    falling = _exp(v, v.builder.fneg(square))
+    return v.mul(v.fma(falling, v.builder.fneg(lost), falling), ratio)
 
 
-def _erf(m: Machine, x: Any) -> Any:
-    size = m.intrinsic("llvm.fabs", [m.float], x)
-    large = m.builder.fsub(m.f(1), _erfc_large(m, size))
-    large = m.where(m.compare("<", x, m.f(0)), m.builder.fneg(large), large)
-    return m.where(m.compare(">", size, m.f(ERF_SMALL)), large, _erf_small(m, x))
+def _erf(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    size = v.intrinsic("llvm.fabs", [v.float], x)
+    large = v.builder.fsub(v.f(1), _erfc_large(v, size))
+    large = v.select(v.compare("<", x, v.f(0)), v.builder.fneg(large), large)
+    return v.select(v.compare(">", size, v.f(ERF_SMALL)), large, _erf_small(v, x))
 
 
-def _erfc(m: Machine, x: Any) -> Any:
-    size = m.intrinsic("llvm.fabs", [m.float], x)
-    large = _erfc_large(m, size)
-    large = m.where(m.compare("<", x, m.f(0)), m.builder.fsub(m.f(2), large), large)
-    small = m.builder.fsub(m.f(1), _erf_small(m, x))
-    return m.where(m.compare(">", size, m.f(ERF_SMALL)), large, small)
+def _erfc(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    size = v.intrinsic("llvm.fabs", [v.float], x)
+    large = _erfc_large(v, size)
+    large = v.select(v.compare("<", x, v.f(0)), v.builder.fsub(v.f(2), large), large)
+    small = v.builder.fsub(v.f(1), _erf_small(v, x))
+    return v.select(v.compare(">", size, v.f(ERF_SMALL)), large, small)
 
 
-def _erf_inv(m: Machine, x: Any) -> Any:
-    b = m.builder
+def _erf_inv(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    b = v.builder
     # In two factors: squared, x would lose what tells it from 1.
-    w = b.fneg(b.fadd(_log1p(m, x), _log1p(m, b.fneg(x))))
-    near = m.polynomial(b.fsub(w, m.f(2.5)), ERF_INV_NEAR)
-    root = m.intrinsic("llvm.sqrt", [m.float], w)
-    far = m.polynomial(b.fsub(root, m.f(3)), ERF_INV_FAR)
-    result = b.fmul(m.where(m.compare("<", w, m.f(5)), near, far), x)
-    at_end = m.compare("==", m.intrinsic("llvm.fabs", [m.float], x), m.f(1))
-    return m.where(at_end, b.fmul(x, m.f(math.inf)), result)
+    w = b.fneg(b.fadd(_log1p(v, x), _log1p(v, b.fneg(x))))
+    near = v.polynomial(b.fsub(w, v.f(2.5)), ERF_INV_NEAR)
+    root = v.intrinsic("llvm.sqrt", [v.float], w)
+    far = v.polynomial(b.fsub(root, v.f(3)), ERF_INV_FAR)
+    result = b.fmul(v.select(v.compare("<", w, v.f(5)), near, far), x)
+    at_end = v.compare("==", v.intrinsic("llvm.fabs", [v.float], x), v.f(1))
+    return v.select(at_end, b.fmul(x, v.f(math.inf)), result)
 
 
-def _pow(m: Machine, x: Any, y: Any) -> Any:
+def _pow(v: VectorBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
     """x^y as 2^(y log2 |x|) in double precision."""
-    b = m.builder
-    wide = b.fpext(m.intrinsic("llvm.fabs", [m.float], x), m.double)
-    raw = b.bitcast(wide, m.long)
-
-    def whole(value: int) -> ir.Constant:
-        return ir.Constant(m.long, [value] * m.lanes)
-
-    start = int(np.float64(math.sqrt(0.5)).view(np.int64))
-    exponent = b.ashr(b.sub(raw, whole(start)), whole(52))
-    mantissa = b.bitcast(b.sub(raw, b.shl(exponent, whole(52))), m.double)
-    # log(mantissa) = 2 artanh(s), s in [-0.172, 0.172].
-    s = b.fdiv(b.fsub(mantissa, m.d(1)), b.fadd(mantissa, m.d(1)))
-    series = m.polynomial(b.fmul(s, s), [2 / (2 * k + 1) / math.log(2) for k in range(9)])
-    logarithm = b.fadd(b.sitofp(exponent, m.double), b.fmul(s, series))
-    logarithm = m.where(m.compare("==", wide, m.d(0)), m.d(-math.inf), logarithm)
-    infinite = m.compare("==", wide, m.d(math.inf))
-    logarithm = m.where(infinite, m.d(math.inf), logarithm)
-    power = b.fmul(b.fpext(y, m.double), logarithm)
-    power = m.where(m.compare("<", power, m.d(-1000)), m.d(-1000), power)
-    power = m.where(m.compare(">", power, m.d(1000)), m.d(1000), power)
-    shifted = b.fadd(power, m.d(1.5 * 2**52))
-    r = b.fmul(b.fsub(power, b.fsub(shifted, m.d(1.5 * 2**52))), m.d(math.log(2)))
-    n = b.sub(b.bitcast(shifted, m.long), whole(int(np.float64(1.5 * 2**52).view(np.int64))))
-    scale = b.bitcast(b.shl(b.add(n, whole(1023)), whole(52)), m.double)
-    value = m.polynomial(r, [1 / math.factorial(k) for k in range(12)])
-    result = b.fptrunc(b.fmul(value, scale), m.float)
+    b = v.builder
+    wide = b.fpext(v.intrinsic("llvm.fabs", [v.float], x), v.double)
+    logarithm = _log2_of_doubles(v, wide)
+    power = b.fmul(b.fpext(y, v.double), logarithm)
+    result = b.fptrunc(_exp2_of_doubles(v, power), v.float)
     # A negative base has the sign of its integer powers, and no others.
-    floor = m.intrinsic("llvm.floor", [m.float], y)
-    half = b.fmul(y, m.f(0.5))
-    odd = m.compare("!=", half, m.intrinsic("llvm.floor", [m.float], half))
-    integer = m.compare("==", floor, y)
-    negative = b.icmp_signed("<", m.bits(x), m.i(0))
-    flipped = m.where(b.and_(odd, integer), b.fneg(result), result)
-    strict = m.compare("<", x, m.f(0))
-    finite = m.compare(">", x, m.f(-math.inf))
+    floor = v.intrinsic("llvm.floor", [v.float], y)
+    half = b.fmul(y, v.f(0.5))
+    odd = v.compare("!=", half, v.intrinsic("llvm.floor", [v.float], half))
+    integer = v.compare("==", floor, y)
+    negative = b.icmp_signed("<", v.bits(x), v.i(0))
+    flipped = v.select(b.and_(odd, integer), b.fneg(result), result)
+    strict = v.compare("<", x, v.f(0))
+    finite = v.compare(">", x, v.f(-math.inf))
     allowed = b.or_(integer, b.not_(b.and_(strict, finite)))
-    result = m.where(negative, m.where(allowed, flipped, m.f(math.nan)), result)
-    result = m.where(b.or_(m.is_nan(x), m.is_nan(y)), m.f(math.nan), result)
-    one = b.or_(m.compare("==", y, m.f(0)), m.compare("==", x, m.f(1)))
+    result = v.select(negative, v.select(allowed, flipped, v.f(math.nan)), result)
+    result = v.select(b.or_(v.is_nan(x), v.is_nan(y)), v.f(math.nan), result)
+    one = b.or_(v.compare("==", y, v.f(0)), v.compare("==", x, v.f(1)))
     # 0 times infinity above; infinity counts as even.
-    endless = m.compare("==", m.intrinsic("llvm.fabs", [m.float], y), m.f(math.inf))
-    one = b.or_(one, b.and_(m.compare("==", x, m.f(-1)), endless))
-    return m.where(one, m.f(1), result)
+    endless = v.compare("==", v.intrinsic("llvm.fabs", [v.float], y), v.f(math.inf))
+    one = b.or_(one, b.and_(v.compare("==", x, v.f(-1)), endless))
+    return v.select(one, v.f(1), result)
+
+
+def _log2_of_doubles(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    """Of x >= 0."""
+    b = v.builder
+    raw = b.bitcast(x, v.long)
+    start = int(np.float64(math.sqrt(0.5)).view(np.int64))
+    exponent = b.ashr(b.sub(raw, _longs(v, start)), _longs(v, 52))
+    mantissa = b.bitcast(b.sub(raw, b.shl(exponent, _longs(v, 52))), v.double)
+    # log(mantissa) = 2 artanh(s), s in [-0.172, 0.172].
+    s = b.fdiv(b.fsub(mantissa, v.d(1)), b.fadd(mantissa, v.d(1)))
+    series = v.polynomial(b.fmul(s, s), [2 / (2 * k + 1) / math.log(2) for k in range(9)])
+    logarithm = b.fadd(b.sitofp(exponent, v.double), b.fmul(s, series))
+    logarithm = v.select(v.compare("==", x, v.d(0)), v.d(-math.inf), logarithm)
+    infinite = v.compare("==", x, v.d(math.inf))
+    return v.select(infinite, v.d(math.inf), logarithm)
+
+
+def _exp2_of_doubles(v: VectorBuilder, x: ir.Value) -> ir.Value:
+    b = v.builder
+    rounder = 1.5 * 2**52
+    x = v.select(v.compare("<", x, v.d(-1000)), v.d(-1000), x)
+    x = v.select(v.compare(">", x, v.d(1000)), v.d(1000), x)
+    shifted = b.fadd(x, v.d(rounder))
+    r = b.fmul(b.fsub(x, b.fsub(shifted, v.d(rounder))), v.d(math.log(2)))
+    whole = _longs(v, int(np.float64(rounder).view(np.int64)))
+    n = b.sub(b.bitcast(shifted, v.long), whole)
+    scale = b.bitcast(b.shl(b.add(n, _longs(v, 1023)), _longs(v, 52)), v.double)
+    value = v.polynomial(r, [1 / math.factorial(k) for k in range(12)])
+    return b.fmul(value, scale)
+
+
+def _longs(v: VectorBuilder, value: int) -> ir.Constant:
+    return ir.Constant(v.long, [value] * v.width)
 
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
-def _threefry(m: Machine, word: int, key0: Any, key1: Any, counter: Any) -> Any:
+def _threefry(
+    v: VectorBuilder, word: int, key0: ir.Value, key1: ir.Value, counter: ir.Value
+) -> ir.Value:
     """A word of threefry-2x32, 20 rounds, of the counter (0, counter).
 
     Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
     """
-    b = m.builder
-    keys = (key0, key1, b.xor(b.xor(key0, key1), m.i(0x1BD11BDA)))
+    b = v.builder
+    keys = (key0, key1, b.xor(b.xor(key0, key1), v.i(0x1BD11BDA)))
     x0, x1 = key0, b.add(counter, key1)
     for group in range(5):
         for rotation in ROTATIONS[group % 2]:
             x0 = b.add(x0, x1)
-            x1 = m.intrinsic("llvm.fshl", [m.int], x1, x1, m.i(rotation))
+            x1 = v.intrinsic("llvm.fshl", [v.int], x1, x1, v.i(rotation))
             x1 = b.xor(x1, x0)
         x0 = b.add(x0, keys[(group + 1) % 3])
-        x1 = b.add(x1, b.add(keys[(group + 2) % 3], m.i(group + 1)))
+        x1 = b.add(x1, b.add(keys[(group + 2) % 3], v.i(group + 1)))
     return (x0, x1)[word]
 
 
 # name -> how to emit it, the types that it takes, and the type that it gives
-FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
+FUNCTIONS: dict[str, tuple[Callable[..., ir.Value], list[str], str]] = {
     "exp": (_exp, ["float"], "float"),
     "exp2": (_exp2, ["float"], "float"),
     "expm1": (_expm1, ["float"], "float"),
@@ -342,11 +356,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "erfc": (_erfc, ["float"], "float"),
     "erf_inv": (_erf_inv, ["float"], "float"),
     "pow": (_pow, ["float"] * 2, "float"),
-    "threefry_0": (lambda m, *a: _threefry(m, 0, *a), ["int"] * 3, "int"),
-    "threefry_1": (lambda m, *a: _threefry(m, 1, *a), ["int"] * 3, "int"),
+    "threefry_0": (lambda v, *a: _threefry(v, 0, *a), ["int"] * 3, "int"),
+    "threefry_1": (lambda v, *a: _threefry(v, 1, *a), ["int"] * 3, "int"),
 }
 
 
-def call(m: Machine, name: str, *arguments: Any) -> Any:
+def call(v: VectorBuilder, name: str, *arguments: ir.Value) -> ir.Value:
     """One of FUNCTIONS."""
-    return m.call(name, *FUNCTIONS[name], *arguments)
+    return v.call(name, *FUNCTIONS[name], *arguments)

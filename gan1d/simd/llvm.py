@@ -1,4 +1,4 @@
-"""LLVM code made to run on this processor."""
+"""LLVM code compiled for, and loaded into, this process."""
 
 import ctypes
 import functools
@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import llvmlite
@@ -14,13 +14,13 @@ import llvmlite.binding as llvm
 
 
 @functools.cache
-def _target() -> Any:
+def _target() -> llvm.Target:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_triple(llvm.get_process_triple())
 
 
-def _machine() -> Any:
+def _machine() -> llvm.TargetMachine:
     return _target().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
@@ -30,7 +30,7 @@ def _machine() -> Any:
     )
 
 
-def lanes() -> int:
+def register_width() -> int:
     """How many floats one of this processor's vector registers holds."""
     _target()
     features = llvm.get_host_cpu_features()
@@ -56,7 +56,7 @@ class Function(NamedTuple):
     """Native code, which stays for as long as this does."""
 
     address: int
-    owners: tuple[Any, ...]
+    owners: tuple[object, ...]
 
     def __call__(self, *pointers: int) -> None:
         """Call it, where pointers are all it takes; this drops the GIL."""
@@ -92,10 +92,10 @@ def _cached(code: str) -> bytes | None:
 
 
 def _cache_path(code: str) -> Path | None:
-    folder = jax.config.jax_compilation_cache_dir
+    folder = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if not folder or not Path(folder).is_dir():
         return None
-    told_apart = [code, llvmlite.__version__, llvm.get_host_cpu_name()]
-    told_apart.append(llvm.get_host_cpu_features().flatten())
-    digest = hashlib.sha256("\0".join(told_apart).encode()).hexdigest()
-    return Path(folder) / f"lanes-{digest[:32]}"
+    key = [code, llvmlite.__version__, llvm.get_host_cpu_name()]
+    key.append(llvm.get_host_cpu_features().flatten())
+    digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
+    return Path(folder) / f"simd-{digest[:32]}"

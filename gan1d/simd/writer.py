@@ -1,138 +1,146 @@
-"""What every kernel is written with: memory, known arrays and loops."""
+"""What every kernel is written with: memory, tables and loops."""
 
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from llvmlite import ir
 
-from gan1d.simd import vector
-from gan1d.simd.graph import BOOL, F32, Affine, Node, View, layout
-from gan1d.simd.vector import INDEX
+from gan1d.simd.nodes import BOOL, F32, Affine, Constant, Input, Node, View, affine
+from gan1d.simd.vector import INDEX, VectorBuilder
+
+WORD = ir.IntType(32)
+Index = Affine | np.ndarray  # of the elements over a kernel's axes: strides, or a table of all
 
 
-class Access(NamedTuple):
-    """Where the entries of an array over a kernel's axes lie."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which elements of a node are read, or written, over a kernel's axes."""
 
     node: Node
-    where: Affine | np.ndarray  # strides, or a table of all
+    index: Index
 
     def depth(self) -> int:
         """How many of the axes must be known."""
-        if not isinstance(self.where, Affine):
-            return self.where.ndim
-        return max((a + 1 for a, stride in enumerate(self.where.strides) if stride), default=0)
+        if not isinstance(self.index, Affine):
+            return self.index.ndim
+        return max((a + 1 for a, stride in enumerate(self.index.strides) if stride), default=0)
 
 
 class Writer:
-    """Writes one function; `m` has the operations, `place` says where a node's memory begins."""
+    """Writes one function; `v` has the operations, `memory` says where a node's begins."""
 
-    def __init__(self, module: ir.Module, function: ir.Function, lanes: int) -> None:
+    def __init__(self, module: ir.Module, function: ir.Function, width: int) -> None:
         """Begin with a function that has no code yet."""
-        self.m = vector.Machine(module, lanes)
-        self.lanes = lanes
+        self.v = VectorBuilder(module, width)
         self.function = function
         self.entry = ir.IRBuilder(function.append_basic_block("entry"))
-        self.m.builder = ir.IRBuilder(function.append_basic_block("start"))
-        self.place: dict[Node, Any] = {}
-        self.step: Any = None  # the number of the step
+        self.v.builder = ir.IRBuilder(function.append_basic_block("start"))
+        self.memory: dict[Node, ir.Value] = {}
+        self.step: ir.Value = known(0)  # the number of the step
         self._tables: dict[bytes, ir.GlobalVariable] = {}
 
     @property
     def b(self) -> ir.IRBuilder:
-        """The builder at the place where code is written now."""
-        return self.m.builder
+        """The builder that stands where code is written now."""
+        return self.v.builder
+
+    @property
+    def width(self) -> int:
+        """How many runs a vector holds."""
+        return self.v.width
 
     def finish(self) -> None:
         """End the function."""
         self.b.ret_void()
         self.entry.branch(self.function.basic_blocks[1])
 
-    def is_kept(self, node: Node) -> bool:
-        """Whether the node's values have a place in memory."""
-        return node in self.place or node.op == "piece"
+    def has_memory(self, node: Node) -> bool:
+        """Whether the node's values are stored."""
+        return node in self.memory or node.op == "piece"
 
-    def at(self, base: Any, index: Any, kind: ir.Type) -> Any:
+    def address(self, base: ir.Value, index: ir.Value, kind: ir.Type) -> ir.Value:
         """The address of an array's entry."""
         return self.b.gep(base, [index], inbounds=True, source_etype=kind)
+
+    def entry_of(self, array: ir.Value, index: ir.Value, kind: ir.Type = INDEX) -> ir.Value:
+        """An entry of an array of scalars."""
+        return self.b.load(self.address(array, index, kind), typ=kind)
 
     def table(self, values: np.ndarray) -> ir.GlobalVariable:
         """A known array, one scalar an entry."""
         values = np.ascontiguousarray(values)
         key = str(values.dtype).encode() + values.tobytes()
         if key not in self._tables:
-            scalar = ir.FloatType() if values.dtype == F32 else ir.IntType(32)
+            scalar = _scalar(values.dtype)
             kind = ir.ArrayType(scalar, values.size)
-            plain = values.ravel().tolist()
-            table = ir.GlobalVariable(self.m.module, kind, f"table.{len(self._tables)}")
+            table = ir.GlobalVariable(self.v.module, kind, f"table.{len(self._tables)}")
             table.linkage, table.global_constant = "internal", True
-            table.initializer = ir.Constant(kind, [ir.Constant(scalar, v) for v in plain])
+            entries = [ir.Constant(scalar, value) for value in values.ravel().tolist()]
+            table.initializer = ir.Constant(kind, entries)
             self._tables[key] = table
         return self._tables[key]
 
-    def element(self, where: Affine | np.ndarray, indices: Sequence[Any]) -> Any:
-        """The number of the element at these indices."""
-        if not isinstance(where, Affine):
-            flat = self.element(Affine(0, _row_major(where.shape)), indices)
-            table = self.table(where.astype(np.int32))
-            loaded = self.b.load(self.at(table, flat, ir.IntType(32)), typ=ir.IntType(32))
+    def element(self, index: Index, axes: Sequence[ir.Value]) -> ir.Value:
+        """The number of the element where a kernel's loops are at these indices."""
+        if not isinstance(index, Affine):
+            flat = self.element(Affine(0, _row_major(index.shape)), axes)
+            loaded = self.entry_of(self.table(index.astype(np.int32)), flat, WORD)
             return self.b.sext(loaded, INDEX)
-        total: Any = known(where.offset)
-        for stride, index in zip(where.strides, indices, strict=False):
+        total = known(index.offset)
+        for stride, at in zip(index.strides, axes, strict=False):
             if stride:
-                step = index if stride == 1 else self.b.mul(index, known(stride))
+                step = at if stride == 1 else self.b.mul(at, known(stride))
                 total = step if _is_known(total, 0) else self.b.add(total, step)
         return total
 
-    def load(self, access: Access, indices: Sequence[Any]) -> Any:
-        """The entry at these indices, as a vector of all lanes."""
-        node, where = access
-        if node.op == "const":
-            return self._constant(node, where, indices)
-        if "step" in node.params:
-            return self.m.splat(self.step)
-        at = self.at(self.place[node], self.element(where, indices), self.m.float)
+    def load(self, access: Access, axes: Sequence[ir.Value]) -> ir.Value:
+        """The entry at these indices, as a vector over runs."""
+        node, index = access.node, access.index
+        if isinstance(node, Constant):
+            return self._constant(node, index, axes)
+        if isinstance(node, Input) and node.is_step:
+            return self.v.splat(self.step)
+        address = self.address(self.memory[node], self.element(index, axes), self.v.float)
         if node.dtype == F32:
-            return self.b.load(at, typ=self.m.float, align=self._alignment())
-        value = self.b.load(at, typ=self.m.int, align=self._alignment())
-        if node.dtype == BOOL:
-            return self.b.icmp_unsigned("!=", value, self.m.i(0))
-        return value
+            return self._load_vector(address, self.v.float)
+        value = self._load_vector(address, self.v.int)
+        return self._as_flag(value) if node.dtype == BOOL else value
 
-    def _constant(self, node: Node, where: Affine | np.ndarray, indices: Sequence[Any]) -> Any:
-        values = node.params["value"]
+    def _load_vector(self, address: ir.Value, kind: ir.Type) -> ir.Value:
+        return self.b.load(address, typ=kind, align=4 * self.width)
+
+    def _as_flag(self, value: ir.Value) -> ir.Value:
+        return self.b.icmp_unsigned("!=", value, self.v.i(0))
+
+    def _constant(self, node: Constant, index: Index, axes: Sequence[ir.Value]) -> ir.Value:
+        values = node.elements
         if (values == values[0]).all():
-            return self.m.number(values[0], node.dtype)
-        if isinstance(where, Affine) and not any(where.strides):
-            return self.m.number(values[where.offset], node.dtype)
-        scalar = ir.FloatType() if node.dtype == F32 else ir.IntType(32)
+            return self.v.number(values[0], node.dtype)
+        if isinstance(index, Affine) and not any(index.strides):
+            return self.v.number(values[index.offset], node.dtype)
         table = self.table(values if node.dtype != BOOL else values.astype(np.int32))
-        at = self.at(table, self.element(where, indices), scalar)
-        value = self.m.splat(self.b.load(at, typ=scalar))
-        return self.b.icmp_unsigned("!=", value, self.m.i(0)) if node.dtype == BOOL else value
+        value = self.v.splat(self.entry_of(table, self.element(index, axes), _scalar(node.dtype)))
+        return self._as_flag(value) if node.dtype == BOOL else value
 
-    def store(self, value: Any, access: Access, indices: Sequence[Any]) -> None:
+    def store(self, value: ir.Value, access: Access, axes: Sequence[ir.Value]) -> None:
         """Store a vector as the entry at these indices."""
         if access.node.dtype == BOOL:
-            value = self.b.zext(value, self.m.int)
-        at = self.at(self.place[access.node], self.element(access.where, indices), self.m.float)
-        self.b.store(value, at, align=self._alignment())
+            value = self.b.zext(value, self.v.int)
+        element = self.element(access.index, axes)
+        address = self.address(self.memory[access.node], element, self.v.float)
+        self.b.store(value, address, align=4 * self.width)
 
-    def _alignment(self) -> int:
-        return 4 * self.lanes
-
-    def copy(self, source: Any, target: Any, size: int) -> None:
+    def copy(self, source: ir.Value, target: ir.Value, size: int) -> None:
         """Copy whole arrays of `size` elements."""
         with self.loop(known(0), known(size)) as i:
-            value = self.b.load(
-                self.at(source, i, self.m.float), typ=self.m.float, align=self._alignment()
-            )
-            self.b.store(value, self.at(target, i, self.m.float), align=self._alignment())
+            value = self._load_vector(self.address(source, i, self.v.float), self.v.float)
+            self.b.store(value, self.address(target, i, self.v.float), align=4 * self.width)
 
     @contextlib.contextmanager
-    def loop(self, begin: Any, end: Any, step: int = 1) -> Iterator[Any]:
+    def loop(self, begin: ir.Value, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:
         """A loop over begin, begin + step, ... below end; none where that is one iteration."""
         if _both_known(begin, end) and end.constant - begin.constant <= step:
             if end.constant > begin.constant:
@@ -153,23 +161,19 @@ class Writer:
         self.b.branch(head)
         self.b.position_at_end(done)
 
-    def variable(self, kind: ir.Type) -> Any:
+    def variable(self, kind: ir.Type) -> ir.Value:
         """A register that is assigned more than once."""
         return self.entry.alloca(kind)
 
 
-def arranged(view: View) -> Access:
+def access(view: View) -> Access:
     """A view's entries by the view's own axes."""
-    return Access(view.node, strided(view.index))
+    return Access(view.node, as_index(view.index))
 
 
-def strided(index: np.ndarray) -> Affine | np.ndarray:
+def as_index(index: np.ndarray) -> Index:
     """An index array as strides where it has any."""
-    return layout(index) or np.ascontiguousarray(index)
-
-
-def _row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(math.prod(shape[a + 1 :]) for a in range(len(shape)))
+    return affine(index) or np.ascontiguousarray(index)
 
 
 def known(value: int) -> ir.Constant:
@@ -177,9 +181,18 @@ def known(value: int) -> ir.Constant:
     return ir.Constant(INDEX, value)
 
 
-def _is_known(value: Any, number: int) -> bool:
+def _scalar(dtype: np.dtype) -> ir.Type:
+    """How one entry of a table is stored."""
+    return ir.FloatType() if dtype == F32 else WORD
+
+
+def _row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[a + 1 :]) for a in range(len(shape)))
+
+
+def _is_known(value: ir.Value, number: int) -> bool:
     return isinstance(value, ir.Constant) and value.constant == number
 
 
-def _both_known(a: Any, b: Any) -> bool:
+def _both_known(a: ir.Value, b: ir.Value) -> bool:
     return isinstance(a, ir.Constant) and isinstance(b, ir.Constant)

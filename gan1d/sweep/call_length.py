@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from gan1d.engines.programs import Leg
+from gan1d.engines.programs import Span
 
 CALL_SECONDS = 0.5
 FIRST_UPDATES = 16  # of each run, before it is known how long they take
@@ -20,27 +20,27 @@ class CallLength:
         self._update_seconds = CALL_SECONDS / max(unit, FIRST_UPDATES)
         self._point_seconds = CALL_SECONDS
 
-    def legs(self, done: int, log_steps: Sequence[int]) -> tuple[list[Leg], bool]:
-        """The next legs, and whether each of them ends at a log point.
+    def spans(self, done: int, log_steps: Sequence[int]) -> tuple[list[Span], bool]:
+        """The next spans, and whether each of them ends at a log point.
 
         Args:
           done: how many updates have been made.
-          log_steps: the log points that have not been looked at yet; the first may be `done`.
+          log_steps: the log points at which runs have not been judged yet; the first may be `done`.
         """
         most = max(self._unit, int(CALL_SECONDS / self._update_seconds))
         if log_steps[0] - done > most:
-            return [Leg(done, most // self._unit * self._unit)], False
+            return [Span(done, most // self._unit * self._unit)], False
         near = [log_steps[0]]
         for points, step in enumerate(log_steps[1:MOST_POINTS], 2):
             if (step - done) * self._update_seconds + points * self._point_seconds > CALL_SECONDS:
                 break
             near.append(step)
-        return [Leg(a, b - a) for a, b in itertools.pairwise([done, *near])], True
+        return [Span(a, b - a) for a, b in itertools.pairwise([done, *near])], True
 
-    def took(self, legs: Sequence[Leg], training: float, judging: float) -> None:
-        """Take note of how many seconds a call took for updates and, if it looked, for looking."""
-        updates = sum(leg.count for leg in legs)
+    def took(self, spans: Sequence[Span], training: float, judging: float) -> None:
+        """Take note of how many seconds a call took for updates and, if it judged, for judging."""
+        updates = sum(span.count for span in spans)
         if updates:
             self._update_seconds = max(training / updates, self._update_seconds / FASTER)
         if judging:
-            self._point_seconds = max(judging / len(legs), self._point_seconds / FASTER)
+            self._point_seconds = max(judging / len(spans), self._point_seconds / FASTER)

@@ -11,7 +11,7 @@ from gan1d import results
 from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
-from gan1d.engines.programs import Looks, Start
+from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan import feature_motion, metrics, pretrain, targets
 from gan1d.gan.setting import Setting
 
@@ -127,7 +127,7 @@ def judged(
     block: Arrays,
     start: Start,
     diverged_at: np.ndarray,
-    looks: Sequence[Looks],
+    looks: Sequence[LogPoints],
 ) -> Arrays:
     """What is kept of finished runs.
 

@@ -10,19 +10,16 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import xarray as xr
 from absl import logging
 
 from gan1d import engines
 from gan1d.config.fields import ConfigError
-from gan1d.config.schedule import Schedule
-from gan1d.engines.programs import Programs
-from gan1d.gan.setting import Setting
+from gan1d.engines.programs import LogPoints, Programs
 from gan1d.results.blocks import Finished
 from gan1d.sweep import collect
 from gan1d.sweep.call_length import CallLength
@@ -34,8 +31,8 @@ from gan1d.sweep.store import InMemory, Store
 from gan1d.system import hardware
 from gan1d.system.progress import Silent, Status
 
-# (engine, setting, schedule, block size, devices) -> the engine that it is, and its programs
-Compile = Callable[[str, Setting, Schedule, int, Sequence[jax.Device]], tuple[str, Programs]]
+if TYPE_CHECKING:
+    from gan1d.engines import Compile
 
 
 class Result(NamedTuple):
@@ -51,7 +48,7 @@ def run(
     layout: Layout,
     report: Silent | None = None,
     store: Store | None = None,
-    compile: Compile | None = None,
+    compile: "Compile | None" = None,
 ) -> Result:
     """Train and judge every run of a sweep.
 
@@ -81,7 +78,7 @@ def train(
     numbers: range,
     report: Silent | None,
     store: Store,
-    compile: Compile | None = None,
+    compile: "Compile | None" = None,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -211,7 +208,7 @@ class _CohortTraining:
 
 
 def _train_missing(
-    layout: Layout, numbers: range, progress: _Progress, store: Store, compile: Compile
+    layout: Layout, numbers: range, progress: _Progress, store: Store, compile: "Compile"
 ) -> None:
     """Train all blocks that are not kept yet."""
     cohorts = layout.blocks.by_cohort
@@ -289,7 +286,7 @@ def _compile_ahead(
 
 
 def _compile(
-    layout: Layout, compile: Compile, cohort: Cohort, runs_at_a_time: int
+    layout: Layout, compile: "Compile", cohort: Cohort, runs_at_a_time: int
 ) -> tuple[str, Programs]:
     schedule, devices = layout.sweep.experiment.schedule, layout.devices
     return compile(layout.engine, cohort.example(), schedule, runs_at_a_time, devices)
@@ -329,21 +326,21 @@ def _train_part(
     start = programs.start(runs.settings, runs.seeds, runs.pictured(sweep.tables))
     block = start.block
     seconds["starting"] += time.monotonic() - began
-    done, looks, ahead = 0, [], log_steps
+    done, log_points, ahead = 0, list[LogPoints](), log_steps
     while ahead:
-        legs, looking = training.call_length.legs(done, ahead)
+        spans, judging = training.call_length.spans(done, ahead)
         began = time.monotonic()
-        block, diverged_at, seen, judging_share = programs.advance(block, legs, looking)
+        block, diverged_at, judged, judging_share = programs.advance(block, spans, judging)
         took = time.monotonic() - began
         training_seconds, judging_seconds = took * (1 - judging_share), took * judging_share
-        training.call_length.took(legs, training_seconds, judging_seconds)
+        training.call_length.took(spans, training_seconds, judging_seconds)
         seconds["training"] += training_seconds
         seconds["judging"] += judging_seconds
-        if seen is not None:
-            looks.append(seen)
-            ahead = ahead[len(legs) :]
-        done = legs[-1].first + legs[-1].count
+        if judged is not None:
+            log_points.append(judged)
+            ahead = ahead[len(spans) :]
+        done = spans[-1].end
         progress.updates_done = updates_before + done * runs.run_count
         progress.diverged = diverged_before + int((diverged_at >= 0).sum())
         progress.say(training.doing)
-    collect.judged(log_steps, room, start, diverged_at, looks)
+    collect.judged(log_steps, room, start, diverged_at, log_points)

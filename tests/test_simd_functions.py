@@ -1,4 +1,4 @@
-"""Each operation on lanes: as accurate as it claims, with IEEE's NaN, infinity and signed zeros."""
+"""Operations on vectors: as accurate as claimed, with IEEE's NaN, infinity and signed zeros."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 SPECIAL = np.float32([0, -0.0, 1, -1, np.inf, -np.inf, np.nan])
 
 
-def on_lanes(function, *arrays):
+def on_vectors(function, *arrays):
     """A function of scalars, applied to all entries of arrays: each entry is a run of its own."""
     kinds = tuple(jax.ShapeDtypeStruct((), array.dtype) for array in arrays)
     program = Program(lambda given, carried, number: (carried, function(*given)), kinds, ())
@@ -70,7 +70,7 @@ FUNCTIONS = {
 def computed():
     """Every function of every float, in one program."""
     ours = [function for function, _, _ in FUNCTIONS.values()]
-    results = on_lanes(lambda x: [function(x) for function in ours], floats())
+    results = on_vectors(lambda x: [function(x) for function in ours], floats())
     return dict(zip(FUNCTIONS, results, strict=True))
 
 
@@ -100,7 +100,7 @@ def test_powers_are_exact_to_half_a_unit_whatever_their_signs():
     odd = np.float32([2, -2, 3, -3, 0.5, -0.5, 1e-45, -1e-45, 3e38, -3e38, 16777215, 16777217])
     corners = np.stack(np.meshgrid([*SPECIAL, *odd], [*SPECIAL, *odd])).reshape(2, -1)
     x, y = np.concatenate([anything, tame, whole, corners.astype(np.float32)], axis=1)
-    found = on_lanes(jnp.power, x, y)
+    found = on_vectors(jnp.power, x, y)
     with np.errstate(all="ignore"):
         wanted = in_range(np.power(x.astype(np.float64), y.astype(np.float64)))
     error = units(found, wanted)
@@ -151,12 +151,12 @@ BINARY = {
 def test_nan_and_infinity_come_through(name):
     """NaN is what a diverged run is known by: it must not be compared, or clipped, away."""
     x, y = pairs(SPECIAL, FLOATS[[0, 1, 3]])
-    same(on_lanes(BINARY[name], x, y), np.asarray(jax.jit(BINARY[name])(x, y)))
+    same(on_vectors(BINARY[name], x, y), np.asarray(jax.jit(BINARY[name])(x, y)))
 
 
 def test_sums_products_and_quotients_are_ieees():
     x, y = pairs(SPECIAL, FLOATS)
-    found = on_lanes(lambda x, y: (x + y, x - y, x * y, x / y), x, y)
+    found = on_vectors(lambda x, y: (x + y, x - y, x * y, x / y), x, y)
     with np.errstate(all="ignore"):
         for ours, wanted in zip(found, (x + y, x - y, x * y, x / y), strict=True):
             same(ours, wanted)
@@ -164,7 +164,7 @@ def test_sums_products_and_quotients_are_ieees():
 
 def test_remainders_and_angles_are_the_c_librarys():
     x, y = pairs(SPECIAL, FLOATS)
-    remainder, angle = on_lanes(lambda x, y: (lax.rem(x, y), jnp.arctan2(x, y)), x, y)
+    remainder, angle = on_vectors(lambda x, y: (lax.rem(x, y), jnp.arctan2(x, y)), x, y)
     with np.errstate(all="ignore"):
         same(remainder, np.fmod(x, y))
         np.testing.assert_allclose(angle, np.arctan2(x, y), rtol=3e-7)
@@ -179,7 +179,7 @@ def test_integers_wrap_around_and_compare_by_their_signs():
         return (x + y, x - y, x * y, x == y, x & y, x | y, x ^ y, ~x), signed
 
     x, y = pairs(INTEGERS)
-    jax.tree.map(same, on_lanes(function, x, y), jax.tree.map(np.asarray, function(x, y)))
+    jax.tree.map(same, on_vectors(function, x, y), jax.tree.map(np.asarray, function(x, y)))
 
 
 def test_unsigned_integers_compare_without_signs():
@@ -188,7 +188,9 @@ def test_unsigned_integers_compare_without_signs():
         return x + y, x * y, x < y, x >= y, x > large, x + large, x.astype(jnp.float32)
 
     x, y = (array.view(np.uint32) for array in pairs(INTEGERS))
-    jax.tree.map(same, on_lanes(function, x, y), jax.tree.map(np.asarray, jax.jit(function)(x, y)))
+    jax.tree.map(
+        same, on_vectors(function, x, y), jax.tree.map(np.asarray, jax.jit(function)(x, y))
+    )
 
 
 def test_shifts_by_32_or_more_leave_no_bits():
@@ -202,7 +204,7 @@ def test_shifts_by_32_or_more_leave_no_bits():
         )
 
     x, by = pairs(INTEGERS)
-    left, logical, arithmetic = on_lanes(function, x, by)
+    left, logical, arithmetic = on_vectors(function, x, by)
     inside = (by >= 0) & (by < 32)
     wide, bits = x.astype(np.int64), np.where(inside, by, 0)
     same(left, np.where(inside, (wide << bits).astype(np.int32), 0).astype(np.int32))
@@ -217,14 +219,14 @@ def test_conversions_round_towards_zero_and_stop_at_the_ends():
     def function(x):
         return x.astype(jnp.int32), x.astype(jnp.uint32), lax.bitcast_convert_type(x, jnp.uint32)
 
-    found = on_lanes(function, x)
+    found = on_vectors(function, x)
     jax.tree.map(same, found, jax.tree.map(np.asarray, jax.jit(function)(x)))
 
     def back(i):
         return i.astype(jnp.float32), (i > 3).astype(jnp.float32), (i > 3).astype(jnp.int32)
 
     integers = np.concatenate([INTEGERS, np.int32([2**24 + 1, -(2**24) - 1, 2**30 + 65])])
-    found = on_lanes(back, integers)
+    found = on_vectors(back, integers)
     jax.tree.map(same, found, jax.tree.map(np.asarray, jax.jit(back)(integers)))
 
 
@@ -263,7 +265,7 @@ RANDOM = {
 
 @pytest.fixture(scope="module")
 def drawn():
-    """All of these from a few seeds, by lanes and by JAX."""
+    """All of these from a few seeds, by native code and by JAX."""
 
     def function(seed):
         key = jax.random.key(seed, impl="threefry2x32")
@@ -273,7 +275,7 @@ def drawn():
     lowered = jax.jit(jax.vmap(function)).lower(seeds)
     # In a hurry: the optimizations change no integer.
     theirs = lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
-    return on_lanes(function, seeds), theirs(seeds)
+    return on_vectors(function, seeds), theirs(seeds)
 
 
 @pytest.mark.parametrize("name", RANDOM)

@@ -1,4 +1,4 @@
-"""Programs for lanes do what JAX does with the same function, for every run by itself."""
+"""Compiled programs do what JAX does with the same function, for every run by itself."""
 
 import functools
 import itertools
@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jax import lax
 
-from gan1d.simd import Program, Unsupported, arrays, graph, jaxpr, llvm, plan, runtime
+from gan1d.simd import Program, Unsupported, arrays, fusion, graph, jaxpr, llvm, runtime
 
-RUNS = 5  # no multiple of any number of lanes
+RUNS = 5  # no multiple of the width of any vector
 
 
 def numbers(*shape, seed=0):
@@ -46,15 +46,15 @@ def assert_agree(ours, theirs, rtol=0.0):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
 
 
-def on_lanes(function, *arrays, lanes=None):
+def on_vectors(function, *arrays, width=None):
     """A function of one run's arrays, for arrays of many runs."""
-    program = Program(lambda given, c, n: (c, function(*given)), like_one(arrays), (), lanes)
+    program = Program(lambda given, c, n: (c, function(*given)), like_one(arrays), (), width)
     return program(arrays, (), 0, 1)[1]
 
 
 def check(function, *arrays, rtol=0.0):
-    """A function does the same on lanes as under vmap."""
-    assert_agree(on_lanes(function, *arrays), hurried(jax.vmap(function), *arrays), rtol)
+    """A function does the same on vectors as under vmap."""
+    assert_agree(on_vectors(function, *arrays), hurried(jax.vmap(function), *arrays), rtol)
 
 
 # What moves elements, of x [3, 4].
@@ -119,7 +119,7 @@ def test_products_of_all_sizes_around_the_tiles():
     sizes = [(m, n, 9) for m in range(1, 12) for n in {1, m, 12 - m}]
     sizes += [(m, n, k) for m, n in ((1, 1), (3, 7), (6, 4)) for k in (1, 2, 8, 10, 17)]
     left, right = numbers(11, 17), numbers(17, 11, seed=1)
-    found = on_lanes(lambda a, b: [a[:m, :k] @ b[:k, :n] for m, n, k in sizes], left, right)
+    found = on_vectors(lambda a, b: [a[:m, :k] @ b[:k, :n] for m, n, k in sizes], left, right)
     for (m, n, k), product in zip(sizes, found, strict=True):
         wanted = np.einsum("rik,rkj->rij", left[:, :m, :k], right[:, :k, :n])
         np.testing.assert_array_equal(product, wanted, err_msg=f"{m}, {n}, {k}")
@@ -219,7 +219,7 @@ def test_sorting_rows_of_any_length():
     x[1] = np.round(x[1])
     x[2, ::7], x[2, 1::7], x[3, ::5] = np.nan, -np.inf, np.inf
     x[4] = np.arange(40, 0, -1)
-    found = on_lanes(lambda x: [jnp.sort(x[: n + 1]) for n in range(40)], x)
+    found = on_vectors(lambda x: [jnp.sort(x[: n + 1]) for n in range(40)], x)
     for n, row in enumerate(found, 1):
         np.testing.assert_array_equal(row, np.sort(x[:, :n]), err_msg=f"{n}")
 
@@ -354,8 +354,8 @@ def steps(step, given, carried, count, first=0):
     return hurried(jax.vmap(one), given, carried)
 
 
-def check_steps(step, given, carried, count=3, first=0, lanes=None):
-    program = Program(step, like_one(given), like_one(carried), lanes)
+def check_steps(step, given, carried, count=3, first=0, width=None):
+    program = Program(step, like_one(given), like_one(carried), width)
     assert_agree(program(given, carried, first, count), steps(step, given, carried, count, first))
 
 
@@ -383,10 +383,10 @@ HAZARDS = {
 
 
 @pytest.mark.parametrize("name", HAZARDS)
-@pytest.mark.parametrize("recomputed", [plan.RECOMPUTED, 1])
+@pytest.mark.parametrize("recomputed", [fusion.RECOMPUTED, 1])
 def test_a_step_reads_what_the_last_one_left(name, recomputed, monkeypatch):
     """Results are written over what is carried: nothing may read that afterwards."""
-    monkeypatch.setattr(plan, "RECOMPUTED", recomputed)
+    monkeypatch.setattr(fusion, "RECOMPUTED", recomputed)
 
     def step(given, carried, number):
         return HAZARDS[name](given, *carried)
@@ -510,7 +510,7 @@ def test_a_run_that_diverges_spoils_no_neighbour(value, program, all_runs):
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 50])
 def test_threads_share_the_runs_out_and_change_none(threads, program, all_runs):
-    """More of them than blocks of runs, too."""
+    """More of them than vectors of runs, too."""
     assert_agree(program(*many(40), 5, 3, threads), all_runs)
 
 
@@ -520,23 +520,23 @@ def test_steps_in_two_calls_are_those_of_one(program, all_runs):
     assert_agree(program(given, carried, 6, 2), all_runs)
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16])
-def test_any_number_of_lanes_gives_the_same_numbers(lanes, all_runs):
+@pytest.mark.parametrize("width", [4, 8, 16])
+def test_vectors_of_any_width_give_the_same_numbers(width, all_runs):
     """So a machine with shorter registers trains the same GANs."""
-    assert_agree(Program(busy, *like_one(many(1)), lanes)(*many(40), 5, 3), all_runs)
+    assert_agree(Program(busy, *like_one(many(1)), width)(*many(40), 5, 3), all_runs)
 
 
-def test_registers_hold_a_power_of_two_of_lanes():
-    assert llvm.lanes() in (4, 8, 16)
+def test_registers_hold_4_8_or_16_floats():
+    assert llvm.register_width() in (4, 8, 16)
 
 
 # Several programs in one call.
 
 
-def entered(program, given, carried):
-    """What a program works on, in blocks, and how many blocks that are."""
-    lanes = program.lanes
-    trees = arrays.enter(program.given, given, lanes), arrays.enter(program.carried, carried, lanes)
+def packed(program, given, carried):
+    """What a program works on, in vectors of runs, and how many of them."""
+    width = program.width
+    trees = arrays.pack(program.given, given, width), arrays.pack(program.carried, carried, width)
     return *trees, len(jax.tree.leaves(trees)[0])
 
 
@@ -551,69 +551,69 @@ def test_updates_that_nobody_looks_at_are_cut_into_rounds(threads, all_runs):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_programs_look_at_every_stop_at_what_the_first_one_left(threads, program):
-    """At as many blocks of it as each of them wants, and with the number of the next update."""
+def test_programs_look_after_every_span_at_what_the_first_one_left(threads, program):
+    """At as many vectors of it as each of them wants, and with the number of the next update."""
     watching = Program(
         lambda given, seen, number: (seen, (seen[0] * given[0, 0], number)),
         *like_one(many(1)),
     )
-    fixed, carried, blocks = entered(program, *many(40))
-    # In rounds of three stops, the last of which is short.
-    lanes, stops = program.lanes, [(5, 0), (5, 1), (6, 2), *((n, 1) for n in range(8, 24))]
-    results = arrays.room(program.results, blocks, lanes, len(stops))
-    seen = arrays.room(watching.results, blocks, lanes, len(stops))
-    last = arrays.room(watching.results, 1, lanes, len(stops), shared=True)
-    seconds = runtime.drive(
-        stops,
+    fixed, carried, vectors = packed(program, *many(40))
+    # In rounds of three spans, the last of which is short.
+    width, spans = program.width, [(5, 0), (5, 1), (6, 2), *((n, 1) for n in range(8, 24))]
+    results = arrays.allocate(program.results, vectors, width, len(spans))
+    seen = arrays.allocate(watching.results, vectors, width, len(spans))
+    last = arrays.allocate(watching.results, 1, width, len(spans), shared=True)
+    seconds = runtime.execute(
+        spans,
         [
-            program.task(blocks, fixed, carried, results),
-            watching.task(blocks, fixed, carried, seen),
+            program.task(vectors, fixed, carried, results),
+            watching.task(vectors, fixed, carried, seen),
             watching.task(1, fixed, carried, last),
         ],
-        lanes,
+        width,
         threads,
     )
-    values, numbers_ = arrays.leave(watching.results, seen, 40)
+    values, numbers_ = arrays.unpack(watching.results, seen, 40)
     own, expected = many(40)
-    for point, (first, count) in enumerate(stops):
+    for point, (first, count) in enumerate(spans):
         expected, _ = program(own, expected, first, count)
         np.testing.assert_array_equal(numbers_[point], first + count)
         np.testing.assert_array_equal(values[point], expected[0] * own[:, :1, :1])
-    assert_agree(arrays.leave(program.carried, carried, 40), expected)
-    # Where all stops share their memory it holds the last.
-    held, _ = arrays.leave(watching.results, last, lanes)
-    np.testing.assert_array_equal(held, np.stack([values[-1][:lanes]] * len(stops)))
+    assert_agree(arrays.unpack(program.carried, carried, 40), expected)
+    # Where all spans share their memory it holds the last.
+    held, _ = arrays.unpack(watching.results, last, width)
+    np.testing.assert_array_equal(held, np.stack([values[-1][:width]] * len(spans)))
     assert len(seconds) == 3 and min(seconds) > 0
 
 
 def test_arrays_of_other_forms_are_refused(program):
     """Native code would read and write beyond them."""
-    fixed, carried, blocks = entered(program, *many(40))
-    results = arrays.room(program.results, blocks, program.lanes)
+    fixed, carried, vectors = packed(program, *many(40))
+    results = arrays.allocate(program.results, vectors, program.width)
     with pytest.raises(ValueError, match="not of"):
-        program.task(blocks, fixed[:, :-1], carried, results)
+        program.task(vectors, fixed[:, :-1], carried, results)
     with pytest.raises(ValueError):
-        program.task(blocks, fixed, carried[:1], results)
+        program.task(vectors, fixed, carried[:1], results)
 
 
 @given(st.integers(1, 40), st.lists(st.integers(1, 4), max_size=3), st.sampled_from([4, 16]))
-def test_what_enters_memory_leaves_it_as_it_was(runs, shape, lanes):
+def test_what_is_packed_is_unpacked_as_it_was(runs, shape, width):
     rng = np.random.default_rng(runs)
     given = {
         "float": rng.normal(size=(runs, *shape)).astype(np.float32),
         "bool": rng.uniform(size=(runs, *shape)) < 0.5,
         "int": rng.integers(-9, 9, (runs, *shape), np.int32),
     }
-    forms = arrays.forms(like_one(given))
-    blocked = arrays.enter(forms, given, lanes)
-    kept = arrays.leave(forms, blocked, runs)
-    for part in blocked.values():
+    specs = arrays.specs(like_one(given))
+    vectors = arrays.pack(specs, given, width)
+    kept = arrays.unpack(specs, vectors, runs)
+    for part in vectors.values():
         part[:] = 1
     assert_agree(kept, given)  # copies, as training goes on in the same memory
-    blocked = arrays.enter(forms, given, lanes)
+    vectors = arrays.pack(specs, given, width)
     # Padding is a run like others, so that it can't slow them down by being odd.
     assert_agree(
-        arrays.leave(forms, blocked, len(blocked["int"]) * lanes)["int"][-1], given["int"][-1]
+        arrays.unpack(specs, vectors, len(vectors["int"]) * width)["int"][-1], given["int"][-1]
     )
 
 
@@ -632,7 +632,7 @@ def test_what_was_compiled_before_is_read_back(tmp_path, monkeypatch):
     assert len(compiled) == 1
     check(lambda x: x + 2, numbers(3))
     assert len(compiled) == 2
-    for path in tmp_path.glob("lanes-*"):
+    for path in tmp_path.glob("simd-*"):
         path.write_bytes(path.read_bytes()[:-9])
     check(lambda x: x + 1, numbers(3))
     assert len(compiled) == 3
@@ -672,7 +672,7 @@ def test_what_is_not_supported_is_named(name, looped):
         return UNSUPPORTED[name](x)
 
     with pytest.raises(Unsupported, match=name):
-        on_lanes(function, numbers(4))
+        on_vectors(function, numbers(4))
 
 
 # Random programs of exact operations on any two arrays x and y, with NaN and infinity among them:
@@ -801,7 +801,7 @@ def test_random_programs_agree_with_jax(lowered, first, second, written, seed):
     with pytest.MonkeyPatch.context() as patch:
         if lowered:
             patch.setattr(jaxpr, "UNROLLED", 0)
-            patch.setattr(plan, "RECOMPUTED", 1)
+            patch.setattr(fusion, "RECOMPUTED", 1)
             patch.setattr(graph, "SHORT_DOT", 1)
         program = Program(step, like_one(given_), like_one(carried))
         kept, (exact, smooth) = program(given_, carried, 1, 3)
