@@ -1,11 +1,14 @@
 """A sweep that is killed, at any moment, goes on as if nothing had been."""
 
+import contextlib
 import json
 import os
+import queue
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -15,6 +18,7 @@ from gan1d import results
 from gan1d.results import blocks, files
 
 KILLS = 20
+LIMIT_SECONDS = 120
 BLOCK = 8
 SWEEP = [
     "--config=long.py",
@@ -74,28 +78,53 @@ class Forks:
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,
+                start_new_session=True,
             )
         self.output = place / "output.txt"
+
+        self.numbers = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            # What a child prints, tables above all, goes the same way.
+            if line.strip().lstrip("-").isdigit():
+                self.numbers.put(int(line))
 
     def start(self, *arguments):
         self.process.stdin.write(json.dumps([*SWEEP, *arguments]) + "\n")
         self.process.stdin.flush()
-        # What a child prints, tables above all, goes the same way.
-        return int(self._number())
+        return self._number()
 
     def exit_code(self):
-        return int(self._number())
+        return self._number()
 
     def _number(self):
-        for line in self.process.stdout:
-            if line.strip().lstrip("-").isdigit():
-                return line
-        raise AssertionError(self.output.read_text())
+        try:
+            return self.numbers.get(timeout=LIMIT_SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"nothing for {LIMIT_SECONDS} s: {self._said()}") from None
+
+    def wait_for_blocks(self, count):
+        """Wait until so many blocks have been begun by the process that was started last."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while self.begun.read_text().count("\n") < count:
+            assert self.numbers.empty(), f"it ended with {self.numbers.get()}: {self._said()}"
+            assert self.process.poll() is None, f"no process to fork: {self._said()}"
+            assert time.monotonic() < end, f"no block in {LIMIT_SECONDS} s: {self._said()}"
+            time.sleep(0.001)
+
+    def _said(self):
+        return self.output.read_text()[-2000:]
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(timeout=60)
-        self.process.stdout.close()
+        try:
+            self.process.wait(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # and what it has forked
+            self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +158,7 @@ def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks):
         began, child = time.monotonic(), forks.start("--workdir=killed")
         if startup is None or moments.random() < 0.4:  # while it trains, and writes blocks
             ahead = moments.randint(1, total // (2 * KILLS))
-            while forks.begun.read_text().count("\n") < before + ahead:
-                time.sleep(0.001)
+            forks.wait_for_blocks(before + ahead)
             startup = startup or time.monotonic() - began
             time.sleep(moments.uniform(0, 0.03))
         else:  # before that, in most cases
@@ -158,8 +186,7 @@ def test_a_sweep_killed_at_random_moments_gives_the_same_bits(forks):
 def test_a_signal_keeps_finished_blocks_and_says_how_to_go_on(forks, number, code):
     workdir = f"--workdir=stopped-{code}"
     child = forks.start(workdir)
-    while forks.begun.read_text().count("\n") < 5:
-        time.sleep(0.001)
+    forks.wait_for_blocks(5)
     os.kill(child, number)
     assert forks.exit_code() == code
     folder, errors = forks.place / f"stopped-{code}", forks.output.read_text()
@@ -176,8 +203,7 @@ def test_a_signal_keeps_finished_blocks_and_says_how_to_go_on(forks, number, cod
 
 def test_two_processes_can_not_share_a_folder(forks, monkeypatch, capfd):
     first = forks.start("--workdir=shared")
-    while not forks.begun.read_text():
-        time.sleep(0.001)
+    forks.wait_for_blocks(1)
     monkeypatch.chdir(forks.place)
     assert run_main(*SWEEP, "--workdir=shared") == 2
     (line,) = capfd.readouterr().err.splitlines()
