@@ -21,16 +21,17 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from gan1d.commands import options, shell
-from gan1d.config import experiment
-from gan1d.report import figures, tables
-from gan1d.results import blocks
-from gan1d.sweep import api, layout, shards
-from gan1d.sweep.shards import Shard
-from gan1d.system import progress
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.sweep.shards import Shard, parse
+
+# What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
+if TYPE_CHECKING:
+    from gan1d.sweep.layout import Choices, Layout
 
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Begin anew, and replace what the results folder holds."
@@ -49,38 +50,22 @@ flags.adopt_module_key_flags(options)
 
 def main(argv: list[str]) -> int:
     """Resolve, check, train, publish; returns the exit code."""
-    declared, folder = options.declared(argv)
-    shard = None if _SHARD.value is None else shards.parse(_SHARD.value)
+    experiment, folder = options.experiment_and_folder(argv)
+    shard = None if _SHARD.value is None else parse(_SHARD.value)
     _check_flags(shard)
-    overwrite, count = _OVERWRITE.value, shard and shard.count
-    asked = _DEVICES.value, options.BLOCK_SIZE.value, options.ENGINE.value
-    how = {"overwrite": overwrite, "shards": count, "mixed": options.MIXED.value}
-    where = api.choose_layout(declared, folder, *asked, **how)
     if options.DRY_RUN.value:
-        print(_dry_run(declared, where, folder, shard))
+        print(_dry_run(experiment, folder, shard))
         return 0
-    previous = api.check_folder(declared, folder, overwrite=overwrite)
-    if previous is not None:
-        print(tables.table(tables.summary(previous)))
-        print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
-        print(f"Figures: python -m gan1d draw {folder} --kind={'|'.join(figures.KINDS)}")
+    if not _OVERWRITE.value and _say_that_all_is_there(experiment, folder):
         return 0
-    told = {"kinds": options.kinds(), "overrides": options.overrides()}
-    if _PARTIAL.value:
-        return options.say_what_is_there(api.merge(declared, folder, partial=True, **told), folder)
     try:
-        if shard is not None:
-            count = api.train_shard(declared, where, folder, shard, report=progress.reporter)
-            print(f"Shard {shard}: all of its {count} runs are finished, in {folder}")
-            return 0
-        told |= {"report": progress.reporter, "overwrite": overwrite}
-        runs = api.train_and_publish(declared, where, folder, **told)
-    except experiment.ConfigError:  # refused: what is there is not this sweep's, or not ours alone
+        return _train(experiment, folder, shard)
+    except ConfigError:  # refused: what is there is not this sweep's, or not ours alone
         raise
     except BaseException:
-        _say_how_to_go_on(folder)
+        if not _PARTIAL.value:
+            _say_how_to_go_on(folder)
         raise
-    return options.say_what_is_there(runs, folder)
 
 
 def _check_flags(shard: Shard | None) -> None:
@@ -94,47 +79,113 @@ def _check_flags(shard: Shard | None) -> None:
     if shard is None and options.MIXED.value:
         problems.append("mixed: for shards only; give --shard=I/N as well, or leave it out")
     if problems:
-        raise experiment.ConfigError(problems)
+        raise ConfigError(problems)
+
+
+def _choices(shard: Shard | None) -> "Choices":
+    """What flags choose of the layout."""
+    from gan1d.sweep.layout import Choices
+
+    return Choices(
+        devices=_DEVICES.value,
+        block_size=options.BLOCK_SIZE.value,
+        engine=options.ENGINE.value,
+        mixed=options.MIXED.value,
+        shards=None if shard is None else shard.count,
+    )
+
+
+def _say_that_all_is_there(experiment: Experiment, folder: Path) -> bool:
+    """Whether a folder has the whole sweep's results already, which are then shown."""
+    from gan1d.report import figures, tables
+    from gan1d.sweep.contents import results_without_a_lock
+
+    runs = results_without_a_lock(experiment, folder)
+    if runs is None:
+        return False
+    print(tables.table(tables.summary(runs)))
+    print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
+    print(f"Figures: python -m gan1d draw {folder} --kind={'|'.join(figures.KINDS)}")
+    return True
+
+
+def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
+    """Train what is asked for, or put together what has been trained; returns the exit code."""
+    from gan1d.sweep import api
+    from gan1d.sweep.cohorts import Sweep
+    from gan1d.system import progress
+
+    sweep, choices, report = Sweep(experiment), _choices(shard), progress.reporter
+    if shard is not None:
+        count = api.train_shard(sweep, folder, shard, choices, report=report)
+        print(f"Shard {shard}: all of its {count} runs are finished, in {folder}")
+        return 0
+    kinds, overrides = options.kinds(), options.overrides()
+    if _PARTIAL.value:
+        runs = api.merge(sweep, folder, partial=True, kinds=kinds, overrides=overrides)
+    else:
+        runs = api.train_and_publish(
+            sweep,
+            folder,
+            choices,
+            report=report,
+            overwrite=_OVERWRITE.value,
+            kinds=kinds,
+            overrides=overrides,
+        )
+    return options.say_what_is_there(runs, folder)
 
 
 def _say_how_to_go_on(folder: Path) -> None:
     """After an interrupt or an error: how to get at what is kept."""
+    from gan1d.results import blocks
+
     if not (folder / blocks.FOLDER).exists():
         return
     ours = re.compile("--?(no)?(overwrite|partial)(=.*)?")
-    kept = [argument for argument in sys.orig_argv[1:] if not ours.fullmatch(argument)]
-    again = shlex.join(["python", *kept])
+    arguments = [argument for argument in sys.orig_argv[1:] if not ours.fullmatch(argument)]
+    again = shlex.join(["python", *arguments])
     print(f"Finished blocks are kept in {folder}. To go on from there: {again}", file=sys.stderr)
     if _SHARD.value is None:
         print(f"For results of what is finished, as it is: {again} --partial", file=sys.stderr)
 
 
-def _dry_run(
-    declared: experiment.Experiment, where: layout.Layout, folder: Path, shard: Shard | None
-) -> str:
+def _dry_run(experiment: Experiment, folder: Path, shard: Shard | None) -> str:
     """What would be run, in words."""
-    size = layout.estimate(declared, where)
-    steps, labels = declared.schedule.steps, declared.labels
-    updates = size.runs * steps
+    from gan1d.sweep import api
+    from gan1d.sweep.cohorts import Sweep
+    from gan1d.sweep.contents import Contents, look
+
+    nothing = Contents(folder, experiment, None)
+    there = nothing if _OVERWRITE.value else look(experiment, folder)
+    return _described(api.layout_in(there, Sweep(experiment), _choices(shard)), folder, shard)
+
+
+def _described(layout: "Layout", folder: Path, shard: Shard | None) -> str:
+    """A layout in words, without compiling or training anything."""
+    from gan1d.sweep.layout import block_bytes, result_bytes
+
+    sweep, blocks = layout.sweep, layout.blocks
+    labels, schedule = sweep.experiment.labels, sweep.experiment.schedule
+    seeds, steps, runs = len(sweep.experiment.seeds), schedule.steps, sweep.run_count
     more = [f"  ... and {len(labels) - 50} more"] if len(labels) > 50 else []
     part = []
     if shard is not None:
-        numbers = shards.cut(declared, where.block_size, shard.count)[shard.index]
-        runs = layout.runs_of(declared, where.block_size, numbers)
-        part = [f"shard {shard}: {len(numbers)} of these blocks, {runs} runs"]
+        numbers = blocks.cut(shard.count)[shard.index]
+        part = [f"shard {shard}: {len(numbers)} of these blocks, {blocks.runs_of(numbers)} runs"]
     return "\n".join(
         [
             f"{len(labels)} settings:",
             *(f"  {label}" for label in labels[:50]),
             *more,
-            f"runs: {len(labels)} settings x {len(declared.seeds)} seeds = {size.runs}",
-            f"work: {size.runs} runs x {steps} updates = {updates:.3g} GAN updates",
-            f"cohorts: {size.cohorts}, each one compiled program",
-            f"blocks: {size.blocks} of up to {where.block_size} runs",
+            f"runs: {len(labels)} settings x {seeds} seeds = {runs}",
+            f"work: {runs} runs x {steps} updates = {runs * steps:.3g} GAN updates",
+            f"cohorts: {len(sweep.cohorts)}, each one compiled program",
+            f"blocks: {blocks.count} of up to {blocks.size} runs",
             *part,
-            f"devices: {len(where.devices)} x {where.devices[0].device_kind}",
-            f"memory, estimated: {size.block_bytes / 2**20:.0f} MiB to train a block, "
-            f"{size.result_bytes / 2**20:.1f} MiB for all results",
+            f"devices: {len(layout.devices)} x {layout.devices[0].device_kind}",
+            f"memory, estimated: {block_bytes(layout) / 2**20:.0f} MiB to train a block, "
+            f"{result_bytes(sweep) / 2**20:.1f} MiB for all results",
             f"results: {folder}",
         ]
     )

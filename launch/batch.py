@@ -1,18 +1,21 @@
 """A sweep as a batch of shards: what each runs, kept in the sweep's results folder."""
 
 import dataclasses
+import functools
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
 from gan1d.commands import options
 from gan1d.config import fields
-from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.config.experiment import ConfigError
 from gan1d.results import ResultsError, blocks, files
-from gan1d.sweep import api, layout, shards, store
+from gan1d.sweep import layout
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import Contents
+from gan1d.sweep.layout import Blocks
 from gan1d.sweep.shards import Shard
 
 SHARDS = flags.DEFINE_integer("shards", None, "How many parts the sweep is cut into.")
@@ -40,23 +43,42 @@ class Submission:
 
 
 @dataclasses.dataclass
+class Resources:
+    """What a job asks a scheduler for."""
+
+    partition: str | None = None  # None: the cluster's default
+    time: int = 60  # minutes
+    mem: float = 2.0  # GiB
+    cpus: int = 2
+    gpus: int = 0
+    parallel: int = 64  # jobs at a time
+    setup: list[str] = dataclasses.field(default_factory=list)  # shell lines to run first
+    sbatch: list[str] = dataclasses.field(default_factory=list)  # other options, NAME=VALUE
+
+
+@dataclasses.dataclass
 class Batch:
     """The shards of a sweep, and what has been done with them so far."""
 
-    declared: Experiment
+    sweep: Sweep
     folder: Path
     count: int
     block_size: int
     devices: int  # of each shard
     mixed: bool
     arguments: list[str]  # that declare the sweep to gan1d.main
-    resources: dict[str, Any]  # that a job was asked for last
-    submissions: list[Submission]
+    resources: Resources = dataclasses.field(default_factory=Resources)  # asked for last
+    submissions: list[Submission] = dataclasses.field(default_factory=list)
 
-    @property
+    @functools.cached_property
+    def blocks(self) -> Blocks:
+        """The blocks of the whole sweep."""
+        return Blocks(self.sweep, self.block_size)
+
+    @functools.cached_property
     def parts(self) -> list[range]:
         """The numbers of each shard's blocks."""
-        return shards.cut(self.declared, self.block_size, self.count)
+        return self.blocks.cut(self.count)
 
     @property
     def state(self) -> Path:
@@ -81,7 +103,7 @@ class Batch:
 
     def runs(self, shard: int) -> int:
         """How many runs a shard has."""
-        return layout.runs_of(self.declared, self.block_size, self.parts[shard])
+        return self.blocks.runs_of(self.parts[shard])
 
     def command(self, shard: int) -> list[str]:
         """What trains a shard."""
@@ -98,70 +120,79 @@ class Batch:
         """Keep it in the results folder."""
         files.make_folder(self.logs)
         plain = {
-            "config": self.declared.config(),
+            "config": self.sweep.experiment.config(),
             "shards": self.count,
             "block_size": self.block_size,
             "devices": self.devices,
             "mixed": self.mixed,
             "arguments": self.arguments,
-            "resources": self.resources,
+            "resources": dataclasses.asdict(self.resources),
             "submissions": [dataclasses.asdict(each) for each in self.submissions],
         }
         files.write_json(self.state / RECORD, plain)
 
 
-def begun(declared: Experiment, folder: Path) -> Batch | None:
+def kept_in(there: Contents, sweep: Sweep) -> Batch | None:
     """The batch that a results folder keeps, or None.
+
+    Args:
+      there: what the folder holds.
+      sweep: whose the batch has to be.
 
     Raises:
       ConfigError: it is of another sweep.
       ResultsError: it can't be read.
     """
+    folder = there.folder
     path = folder / FOLDER / RECORD
     plain = files.read_json(path)
     if plain is None:
         return None
     try:
-        kept, count = plain["config"], plain["shards"]
-        differing = fields.differences(kept, declared.config())
-        made = Batch(
-            *(declared, folder, count, plain["block_size"], plain["devices"], plain["mixed"]),
-            *(plain["arguments"], plain["resources"]),
-            [Submission(**each) for each in plain["submissions"]],
+        differing = fields.differences(plain["config"], sweep.experiment.config())
+        batch = Batch(
+            sweep,
+            folder,
+            count=plain["shards"],
+            block_size=plain["block_size"],
+            devices=plain["devices"],
+            mixed=plain["mixed"],
+            arguments=plain["arguments"],
+            resources=Resources(**plain["resources"]),
+            submissions=[Submission(**each) for each in plain["submissions"]],
         )
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path}: not a record of shards ({error!r})") from None
     problems = [f"workdir={folder}: its shards are of another sweep ({differing}); {REMEDY}"]
     if not differing:
-        problems = _other_flags(made)
+        problems = _other_flags(batch)
     if problems:
         raise ConfigError(problems)
-    plan = api.begun_as(declared, folder)
-    begun_otherwise = plan is not None and plan["block_size"] != made.block_size
-    if begun_otherwise and blocks.listed(folder):
-        told = f"has {plan['block_size']} runs, its shards are cut by {made.block_size}"
-        raise ConfigError([f"workdir={folder}: a block of it {told}; {REMEDY}"])
-    return made
+    begun = there.begun
+    if begun is not None and begun.block_size != batch.block_size and blocks.listed(folder):
+        sizes = f"has {begun.block_size} runs, its shards are cut by {batch.block_size}"
+        raise ConfigError([f"workdir={folder}: a block of it {sizes}; {REMEDY}"])
+    return batch
 
 
-def _other_flags(made: Batch) -> list[str]:
+def _other_flags(batch: Batch) -> list[str]:
     """What is asked for otherwise than the shards were cut."""
-    kept = {"shards": made.count, "block_size": made.block_size, "mixed": made.mixed}
-    kept["engine"] = made.arguments[-1].removeprefix("--engine=")  # see options.arguments
+    engine = batch.arguments[-1].removeprefix("--engine=")  # see options.arguments
+    cut = [("shards", batch.count), ("block_size", batch.block_size)]
     return [
         f"{name}={flags.FLAGS[name].value}: these shards were started with {value}; leave it out, "
         f"or {REMEDY}"
-        for name, value in kept.items()
+        for name, value in (*cut, ("mixed", batch.mixed), ("engine", engine))
         if flags.FLAGS[name].present and flags.FLAGS[name].value != value
     ]
 
 
-def new(declared: Experiment, folder: Path, count: int, devices: int, platform: str) -> Batch:
+def new(there: Contents, sweep: Sweep, count: int, devices: int, platform: str) -> Batch:
     """Cut a sweep into shards.
 
     Args:
-      declared: the sweep.
-      folder: its results folder.
+      there: what its results folder holds.
+      sweep: the sweep.
       count: how many shards.
       devices: of each shard.
       platform: what these are, "cpu" or "gpu".
@@ -171,15 +202,16 @@ def new(declared: Experiment, folder: Path, count: int, devices: int, platform: 
     """
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
-    size, mixed = options.BLOCK_SIZE.value, options.MIXED.value
-    plan = api.begun_as(declared, folder)
-    if plan is not None:  # by a process of its own; shards go on from its blocks
-        size, devices = size or plan["block_size"], plan["devices"]
-        mixed = mixed or plan["processor"] == store.ANY
+    size, mixed, folder = options.BLOCK_SIZE.value, options.MIXED.value, there.folder
+    begun = there.begun
+    if begun is not None:  # by a process of its own; shards go on from its blocks
+        size, devices = size or begun.block_size, begun.devices
+        mixed = mixed or begun.mixed
     elif blocks.listed(folder):
         raise ConfigError([f"workdir={folder}: it holds blocks of another sweep; {REMEDY}"])
     if size is None:
-        size = layout.default_block_size(declared, devices, platform, count)
+        size = layout.default_block_size(sweep, devices, platform, count)
     layout.check_block_size(size, devices)
-    shards.cut(declared, size, count)  # refuses what can't be
-    return Batch(*(declared, folder, count, size, devices, mixed, options.arguments(), {}, []))
+    batch = Batch(sweep, folder, count, size, devices, mixed, options.arguments())
+    batch.blocks.cut(count)  # refuses what can't be
+    return batch

@@ -8,40 +8,43 @@ from absl import flags
 from gan1d.commands import options
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.sweep import api
-from launch import batch, states
-from launch.batch import Batch
-from launch.states import Told
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import look, results_without_a_lock
+from launch import batch as batches
+from launch import states
+from launch.batch import Batch, kept_in
+from launch.states import JobState
 
 _ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "merge: even if runs are missing; the results say which."
 )
-flags.adopt_module_key_flags(batch)
+flags.adopt_module_key_flags(batches)
 
-Ask = Callable[[Batch], dict[int, Told]]  # what a scheduler says of each shard that it knows
+Ask = Callable[[Batch], dict[int, JobState]]  # what a scheduler says of each shard it knows
 
 
-def is_merged(declared: Experiment, folder: Path) -> bool:
+def is_merged(experiment: Experiment, folder: Path) -> bool:
     """Whether a folder has the results of the whole sweep, which is then said.
 
     Raises:
-      ConfigError, ResultsError: as `api.check_folder`.
+      ConfigError, ResultsError: as `contents.results_of`.
     """
-    merged = api.check_folder(declared, folder, overwrite=False) is not None
+    merged = results_without_a_lock(experiment, folder) is not None
     if merged:
         print(f"{folder} holds the results of this sweep, of all its shards.")
     return merged
 
 
-def begun(declared: Experiment, folder: Path) -> Batch:
+def started(experiment: Experiment, folder: Path) -> Batch:
     """The batch that a results folder keeps.
 
     Raises:
       ConfigError: none was started, or one of another sweep.
     """
-    made = batch.begun(declared, folder)
-    if made is None or not made.submissions:
+    batch = kept_in(look(experiment, folder), Sweep(experiment))
+    if batch is None or not batch.submissions:
         raise ConfigError([f"workdir={folder}: no shards were started here; start them first"])
-    return made
+    return batch
 
 
 def check_dry_run(verb: str, *, honoured: bool) -> None:
@@ -50,36 +53,37 @@ def check_dry_run(verb: str, *, honoured: bool) -> None:
         raise ConfigError([f"dry_run: {verb} has none; leave it out"])
 
 
-def nobody(_: Batch) -> dict[int, Told]:
+def nobody(_: Batch) -> dict[int, JobState]:
     """What is said of shards where no scheduler can be asked."""
     return {}
 
 
-def status(declared: Experiment, folder: Path, ask: Ask = nobody) -> int:
+def status(experiment: Experiment, folder: Path, ask: Ask = nobody) -> int:
     """Say how far shards are; returns the exit code."""
-    if not is_merged(declared, folder):
-        made = begun(declared, folder)
-        print(states.table(made, states.states(made, ask(made))))
+    if not is_merged(experiment, folder):
+        batch = started(experiment, folder)
+        print(states.table(batch, states.states(batch, ask(batch))))
     return 0
 
 
-def merge(declared: Experiment, folder: Path, ask: Ask = nobody) -> int:
-    """Make results of what shards have left; returns the exit code.
+def merge(experiment: Experiment, folder: Path, ask: Ask = nobody) -> int:
+    """Make results of what shards have left; returns the exit code."""
+    if is_merged(experiment, folder):
+        return 0
+    sweep = Sweep(experiment)
+    return merge_batch(kept_in(look(experiment, folder), sweep), sweep, folder, ask)
+
+
+def merge_batch(batch: Batch | None, sweep: Sweep, folder: Path, ask: Ask = nobody) -> int:
+    """As `merge`, of a batch that is known; None where a folder keeps none.
 
     A scheduler is asked only where blocks are missing.
     """
-    if is_merged(declared, folder):
-        return 0
-    made, partial = batch.begun(declared, folder), _ALLOW_PARTIAL.value
-    if made is not None and not partial:
-        found = states.states(made, {})
-        if any(state.word != states.DONE for state in found):
-            print(states.table(made, states.states(made, ask(made))))
-    runs = api.merge(
-        declared,
-        folder,
-        partial=partial,
-        kinds=options.kinds(),
-        overrides=options.overrides(),
-    )
+    partial = _ALLOW_PARTIAL.value
+    if batch is not None and not partial:
+        now = states.states(batch, {})
+        if any(state.word != states.DONE for state in now):
+            print(states.table(batch, states.states(batch, ask(batch))))
+    kinds, overrides = options.kinds(), options.overrides()
+    runs = api.merge(sweep, folder, partial=partial, kinds=kinds, overrides=overrides)
     return options.say_what_is_there(runs, folder)

@@ -25,11 +25,14 @@ from absl import flags
 
 from gan1d.commands import options, shell
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.sweep import store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import look
+from gan1d.sweep.locks import locked
 from gan1d.sweep.shards import Shard
 from gan1d.system import hardware, progress, signals
 from gan1d.system.progress import Status
-from launch import batch, follow, states
+from launch import batch as batches
+from launch import follow, states
 from launch.batch import Batch, Submission
 
 _JOBS = flags.DEFINE_integer("jobs", None, "Processes at a time; default one a core, at most 8.")
@@ -45,39 +48,43 @@ def main(argv: list[str]) -> int:
     if verb not in VERBS:
         raise ConfigError([f"{verb}: give {', '.join(VERBS)}, or nothing, which is run"])
     follow.check_dry_run(verb, honoured=verb == "run")
-    return VERBS[verb](*options.declared(rest))
+    return VERBS[verb](*options.experiment_and_folder(rest))
 
 
-def run(declared: Experiment, folder: Path) -> int:
+def run(experiment: Experiment, folder: Path) -> int:
     """Run what is missing, and merge."""
-    if follow.is_merged(declared, folder):
+    if follow.is_merged(experiment, folder):
         return 0
     jobs = _JOBS.value or min(hardware.cores(), MOST_JOBS)
     if not 1 <= jobs <= hardware.cores():
         raise ConfigError([f"jobs={jobs}: give 1 to {hardware.cores()}, the cores of this machine"])
-    made = batch.begun(declared, folder)
-    if made is None:
-        count = jobs if batch.SHARDS.value is None else batch.SHARDS.value
-        made = batch.new(declared, folder, count, hardware.cores() // jobs, "cpu")
+    there, sweep = look(experiment, folder), Sweep(experiment)
+    batch = batches.kept_in(there, sweep)
+    if batch is None:
+        count = jobs if batches.SHARDS.value is None else batches.SHARDS.value
+        batch = batches.new(there, sweep, count, hardware.cores() // jobs, "cpu")
     if options.DRY_RUN.value:
-        print(made.described(list(range(made.count))))
+        print(batch.described(list(range(batch.count))))
         return 0
-    with store.locked(made.state, batch.LAUNCHER):
-        missing = [each.shard for each in states.states(made, {}) if each.word not in _LEFT_ALONE]
-        made.submissions.append(Submission(None, missing))
-        made.save()
-        print(f"{len(missing)} of {made.count} shards, {jobs} at a time", file=sys.stderr)
+    with locked(batch.state, batches.LAUNCHER):
+        now = states.states(batch, {})
+        missing = [each.shard for each in now if each.word not in _LEFT_ALONE]
+        batch.submissions.append(Submission(None, missing))
+        batch.save()
+        print(f"{len(missing)} of {batch.count} shards, {jobs} at a time", file=sys.stderr)
         try:
-            _Pool(made, jobs).work(missing)
+            _Pool(batch, jobs).work(missing)
         except signals.Stopped:
-            told = "To go on, give the same command again; finished blocks are kept."
-            print(told, file=sys.stderr)
+            remedy = "To go on, give the same command again; finished blocks are kept."
+            print(remedy, file=sys.stderr)
             raise
-    found = states.states(made, {})
-    if any(state.word != states.DONE for state in found):
-        print(states.table(made, found))
+    now = states.states(batch, {})
+    if any(state.word != states.DONE for state in now):
+        print(states.table(batch, now))
         return 1
-    return follow.merge(declared, folder)
+    if follow.is_merged(experiment, folder):
+        return 0
+    return follow.merge_batch(batch, sweep, folder)
 
 
 VERBS = {"run": run, "status": follow.status, "merge": follow.merge}
@@ -87,9 +94,9 @@ _LEFT_ALONE = (states.DONE, states.RUNNING)
 class _Pool:
     """Processes, each in a thread that is pinned to cores of its own, as its children then are."""
 
-    def __init__(self, made: Batch, jobs: int) -> None:
+    def __init__(self, batch: Batch, jobs: int) -> None:
         """Share out the cores."""
-        self._made, self._processes = made, dict[int, subprocess.Popen]()
+        self._batch, self._processes = batch, dict[int, subprocess.Popen]()
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         each = len(allowed) // jobs
         self._cores = [allowed[i * each : (i + 1) * each] for i in range(jobs)]
@@ -106,15 +113,15 @@ class _Pool:
             self._log(shard).unlink(missing_ok=True)  # of an earlier try
             waiting.put(shard)
         slots = [threading.Thread(target=self._slot, args=(c, waiting)) for c in self._cores]
-        steps = self._made.declared.schedule.steps
-        runs = len(self._made.declared.points) * len(self._made.declared.seeds)
+        sweep = self._batch.sweep
+        steps, runs = sweep.experiment.schedule.steps, sweep.run_count
         report = progress.reporter(runs * steps)
         with signals.noted() as noted:
             for slot in slots:
                 slot.start()
             try:
                 while any(slot.is_alive() for slot in slots) and not noted:
-                    done = sum(state.runs for state in states.states(self._made, {}))
+                    done = sum(state.runs for state in states.states(self._batch, {}))
                     doing = f"{len(self._processes)} shards at work"
                     report(Status(done, runs, done * steps, runs * steps, None, doing))
                     time.sleep(POLL_SECONDS)
@@ -125,7 +132,7 @@ class _Pool:
                 report.close()
 
     def _log(self, shard: int) -> Path:
-        return Submission(None, [shard]).log(self._made.logs, shard)
+        return Submission(None, [shard]).log(self._batch.logs, shard)
 
     def _slot(self, cores: list[int], waiting: "queue.SimpleQueue[int]") -> None:
         if cores:  # of this thread, and so of the processes that it starts
@@ -142,11 +149,11 @@ class _Pool:
 
     def _run(self, shard: int) -> None:
         # Locked here as well, since the shard itself takes seconds until it does so.
-        name = Shard(shard, self._made.count).name
-        with store.locked(self._made.state, name), open(self._log(shard), "wb") as file:
+        name = Shard(shard, self._batch.count).name
+        with locked(self._batch.state, name), open(self._log(shard), "wb") as file:
             # A session of its own: Ctrl-C reaches this process, which passes it on.
             process = subprocess.Popen(
-                self._made.command(shard),
+                self._batch.command(shard),
                 env={"JAX_PLATFORMS": "cpu"} | os.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -28,39 +28,53 @@ from absl import flags
 from gan1d.commands import options, shell
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.sweep import store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import look
+from gan1d.sweep.locks import locked
 from gan1d.system import signals
-from launch import batch, follow, states, worker
-from launch.batch import Batch, Submission
-from launch.states import Told
+from launch import batch as batches
+from launch import follow, states, worker
+from launch.batch import Batch, Resources, Submission
+from launch.states import JobState
 
 try:
     import submitit
     from submitit.core.utils import FailedJobError, FailedSubmissionError
+    from submitit.slurm.slurm import _make_sbatch_string
 except ImportError:
     sys.exit(
         "launch.slurm needs submitit: pip install 'gan1d[slurm]'; launch/shards.sbatch needs "
         "nothing but sbatch"
     )
 
-_PARTITION = flags.DEFINE_string("partition", None, "Partition; default the cluster's.")
-_TIME = flags.DEFINE_integer("time", 60, "Minutes that a job may take before it is requeued.", 4)
-_MEM = flags.DEFINE_float("mem", 2.0, "Memory of a job in GiB.", 0.1)
-_CPUS = flags.DEFINE_integer("cpus", 2, "Cores of a job.", 1)
-_GPUS = flags.DEFINE_integer("gpus", 0, "GPUs of a job; with any, they train.", 0)
-_PARALLEL = flags.DEFINE_integer("parallel", 64, "Jobs that may run at a time.", 1)
-_SETUP = flags.DEFINE_multi_string("setup", [], "A shell line to run first, repeatable.")
+DEFAULTS = Resources()
+_PARTITION = flags.DEFINE_string(
+    "partition", DEFAULTS.partition, "Partition; default the cluster's."
+)
+_TIME = flags.DEFINE_integer(
+    "time", DEFAULTS.time, "Minutes that a job may take before it is requeued.", 4
+)
+_MEM = flags.DEFINE_float("mem", DEFAULTS.mem, "Memory of a job in GiB.", 0.1)
+_CPUS = flags.DEFINE_integer("cpus", DEFAULTS.cpus, "Cores of a job.", 1)
+_GPUS = flags.DEFINE_integer("gpus", DEFAULTS.gpus, "GPUs of a job; with any, they train.", 0)
+_PARALLEL = flags.DEFINE_integer("parallel", DEFAULTS.parallel, "Jobs that may run at a time.", 1)
+_SETUP = flags.DEFINE_multi_string(
+    "setup", DEFAULTS.setup, "A shell line to run first, repeatable."
+)
 _SBATCH = flags.DEFINE_multi_string(
-    "sbatch", [], "Another option of sbatch, repeatable: account=NAME, constraint=avx512, ..."
+    "sbatch",
+    DEFAULTS.sbatch,
+    "Another option of sbatch, repeatable: account=NAME, constraint=avx512, ...",
 )
 flags.adopt_module_key_flags(follow)
 
-ASKED = (_PARTITION, _TIME, _MEM, _CPUS, _GPUS, _PARALLEL, _SETUP, _SBATCH)
 # Of the walltime, to finish the call that is under way and to requeue: that takes a few seconds.
 # Slurm may send the signal up to a minute earlier still, but not before a job listens: hence 4.
 SIGNAL_SECONDS = 60
 # Requeuing is limited by `worker.BARREN_TRIES`. Submitit's own count takes each preemption of a job
 # of ten minutes or less for a timeout.
 REQUEUES = 10**6
+ALIVE = states.ACTIVE + states.COMING
 
 
 def main(argv: list[str]) -> int:
@@ -68,144 +82,160 @@ def main(argv: list[str]) -> int:
     if len(argv) < 2 or argv[1] not in VERBS:
         raise ConfigError([f"give one of {', '.join(VERBS)}; see --help"])
     follow.check_dry_run(argv[1], honoured=argv[1] in ("submit", "resubmit"))
-    return VERBS[argv[1]](*options.declared([argv[0], *argv[2:]]))
+    return VERBS[argv[1]](*options.experiment_and_folder([argv[0], *argv[2:]]))
 
 
-def submit(declared: Experiment, folder: Path) -> int:
+def submit(experiment: Experiment, folder: Path) -> int:
     """Submit all shards."""
-    if follow.is_merged(declared, folder):
+    if follow.is_merged(experiment, folder):
         return 0
-    made = batch.begun(declared, folder)
-    if made is not None and made.submissions:
-        told = f"its {made.count} shards were started already; see status, and resubmit"
-        raise ConfigError([f"workdir={folder}: {told}"])
-    if batch.SHARDS.value is None:
+    there, sweep = look(experiment, folder), Sweep(experiment)
+    batch = batches.kept_in(there, sweep)
+    if batch is not None and batch.submissions:
+        remedy = f"its {batch.count} shards were started already; see status, and resubmit"
+        raise ConfigError([f"workdir={folder}: {remedy}"])
+    if batches.SHARDS.value is None:
         raise ConfigError(["shards: say how many jobs the sweep is cut into, --shards=8"])
     devices, platform = (_GPUS.value, "gpu") if _GPUS.value else (_CPUS.value, "cpu")
-    made = batch.new(declared, folder, batch.SHARDS.value, devices, platform)
-    made.resources = {flag.name: flag.value for flag in ASKED}
-    return _submit(made, list(range(made.count)))
+    batch = batches.new(there, sweep, batches.SHARDS.value, devices, platform)
+    batch.resources = _asked(DEFAULTS)
+    return _submit(batch, list(range(batch.count)))
 
 
-def resubmit(declared: Experiment, folder: Path) -> int:
+def resubmit(experiment: Experiment, folder: Path) -> int:
     """Submit the shards that are neither finished nor under way."""
-    if follow.is_merged(declared, folder):
+    if follow.is_merged(experiment, folder):
         return 0
-    made = follow.begun(declared, folder)
-    given = {flag.name: flag.value for flag in ASKED if flag.present}
-    made.resources = {flag.name: flag.value for flag in ASKED} | made.resources | given
+    batch = follow.started(experiment, folder)
+    batch.resources = _asked(batch.resources)
     at_work = (states.DONE, states.RUNNING, states.WAITING)
-    found = states.states(made, _told(made))
-    missing = [each.shard for each in found if each.word not in at_work]
+    now = states.states(batch, _job_states(batch))
+    missing = [each.shard for each in now if each.word not in at_work]
     if not missing:
-        print(f"Nothing to resubmit: {states.summary(found)}")
+        print(f"Nothing to resubmit: {states.summary(now)}")
         return 0
-    return _submit(made, missing)
+    return _submit(batch, missing)
 
 
-def cancel(declared: Experiment, folder: Path) -> int:
+def _asked(before: Resources) -> Resources:
+    """What flags ask for; where one isn't given, what was asked for before."""
+    return Resources(
+        partition=_PARTITION.value if _PARTITION.present else before.partition,
+        time=_TIME.value if _TIME.present else before.time,
+        mem=_MEM.value if _MEM.present else before.mem,
+        cpus=_CPUS.value if _CPUS.present else before.cpus,
+        gpus=_GPUS.value if _GPUS.present else before.gpus,
+        parallel=_PARALLEL.value if _PARALLEL.present else before.parallel,
+        setup=_SETUP.value if _SETUP.present else before.setup,
+        sbatch=_SBATCH.value if _SBATCH.present else before.sbatch,
+    )
+
+
+def cancel(experiment: Experiment, folder: Path) -> int:
     """Cancel all jobs that run or wait; finished blocks stay."""
-    made, said = follow.begun(declared, folder), _squeue()
-    alive = {job for (job, _), told in said.items() if told.word in states.ACTIVE + states.COMING}
-    jobs = [each.job for each in made.submissions if each.job in alive]
+    batch, queue = follow.started(experiment, folder), _squeue()
+    alive = {job for (job, _), state in queue.items() if state.word in ALIVE}
+    jobs = [each.job for each in batch.submissions if each.job is not None and each.job in alive]
     if jobs:
         _call("scancel", *jobs)
-    told = f"Cancelled {', '.join(jobs)}" if jobs else "No job runs or waits"
-    print(f"{told}; finished blocks are kept in {folder}.")
+    done = f"Cancelled {', '.join(jobs)}" if jobs else "No job runs or waits"
+    print(f"{done}; finished blocks are kept in {folder}.")
     return 0
 
 
-def _submit(made: Batch, missing: list[int]) -> int:
+def _submit(batch: Batch, missing: list[int]) -> int:
     """Submit some shards as an array."""
     if options.DRY_RUN.value:
-        print(made.described(missing), "The script for sbatch:", _script(made, missing), sep="\n\n")
+        print(
+            batch.described(missing), "The script for sbatch:", _script(batch, missing), sep="\n\n"
+        )
         return 0
     for tool in ("sbatch", "srun"):
         if shutil.which(tool) is None:
             raise ConfigError([f"slurm: there is no {tool} here; call this where Slurm is"])
-    with contextlib.suppress(ConfigError), store.locked(made.folder):  # nobody is at work
-        store.discard_empty(made.folder, None)  # what an earlier try has begun with
+    with contextlib.suppress(ConfigError), locked(batch.folder):  # nobody is at work
+        store.discard_barren(batch.folder)  # what an earlier try has begun with
     # No signal comes between a job and its record.
-    with store.locked(made.state, batch.LAUNCHER), signals.noted():
-        made.save()  # makes the folder of logs
-        executor = submitit.SlurmExecutor(made.logs.absolute(), max_num_timeout=REQUEUES)
-        executor.update_parameters(**parameters(made))
+    with locked(batch.state, batches.LAUNCHER), signals.noted():
+        batch.save()  # makes the folder of logs
+        executor = submitit.SlurmExecutor(batch.logs.absolute(), max_num_timeout=REQUEUES)
+        executor.update_parameters(**parameters(batch))
         try:
             with executor.batch():
-                jobs = [executor.submit(_work(made, shard)) for shard in missing]
+                jobs = [executor.submit(_work(batch, shard)) for shard in missing]
         except (FailedJobError, FailedSubmissionError) as error:
-            told = [f"sbatch: {line}" for line in str(error).splitlines()[:3]]
-            raise ConfigError(told) from None
+            lines = str(error).splitlines()[:3]
+            raise ConfigError([f"sbatch: {line}" for line in lines]) from None
         job = jobs[0].job_id.partition("_")[0]
-        made.submissions.append(Submission(job, missing))
-        made.save()
-    print(f"Submitted {len(missing)} of {made.count} shards as job {job}; logs: {made.logs}")
+        batch.submissions.append(Submission(job, missing))
+        batch.save()
+    print(f"Submitted {len(missing)} of {batch.count} shards as job {job}; logs: {batch.logs}")
     return 0
 
 
-def _work(made: Batch, shard: int) -> worker.Work:
-    return worker.Work(made.command(shard), str(made.folder), made.parts[shard])
+def _work(batch: Batch, shard: int) -> worker.Work:
+    return worker.Work(batch.command(shard), str(batch.folder), batch.parts[shard])
 
 
-def parameters(made: Batch) -> dict[str, Any]:
+def parameters(batch: Batch) -> dict[str, Any]:
     """What submitit is asked for, in Slurm's own words.
 
     Raises:
       ConfigError: an option of sbatch is none.
     """
-    asked = made.resources
+    asked = batch.resources
     more: dict[str, Any] = {"requeue": True}
-    for option in asked["sbatch"]:
+    for option in asked.sbatch:
         name, equals, value = option.removeprefix("--").partition("=")
         if not name:
             raise ConfigError([f"sbatch={option}: give NAME=VALUE, for example account=physics"])
         more[name] = value if equals else True
     named = {
-        "job_name": f"gan1d-{made.declared.name}",
-        "partition": asked["partition"],
-        "time": asked["time"],
-        "mem": f"{round(asked['mem'] * 1024)}MB",
-        "cpus_per_task": asked["cpus"],
-        "gpus_per_node": asked["gpus"] or None,
-        "array_parallelism": asked["parallel"],
+        "job_name": f"gan1d-{batch.sweep.experiment.name}",
+        "partition": asked.partition,
+        "time": asked.time,
+        "mem": f"{round(asked.mem * 1024)}MB",
+        "cpus_per_task": asked.cpus,
+        "gpus_per_node": asked.gpus or None,
+        "array_parallelism": asked.parallel,
         "signal_delay_s": SIGNAL_SECONDS,
         "stderr_to_stdout": True,
         # Since Slurm 22.05 a step does not inherit the cores of its job.
-        "srun_args": [f"--cpus-per-task={asked['cpus']}"],
+        "srun_args": [f"--cpus-per-task={asked.cpus}"],
         # A node's GPUs are not always out of reach of a job that has asked for none.
-        "setup": ["export JAX_PLATFORMS=cpu"] * (not asked["gpus"]) + asked["setup"],
+        "setup": ["export JAX_PLATFORMS=cpu"] * (not asked.gpus) + asked.setup,
         "additional_parameters": more,
     }
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _script(made: Batch, missing: list[int]) -> str:
+def _script(batch: Batch, missing: list[int]) -> str:
     """The job script, as it would be submitted."""
-    submit = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {made.logs.absolute()}"
+    submit = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {batch.logs.absolute()}"
     count = len(missing) if len(missing) > 1 else None
-    return submitit.slurm.slurm._make_sbatch_string(
-        command=submit, folder=made.logs.absolute(), map_count=count, **parameters(made)
+    return _make_sbatch_string(
+        command=submit, folder=batch.logs.absolute(), map_count=count, **parameters(batch)
     )
 
 
-def _told(made: Batch) -> dict[int, Told]:
+def _job_states(batch: Batch) -> dict[int, JobState]:
     """What Slurm says of each shard's last job; it forgets a job minutes after its end."""
-    said, told = _squeue(), {}
-    for submission in made.submissions:
+    queue, latest = _squeue(), dict[int, JobState | None]()
+    for submission in batch.submissions:
         for index, shard in enumerate(submission.shards):
             task = str(index) if len(submission.shards) > 1 else "N/A"
-            told[shard] = said.get((submission.job, task))
-    return {shard: answer for shard, answer in told.items() if answer is not None}
+            latest[shard] = queue.get((submission.job, task))
+    return {shard: state for shard, state in latest.items() if state is not None}
 
 
-def _squeue() -> dict[tuple[str, str], Told]:
+def _squeue() -> dict[tuple[str | None, str], JobState]:
     """What Slurm says of the user's jobs, by job and task."""
-    found = {}
+    queue: dict[tuple[str | None, str], JobState] = {}
     lines = _call("squeue", "--me", "-r", "-h", "--states=all", "-o", "%F|%K|%T|%r").splitlines()
     for line in lines:
         job, task, word, reason = line.split("|", 3)
-        found[job, task] = Told(word, "" if reason == "None" else reason)
-    return found
+        queue[job, task] = JobState(word, "" if reason == "None" else reason)
+    return queue
 
 
 def _call(*arguments: str) -> str:
@@ -227,9 +257,9 @@ def _call(*arguments: str) -> str:
 
 VERBS: dict[str, Callable[[Experiment, Path], int]] = {
     "submit": submit,
-    "status": functools.partial(follow.status, ask=_told),
+    "status": functools.partial(follow.status, ask=_job_states),
     "resubmit": resubmit,
-    "merge": functools.partial(follow.merge, ask=_told),
+    "merge": functools.partial(follow.merge, ask=_job_states),
     "cancel": cancel,
 }
 

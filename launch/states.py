@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan1d.results import blocks
-from gan1d.sweep import layout, store
+from gan1d.sweep import locks
 from gan1d.sweep.shards import Shard
 from launch.batch import LAUNCHER, Batch
 
@@ -21,7 +21,7 @@ ACTIVE = ("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "SUSPENDED", "STOPP
 COMING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD")
 
 
-class Told(NamedTuple):
+class JobState(NamedTuple):
     """What a scheduler says of a job."""
 
     word: str
@@ -41,39 +41,35 @@ class State(NamedTuple):
     log: Path | None
 
 
-def states(batch: Batch, told: dict[int, Told]) -> list[State]:
-    """The state of every shard; `told` is what the scheduler says of each, as far as it knows.
+def states(batch: Batch, jobs: dict[int, JobState]) -> list[State]:
+    """The state of every shard; `jobs` is what the scheduler says of each, as far as it knows.
 
     Blocks count as finished by their names. They are verified when they are merged, and when their
     shard is started again.
     """
     there = blocks.listed(batch.folder).keys()
-    launcher = store.holder(batch.state, LAUNCHER)
+    launcher = locks.holder(batch.state, LAUNCHER)
     latest = batch.submissions[-1].shards if batch.submissions else []
     logs = {i: each.log(batch.logs, i) for each in batch.submissions for i in each.shards}
-    found = []
+    states = []
     for shard, numbers in enumerate(batch.parts):
         ours = [number for number in numbers if number in there]
-        runs = sum(_runs(batch, number) for number in ours)
+        runs = sum(batch.blocks.runs_of(range(number, number + 1)) for number in ours)
         log = logs.get(shard)
         log = log if log is not None and log.exists() else None
         name = Shard(shard, batch.count).name
-        holder = store.holder(batch.folder, name) or store.holder(batch.state, name)
+        holder = locks.holder(batch.folder, name) or locks.holder(batch.state, name)
         finished = len(ours) == len(numbers)
         queued = launcher if shard in latest else None
-        word, detail = _judged(finished, told.get(shard), holder, log, queued, shard in logs)
+        word, detail = _judged(finished, jobs.get(shard), holder, log, queued, shard in logs)
         sizes = len(ours), len(numbers), runs, batch.runs(shard)
-        found.append(State(shard, word, *sizes, detail, log))
-    return found
-
-
-def _runs(batch: Batch, number: int) -> int:
-    return layout.runs_of(batch.declared, batch.block_size, range(number, number + 1))
+        states.append(State(shard, word, *sizes, detail, log))
+    return states
 
 
 def _judged(
     finished: bool,
-    told: Told | None,
+    job: JobState | None,
     holder: str | None,
     log: Path | None,
     queued: str | None,
@@ -83,22 +79,22 @@ def _judged(
 
     Args:
       finished: whether all of its blocks are there.
-      told: what the scheduler says.
+      job: what the scheduler says.
       holder: the process that is at work on it.
       log: what it has printed, in its last try.
       queued: the process that will start it, or has.
       started: whether it ever was to be.
     """
-    said = "" if told is None else " ".join(filter(None, told))
+    said = "" if job is None else " ".join(filter(None, job))
     if finished:
         return DONE, ""
-    if told is not None and told.word in COMING:
+    if job is not None and job.word in COMING:
         return WAITING, f"{said}, after a first try" if log else said
     if holder is not None:
         return RUNNING, holder
-    if told is not None and told.word in ACTIVE:
+    if job is not None and job.word in ACTIVE:
         return RUNNING, said
-    if told is not None and told.word == "CANCELLED":
+    if job is not None and job.word == "CANCELLED":
         return CANCELLED, said
     if log is not None:
         return FAILED, said
@@ -107,28 +103,28 @@ def _judged(
     return MISSING, said or ("left without a trace" if started else "never started")
 
 
-def table(batch: Batch, found: list[State]) -> str:
+def table(batch: Batch, states: list[State]) -> str:
     """States as a table, with what failed shards printed last."""
     lines = [f"{'shard':>9}  {'state':9}  {'blocks':>11}  {'runs':>15}  "]
-    for state in found:
+    for state in states:
         lines.append(
             f"{Shard(state.shard, batch.count)!s:>9}  {state.word:9}  "
             f"{f'{state.blocks}/{state.of_blocks}':>11}  {f'{state.runs}/{state.of_runs}':>15}  "
             f"{state.detail}"
         )
-    for state in found:
+    for state in states:
         if state.word in (FAILED, CANCELLED) and state.log is not None:
             lines += ["", f"{Shard(state.shard, batch.count)} ended with ({state.log}):"]
             lines += [f"    {line}" for line in tail(state.log)]
-    return "\n".join([*(line.rstrip() for line in lines), "", summary(found)])
+    return "\n".join([*(line.rstrip() for line in lines), "", summary(states)])
 
 
-def summary(found: list[State]) -> str:
+def summary(states: list[State]) -> str:
     """States in one line."""
-    counts = collections.Counter(state.word for state in found)
-    told = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
-    runs, of_runs = sum(state.runs for state in found), sum(state.of_runs for state in found)
-    return f"{len(found)} shards: {told}; {runs} of {of_runs} runs are finished"
+    counts = collections.Counter(state.word for state in states)
+    words = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+    runs, of_runs = sum(state.runs for state in states), sum(state.of_runs for state in states)
+    return f"{len(states)} shards: {words}; {runs} of {of_runs} runs are finished"
 
 
 def tail(log: Path) -> list[str]:

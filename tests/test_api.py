@@ -75,8 +75,8 @@ def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(tmp_path, mon
     monkeypatch.undo()
     # The same call goes on from the blocks that are there.
     trained = []
-    train = loop._train
-    monkeypatch.setattr(loop, "_train", lambda *given: trained.append(1) or train(*given))
+    train = loop._train_block
+    monkeypatch.setattr(loop, "_train_block", lambda *given: trained.append(1) or train(*given))
     runs = gan1d.run(TINY, devices=1, block_size=2, workdir=tmp_path)
     assert 0 < len(trained) < 3
     assert runs.equals(gan1d.run(TINY, devices=1, block_size=2))

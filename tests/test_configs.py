@@ -11,7 +11,9 @@ import pytest
 from gan1d.config import experiment
 from gan1d.config.fields import ConfigError
 from gan1d.gan import randomness, train
-from gan1d.sweep import layout, loop
+from gan1d.sweep import loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices, choose
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -55,9 +57,9 @@ def test_a_config_resolves_and_trains_a_few_steps(name, variant):
     assert f"{command}:{variant}" in module.__doc__ if variant else command in module.__doc__
     made = experiment.resolve(module.get_config(variant) if variant else module.get_config(), name)
     assert len(made.seeds) >= 100
-    first, *others = layout.group(made)
-    few = a_few_steps(made, int(first.indices[0]))
-    runs = loop.run(few, layout.choose(few, devices=1, engine="lanes")).runs
+    first, *others = Sweep(made).cohorts
+    few = a_few_steps(made, int(first.setting_indices[0]))
+    runs = loop.run(choose(Sweep(few), Choices(devices=1, engine="lanes"))).runs
     assert (runs.finished == 1).all()
     if variant != "2016-12" and variant != "2016":  # whose logs may well be of 0
         assert np.isfinite(runs.w1).all()

@@ -32,7 +32,9 @@ from gan1d.gan.averages import Averages, History
 from gan1d.gan.judging import Judging
 from gan1d.gan.players import Players
 from gan1d.simd import Program, Unsupported
-from gan1d.sweep import api, layout, loop
+from gan1d.sweep import api, loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices, choose
 from gan1d.system import backend
 from gan1d.system.progress import Silent
 
@@ -419,13 +421,13 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])
     one, other = (
-        loop.run(declared, layout.choose(declared, 2, 4, engine)) for engine in ("lanes", "xla")
+        loop.run(choose(Sweep(declared), Choices(2, 4, engine))) for engine in ("lanes", "xla")
     )
     assert len(compiled) == 4 + declared.schedule.judging.features
     for text in compiled:
         assert "num_partitions=2" in text.splitlines()[0]
         assert not COLLECTIVES.search(text), COLLECTIVES.search(text)
-    assert [one.cohorts[0]["engine"], other.cohorts[0]["engine"]] == ["lanes", "xla"]
+    assert [result.trained.cohorts[0].engine for result in (one, other)] == ["lanes", "xla"]
     for ours, theirs in ((one.runs, other.runs), (one.snapshots, other.snapshots)):
         assert ours.keys() == theirs.keys()
         for variable in ours.keys():
@@ -482,8 +484,8 @@ def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
             "sweep": ["discriminator.hidden=(2,),(70,70)"],
         }
     )
-    where = layout.choose(declared, devices=1, block_size=2)
-    runs = api.train_and_publish(declared, where, tmp_path, report=lambda _: Silent(), kinds=())
+    sweep, choices = Sweep(declared), Choices(devices=1, block_size=2)
+    runs = api.train_and_publish(sweep, tmp_path, choices, report=lambda _: Silent(), kinds=())
     assert (runs.finished == 1).all()
     record = json.loads((tmp_path / "config.json").read_text())
     assert [cohort["engine"] for cohort in record["cohorts"]] == ["lanes", "xla"]

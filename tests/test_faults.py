@@ -20,7 +20,9 @@ from gan1d import engines, results
 from gan1d.config import experiment
 from gan1d.config.experiment import ConfigError
 from gan1d.results import WriteError, blocks, files
-from gan1d.sweep import api, layout, loop, store
+from gan1d.sweep import api, layout, locks, loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices
 from gan1d.system import hardware
 from gan1d.system.progress import Silent
 
@@ -32,11 +34,13 @@ pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 def train(folder, config=TINY, *, size=2, engine="auto", **options):
-    declared = experiment.resolve(config)
-    overwrite = options.get("overwrite", False)
-    where = api.choose_layout(declared, folder, 1, size, engine, overwrite=overwrite)
+    sweep, choices = Sweep(experiment.resolve(config)), Choices(1, size, engine)
     options = {"kinds": (), "report": lambda _: Silent()} | options
-    return api.train_and_publish(declared, where, folder, **options)
+    return api.train_and_publish(sweep, folder, choices, **options)
+
+
+def merge(folder, config=TINY, *, partial=False):
+    return api.merge(Sweep(experiment.resolve(config)), folder, partial=partial, kinds=())
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +64,13 @@ def assert_like(folder, whole):
 def trained(monkeypatch):
     """The blocks that are trained, by the first of their seeds."""
     begun = []
-    one = loop._train
+    one = loop._train_block
 
-    def noted(job, training, runs, room):
-        begun.append(int(runs.seed[0]) // 2)
-        return one(job, training, runs, room)
+    def noted(training, block, room):
+        begun.append(int(block.seed_index[0]) // 2)
+        return one(training, block, room)
 
-    monkeypatch.setattr(loop, "_train", noted)
+    monkeypatch.setattr(loop, "_train_block", noted)
     return begun
 
 
@@ -356,7 +360,7 @@ def test_a_sweep_goes_on_in_the_layout_that_it_was_begun_in(stopped, whole):
 
 
 def test_a_second_process_is_refused(tmp_path, whole):
-    with store.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
+    with locks.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
         train(tmp_path)
     train(tmp_path)
     assert_like(tmp_path, whole)
@@ -366,7 +370,7 @@ def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, whole, mon
     def no_locks(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(store.fcntl, "flock", no_locks)
+    monkeypatch.setattr(locks.fcntl, "flock", no_locks)
     train(tmp_path)
     assert "No locks available" in caplog.text
     assert_like(tmp_path, whole)
@@ -374,7 +378,7 @@ def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, whole, mon
 
 def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, trained):
     blocks.listed(stopped)[1][0].unlink()
-    runs = api.merge(experiment.resolve(TINY), stopped, partial=True, kinds=())
+    runs = merge(stopped, partial=True)
     assert runs.finished.values.tolist() == [[1, 1, 0, 0, 1, 1]]
     assert (runs.outcome.values[0, 2:4] == -1).all() and trained == []
     assert files.read_json(stopped / "config.json")["complete"] is False
@@ -465,7 +469,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path, monkeypatch):
 def test_results_that_no_memory_can_hold_are_refused(monkeypatch):
     monkeypatch.setattr(hardware, "memory", lambda: 10**6)
     with pytest.raises(ConfigError, match=r"seeds=0:2000: .* GiB of memory"):
-        layout.choose(experiment.resolve(TINY | {"seeds": "0:2000"}))
+        layout.choose(Sweep(experiment.resolve(TINY | {"seeds": "0:2000"})), Choices())
 
 
 # Divergence.

@@ -18,10 +18,12 @@ from gan1d.commands import options
 from gan1d.config import experiment
 from gan1d.config.experiment import ConfigError
 from gan1d.results import blocks
-from gan1d.sweep import store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import look
+from gan1d.sweep.locks import holder
 from launch import batch, local, slurm, states, worker
 from launch.batch import Batch, Submission
-from launch.states import Told
+from launch.states import JobState
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -83,8 +85,8 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
 
     def pid(shard):
         """The process of a shard that has been begun."""
-        holder = wait_for(lambda: store.holder(cut, f"{shard}-of-2"), process)
-        return int(re.match(r"process (\d+) on", holder)[1])
+        said = wait_for(lambda: holder(cut, f"{shard}-of-2"), process)
+        return int(re.match(r"process (\d+) on", said)[1])
 
     # Held still while they are looked at, so that neither ends meanwhile.
     at_work = []
@@ -104,7 +106,7 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     assert run_command(local.main, *SHARDS, *CUT) == 2
     assert f"process {process.pid} on" in capfd.readouterr().err
     os.kill(at_work[0], signal.SIGKILL)
-    wait_for(lambda: not store.holder(cut, "0-of-2"))
+    wait_for(lambda: not holder(cut, "0-of-2"))
     process.terminate()
     wait_for(lambda: is_pending(at_work[1], signal.SIGTERM))  # the launcher has passed it on
     os.kill(at_work[1], signal.SIGCONT)
@@ -139,7 +141,7 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
 
 def test_a_process_has_its_cores_for_itself(place, monkeypatch):
     """It and what it starts; and no more are at work than were asked for."""
-    made = Batch(experiment.resolve({"seeds": "0:64"}), place, 4, 16, 1, False, [], {}, [])
+    made = Batch(Sweep(experiment.resolve({"seeds": "0:64"})), place, 4, 16, 1, False, [])
     made.save()
     code = "import os, time; print(sorted(os.sched_getaffinity(0)), time.time()); time.sleep(.3)"
     code += "; print(time.time())"
@@ -185,35 +187,37 @@ def test_what_makes_no_sense_is_a_line_and_leaves_nothing(place, capfd, argument
 
 def of(place, **changes):
     """A batch of four shards."""
-    declared = experiment.resolve({"seeds": "0:64"}, "some")
+    sweep = Sweep(experiment.resolve({"seeds": "0:64"}, "some"))
     given = {"count": 4, "block_size": 16, "devices": 2, "mixed": False} | changes
-    asked = {flag.name: flag.default for flag in slurm.ASKED}
-    arguments = ["--config=a b.py", "--engine=auto"]
-    return Batch(declared, place, **given, arguments=arguments, resources=asked, submissions=[])
+    return Batch(sweep, place, **given, arguments=["--config=a b.py", "--engine=auto"])
+
+
+def found_in(folder, sweep):
+    return batch.kept_in(look(sweep.experiment, folder), sweep)
 
 
 def test_a_batch_is_kept_and_found_again(tmp_path):
     made = of(tmp_path, mixed=True)
     made.submissions.append(Submission("7", [0, 2]))
     made.save()
-    found = batch.begun(made.declared, tmp_path)
-    assert found == made
+    assert found_in(tmp_path, made.sweep) == made
+    other = Sweep(experiment.resolve({"seeds": "0:64", "steps": 9}))
     with pytest.raises(ConfigError, match=r"shards are of another sweep \(steps=5000 there, 9 now"):
-        batch.begun(experiment.resolve({"seeds": "0:64", "steps": 9}), tmp_path)
+        found_in(tmp_path, other)
     record = tmp_path / "launch" / "launch.json"
     record.write_text(record.read_text().replace('"shards": 4', '"shards": 5'))
     with pytest.raises(results.ResultsError, match="damaged or edited"):
-        batch.begun(made.declared, tmp_path)
+        found_in(tmp_path, made.sweep)
 
 
 def test_flags_other_than_those_of_the_start_are_refused(place, capfd):
     of(place / "cut").save()
     asked = ["--shards=3", "--block_size=32", "--mixed", "--engine=xla"]
-    declared = experiment.resolve({"seeds": "0:64"}, "some")
+    sweep = Sweep(experiment.resolve({"seeds": "0:64"}, "some"))
 
     def find(argv):
-        options.declared(argv)
-        return int(batch.begun(declared, place / "cut") is None)
+        options.experiment_and_folder(argv)
+        return int(found_in(place / "cut", sweep) is None)
 
     assert run_command(find, *SHARDS, "--shards=4", "--engine=auto") == 0
     assert run_command(find, *SHARDS, *asked) == 2
@@ -253,7 +257,7 @@ def test_a_shard_is_told_all_that_declares_the_sweep(place):
     found = []
 
     def keep(argv):
-        found.append((options.declared(argv)[0].config(), options.arguments()))
+        found.append((options.experiment_and_folder(argv)[0].config(), options.arguments()))
         return 0
 
     assert run_command(keep, *given) == 0
@@ -270,15 +274,24 @@ LOG = Path("a.log")
 @pytest.mark.parametrize(
     ("finished", "told", "holder", "log", "queued", "started", "word", "detail"),
     [
-        (True, Told("FAILED"), None, LOG, None, True, "done", ""),
+        (True, JobState("FAILED"), None, LOG, None, True, "done", ""),
         (False, None, None, None, None, False, "missing", "never started"),
         (False, None, None, None, None, True, "missing", "left without a trace"),
         (False, None, None, LOG, None, True, "failed", ""),
         (False, None, "process 1", LOG, None, True, "running", "process 1"),
-        (False, Told("PENDING", "Priority"), None, None, None, True, "waiting", "PENDING Priority"),
         (
             False,
-            Told("PENDING"),
+            JobState("PENDING", "Priority"),
+            None,
+            None,
+            None,
+            True,
+            "waiting",
+            "PENDING Priority",
+        ),
+        (
+            False,
+            JobState("PENDING"),
             "process 1",
             LOG,
             None,
@@ -286,12 +299,21 @@ LOG = Path("a.log")
             "waiting",
             "PENDING, after a first try",
         ),
-        (False, Told("RUNNING"), None, None, None, True, "running", "RUNNING"),
-        (False, Told("COMPLETING"), None, LOG, None, True, "running", "COMPLETING"),
-        (False, Told("CANCELLED"), None, LOG, None, True, "cancelled", "CANCELLED"),
-        (False, Told("TIMEOUT", "TimeLimit"), None, LOG, None, True, "failed", "TIMEOUT TimeLimit"),
-        (False, Told("NODE_FAIL"), None, None, None, True, "missing", "NODE_FAIL"),
-        (False, Told("COMPLETED"), None, LOG, None, True, "failed", "COMPLETED"),
+        (False, JobState("RUNNING"), None, None, None, True, "running", "RUNNING"),
+        (False, JobState("COMPLETING"), None, LOG, None, True, "running", "COMPLETING"),
+        (False, JobState("CANCELLED"), None, LOG, None, True, "cancelled", "CANCELLED"),
+        (
+            False,
+            JobState("TIMEOUT", "TimeLimit"),
+            None,
+            LOG,
+            None,
+            True,
+            "failed",
+            "TIMEOUT TimeLimit",
+        ),
+        (False, JobState("NODE_FAIL"), None, None, None, True, "missing", "NODE_FAIL"),
+        (False, JobState("COMPLETED"), None, LOG, None, True, "failed", "COMPLETED"),
         (False, None, None, None, "process 2", True, "waiting", "for process 2"),
         (False, None, None, LOG, "process 2", True, "failed", ""),
     ],

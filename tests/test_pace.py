@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.sweep.call_length import CALL_SECONDS, FASTER, FIRST_UPDATES, MOST_POINTS, Pace
+from gan1d.sweep.call_length import CALL_SECONDS, FASTER, FIRST_UPDATES, MOST_POINTS, CallLength
 
 
 def calls(log_steps, unit, update_seconds, point_seconds=0.0):
     """The calls of a whole training in which all updates, and all log points, take as long."""
-    pace, done, ahead = Pace(unit), 0, list(log_steps)
+    call_length, done, ahead = CallLength(unit), 0, list(log_steps)
     while ahead:
-        legs, looking = pace.legs(done, ahead)
+        legs, looking = call_length.legs(done, ahead)
         yield legs, looking
         if looking:
             del ahead[: len(legs)]
         done = legs[-1].first + legs[-1].count
         updates = sum(leg.count for leg in legs)
-        pace.took(legs, updates * update_seconds, len(legs) * point_seconds * looking)
+        call_length.took(legs, updates * update_seconds, len(legs) * point_seconds * looking)
 
 
 @given(

@@ -44,14 +44,14 @@ from gan1d.commands import options
 from gan1d import main
 from gan1d.sweep import loop
 
-train = loop._train
+train = loop._train_block
 
-def noted(job, training, runs, room):
+def noted(training, block, room):
     with open(os.environ["BEGUN"], "a") as file:
-        file.write(f"{os.getpid()} {runs.seed[0]}\\n")
-    return train(job, training, runs, room)
+        file.write(f"{os.getpid()} {block.seed_index[0]}\\n")
+    return train(training, block, room)
 
-loop._train = noted
+loop._train_block = noted
 for line in sys.stdin:
     child = os.fork()
     if child == 0:

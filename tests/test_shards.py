@@ -17,7 +17,10 @@ from gan1d import results
 from gan1d.config import experiment
 from gan1d.config.experiment import ConfigError
 from gan1d.results import ResultsError, blocks, files
-from gan1d.sweep import api, layout, loop, shards, store
+from gan1d.sweep import api, layout, locks, loop, shards, store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Blocks, Choices
+from gan1d.sweep.locks import holder, locked
 from gan1d.sweep.shards import Shard
 from gan1d.system import hardware
 from gan1d.system.progress import Silent
@@ -33,33 +36,30 @@ pytestmark = pytest.mark.usefixtures("compiled_once", "impatient")
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(store, "SHARD_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "SHARD_LOCK_SECONDS", 0.2)
 
 
 def declared(config=SWEEP):
     return experiment.resolve(config)
 
 
-def laid_out(folder, made=None, engine="auto", count=1):
-    made = made or declared()
-    return api.choose_layout(made, folder, 2, SIZE, engine, overwrite=False, shards=count)
+def choices(engine="auto", mixed=False):
+    return Choices(2, SIZE, engine, mixed)
 
 
 def train(folder, text, made=None, engine="auto", mixed=False):
-    made, shard = made or declared(), shards.parse(text)
-    where = laid_out(folder, made, engine, shard.count)
-    where = where._replace(mixed=mixed or where.mixed)
-    return api.train_shard(made, where, folder, shard, report=lambda _: Silent())
+    sweep, shard = Sweep(made or declared()), shards.parse(text)
+    asked = choices(engine, mixed)
+    return api.train_shard(sweep, folder, shard, asked, report=lambda _: Silent())
 
 
 def train_whole(folder, made=None, engine="auto"):
-    made = made or declared()
-    where = laid_out(folder, made, engine)
-    api.train_and_publish(made, where, folder, report=lambda _: Silent(), kinds=())
+    sweep = Sweep(made or declared())
+    api.train_and_publish(sweep, folder, choices(engine), report=lambda _: Silent(), kinds=())
 
 
-def merge(folder, **options):
-    return api.merge(declared(), folder, kinds=(), **options)
+def merge(folder, made=None, **options):
+    return api.merge(Sweep(made or declared()), folder, kinds=(), **options)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,13 @@ def assert_like(folder, whole):
 def trained(monkeypatch):
     """The first runs of the blocks that are trained, as (setting, seed)."""
     begun = []
-    one = loop._train
+    one = loop._train_block
 
-    def noted(job, training, runs, room):
-        begun.append((int(runs.setting[0]), int(runs.seed[0])))
-        return one(job, training, runs, room)
+    def noted(training, block, room):
+        begun.append((int(block.setting_index[0]), int(block.seed_index[0])))
+        return one(training, block, room)
 
-    monkeypatch.setattr(loop, "_train", noted)
+    monkeypatch.setattr(loop, "_train_block", noted)
     return begun
 
 
@@ -96,7 +96,7 @@ def trained(monkeypatch):
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60), st.data())
 def test_every_block_is_in_one_shard_and_none_costs_much_more_than_its_share(costs, data):
     count = data.draw(st.integers(1, len(costs)))
-    cut = shards.balanced(np.asarray(costs), count)
+    cut = layout.balanced(np.asarray(costs), count)
     assert len(cut) == count and all(cut)
     assert list(itertools.chain(*cut)) == list(range(len(costs)))
     most = max(sum(costs[number] for number in numbers) for numbers in cut)
@@ -107,20 +107,17 @@ def test_costs_are_those_of_runs_and_their_updates():
     """The last block of a cohort is shorter, and wider networks cost more."""
     widths = ["discriminator.hidden=(4,),(16,16)"]
     made = declared({"seeds": "0:5", "generator.hidden": (2,), "sweep": widths})
-    small, rest, large, last = shards.costs(made, 4)
+    small, rest, large, last = Blocks(Sweep(made), 4).costs
     assert small == 4 * rest and large == 4 * last and large > 2 * small
 
 
 @pytest.mark.parametrize("size", [2, 4, 5, 7, 24])
 def test_runs_of_blocks_add_up(size):
-    made = declared()
-    count = layout.count_blocks(made, size)
-    each = [layout.runs_of(made, size, range(i, i + 1)) for i in range(count)]
-    tables = layout.collect.tables(made)
-    cohorts = layout.by_cohort(made, size, tables)
-    assert each == [len(c.block(n)[0].seed) for c in cohorts for n in c.numbers]
-    for first, last in itertools.combinations(range(count + 1), 2):
-        assert layout.runs_of(made, size, range(first, last)) == sum(each[first:last])
+    of_sweep = Blocks(Sweep(declared()), size)
+    each = [of_sweep.runs_of(range(i, i + 1)) for i in range(of_sweep.count)]
+    assert each == [c.block(n).run_count for c in of_sweep.by_cohort for n in c.numbers]
+    for first, last in itertools.combinations(range(of_sweep.count + 1), 2):
+        assert of_sweep.runs_of(range(first, last)) == sum(each[first:last])
 
 
 @pytest.mark.parametrize(
@@ -133,15 +130,15 @@ def test_what_is_no_shard_is_refused_with_an_example(text):
 
 def test_more_shards_than_blocks_are_refused():
     with pytest.raises(ConfigError, match="shards=7: there are only 6 blocks of up to 4 runs"):
-        shards.cut(declared(), SIZE, BLOCKS + 1)
+        Blocks(Sweep(declared()), SIZE).cut(BLOCKS + 1)
 
 
 def test_shards_have_a_few_blocks_each_as_long_as_vectors_can_be_filled():
-    made = declared(SWEEP | {"seeds": "0:1000"})  # 4000 runs
+    sweep = Sweep(declared(SWEEP | {"seeds": "0:1000"}))  # 4000 runs
     for count, size in ((1, 64), (8, 64), (20, 48), (100, 16), (2000, 16)):
-        assert layout.default_block_size(made, 1, "cpu", count) == size
-        assert layout.default_block_size(made, 2, "cpu", count) % 2 == 0
-    assert layout.default_block_size(made, 2, "gpu", 8) == 2 * 48
+        assert layout.default_block_size(sweep, 1, "cpu", count) == size
+        assert layout.default_block_size(sweep, 2, "cpu", count) % 2 == 0
+    assert layout.default_block_size(sweep, 2, "gpu", 8) == 2 * 48
 
 
 # Training.
@@ -161,7 +158,7 @@ def test_so_they_do_by_xla(tmp_path):
     made = declared(SWEEP | {"sweep": ["target.loc=0,4"]})
     for text in ("1/2", "0/2"):
         train(tmp_path / "cut", text, made, "xla")
-    api.merge(made, tmp_path / "cut", kinds=())
+    merge(tmp_path / "cut", made)
     train_whole(tmp_path / "whole", made, "xla")
     assert_like(tmp_path / "cut", [load(tmp_path / "whole") for load in LOADS])
 
@@ -229,18 +226,18 @@ def test_a_shard_of_merged_results_has_nothing_to_do(tmp_path, monkeypatch, capf
 
 
 def test_a_shard_keeps_others_out_of_itself_and_of_the_whole_but_not_of_other_shards(tmp_path):
-    with store.locked(tmp_path, "0-of-2"):
+    with locked(tmp_path, "0-of-2"):
         with pytest.raises(ConfigError, match=f"process {os.getpid()} on .* trains into it"):
             train(tmp_path, "0/2")
-        assert store.holder(tmp_path, "0-of-2").startswith(f"process {os.getpid()} on")
-        assert store.holder(tmp_path, "1-of-2") is None
+        assert holder(tmp_path, "0-of-2").startswith(f"process {os.getpid()} on")
+        assert holder(tmp_path, "1-of-2") is None
         train(tmp_path, "1/2")
         with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
             merge(tmp_path, partial=True)
         with pytest.raises(ConfigError, match="a process that has a shard of it trains into it"):
             train_whole(tmp_path)
-    assert store.holder(tmp_path, "0-of-2") is None
-    with store.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
+    assert holder(tmp_path, "0-of-2") is None
+    with locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
         train(tmp_path, "0/2")
 
 
@@ -250,13 +247,13 @@ def test_asking_who_holds_a_lock_keeps_nobody_from_taking_it(tmp_path):
 
     def ask():
         while not end.is_set():
-            asked.append(store.holder(tmp_path, "a"))
+            asked.append(holder(tmp_path, "a"))
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
         for _ in range(100):
-            with store.locked(tmp_path, "a", patience=30):
+            with locked(tmp_path, "a", patience=30):
                 time.sleep(0.001)
     finally:
         end.set()
@@ -402,9 +399,9 @@ def test_blocks_that_get_lost_while_they_are_merged_are_missed(tmp_path, monkeyp
 
 def test_a_shard_that_has_waited_for_a_merge_trains_nothing(tmp_path, monkeypatch, trained):
     train(tmp_path, "0/1")
-    where, before = laid_out(tmp_path), list(trained)
+    before = list(trained)
     merge(tmp_path)
-    assert api.train_shard(declared(), where, tmp_path, Shard(0, 1), report=None) == 24
+    assert train(tmp_path, "0/1") == 24
     assert trained == before and not (tmp_path / blocks.FOLDER).exists()
 
 
@@ -414,7 +411,7 @@ def test_what_an_older_version_has_left_is_not_taken_for_nothing(tmp_path):
     (path,) = blocks.listed(tmp_path)[0]
     for each in path.parent.iterdir():
         each.rename(path.parents[1] / each.name)
-    store.discard_empty(tmp_path, None)
+    store.discard_barren(tmp_path)
     assert (tmp_path / blocks.FOLDER / path.name).exists()
 
 

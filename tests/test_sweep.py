@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from gan1d.config import experiment
 from gan1d.gan import metrics, train
 from gan1d.simd import llvm
-from gan1d.sweep import collect, layout, loop, store
+from gan1d.sweep import collect, layout, loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Blocks, Choices
+from gan1d.sweep.store import InMemory
 from gan1d.system.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
@@ -32,11 +35,11 @@ def declared(**fields):
 
 
 def laid_out(declared, **options):
-    return layout.choose(declared, **{"devices": 2, "block_size": 8} | options)
+    return layout.choose(Sweep(declared), Choices(**{"devices": 2, "block_size": 8} | options))
 
 
 def trained(declared, **options):
-    return loop.run(declared, laid_out(declared, **options)).runs
+    return loop.run(laid_out(declared, **options)).runs
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +64,19 @@ def test_settings_of_one_structure_form_one_cohort():
             "target.loc=1,2",
         )
     )
-    cohorts = layout.group(made)
-    assert [len(cohort.indices) for cohort in cohorts] == [6, 6]
-    everything = list(made.settings)
-    for cohort in cohorts:
-        for row, index in enumerate(cohort.indices):
-            leaves, structure = jax.tree.flatten(everything[index])
+    sweep = Sweep(made)
+    assert [len(cohort.setting_indices) for cohort in sweep.cohorts] == [6, 6]
+    for cohort in sweep.cohorts:
+        for row, index in enumerate(cohort.setting_indices):
+            leaves, structure = jax.tree.flatten(sweep.settings[index])
             assert structure == cohort.structure
-            np.testing.assert_array_equal(np.float32(leaves), cohort.numbers[row])
+            np.testing.assert_array_equal(np.float32(leaves), cohort.leaves[row])
 
 
 def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing():
     axis = "tricks.instance_noise=0,0.1 tricks.input_noise=0,0.1"
     noisy, silent = declared(seeds="0:4", sweep=(axis,)), declared(seeds="0:4")
-    (with_noise,), (without,) = layout.group(noisy), layout.group(silent)
+    (with_noise,), (without,) = Sweep(noisy).cohorts, Sweep(silent).cohorts
     assert with_noise.example().tricks.input_noise == 0
     assert without.example().tricks.input_noise is None
     assert without.example().tricks.instance_noise is None
@@ -88,15 +90,15 @@ def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing(
 def test_blocks_hold_every_run_once(rates, seeds, size):
     values = ",".join(str(0.001 * (i + 1)) for i in range(rates))
     made = declared(seeds=f"3:{3 + seeds}", sweep=(f"generator.optimizer.rate={values}",))
-    (cohort,) = layout.group(made)
+    (cohort,) = Blocks(Sweep(made), size).by_cohort
     runs, lengths = [], []
-    for number in range(layout.block_count(cohort, seeds, size)):
-        block = layout.block(cohort, np.asarray(made.seeds), size, number)
-        lengths.append(len(block.seeds))
-        numbers = np.stack(jax.tree.leaves(block.settings), axis=1)
-        np.testing.assert_array_equal(numbers, cohort.numbers[block.setting])
-        np.testing.assert_array_equal(block.seeds, block.seed + 3)
-        runs += zip(block.setting, block.seed, strict=True)
+    for number in cohort.numbers:
+        block = cohort.block(number)
+        lengths.append(block.run_count)
+        leaves = np.stack(jax.tree.leaves(block.settings), axis=1)
+        np.testing.assert_array_equal(leaves, cohort.cohort.leaves[block.setting_index])
+        np.testing.assert_array_equal(block.seeds, block.seed_index + 3)
+        runs += zip(block.setting_index, block.seed_index, strict=True)
     assert set(lengths[:-1]) <= {size} and 0 < lengths[-1] <= size
     assert sorted(runs) == [(s, k) for s in range(rates) for k in range(seeds)]
 
@@ -236,7 +238,8 @@ def test_a_numeric_sweep_compiles_as_often_as_a_single_setting(engine, monkeypat
         return len(compilations)
 
     # What sweeps of one process share.
-    collect.describe_targets(declared(seeds="0:2"), on_lanes=engine == "lanes")
+    made = declared(seeds="0:2")
+    collect.describe_targets(made, Sweep(made).settings, on_lanes=engine == "lanes")
     one = count(())
     many = count(
         (
@@ -262,11 +265,10 @@ class StopAfter(Silent):
 
 
 def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(reference):
-    made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
-    where = laid_out(made)
+    where, kept = laid_out(declared(seeds="0:5", sweep=(RATES,))), InMemory()
     with pytest.raises(KeyboardInterrupt):
-        loop.run(made, where, StopAfter(8), kept)
-    partial = loop.gather(made, where, kept)
+        loop.run(where, StopAfter(8), kept)
+    partial = loop.gather(where, kept)
     finished = partial.runs.finished.values == 1
     assert finished.sum() == 8 and partial.unfinished == 7
     for name in ("w1", "loss_g"):
@@ -276,15 +278,15 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
         assert np.isnan(partial.runs[name].values[~finished]).all()
     np.testing.assert_array_equal(partial.runs.outcome.values == -1, ~finished)
     first = kept.blocks[0]
-    whole = loop.run(made, where, None, kept)
+    whole = loop.run(where, None, kept)
     assert kept.blocks[0] is first and whole.unfinished == 0
     assert whole.runs.equals(reference)
 
 
 def test_a_sweep_stopped_before_its_first_block_keeps_nothing():
-    made, kept = declared(seeds="0:5", sweep=(RATES,)), store.InMemory()
+    made, kept = declared(seeds="0:5", sweep=(RATES,)), InMemory()
     with pytest.raises(KeyboardInterrupt):
-        loop.run(made, laid_out(made), StopAfter(0), kept)
+        loop.run(laid_out(made), StopAfter(0), kept)
     assert not kept.blocks
 
 
@@ -303,7 +305,7 @@ CURVE = {
 @pytest.fixture(scope="module")
 def plane():
     made = declared(seeds="0:5", sweep=("generator.optimizer.rate=1e-3,1e25",), **CURVE)
-    return loop.run(made, laid_out(made))
+    return loop.run(laid_out(made))
 
 
 def test_a_plane_goes_the_same_way(plane):
@@ -334,7 +336,7 @@ def test_probes_show_the_centroids_of_their_features(plane):
 def test_pretraining_leaves_its_losses_and_the_first_d():
     fields = {"discriminator.activation": "tanh", "judging.snapshot_seeds": 2}
     made = declared(seeds="0:5", steps=1, sweep=("pretraining.steps=0,300",), **fields)
-    result = loop.run(made, laid_out(made))
+    result = loop.run(laid_out(made))
     losses, first = result.runs.pretraining_loss, result.snapshots.d_initial
     assert np.isnan(losses[0]).all() and np.isfinite(losses[1]).all()
     assert np.isnan(first[0]).all()
@@ -368,7 +370,7 @@ def test_progress_counts_every_run_and_update():
             seen.append(status)
 
     made = declared(seeds="0:5", sweep=(RATES,))
-    loop.run(made, laid_out(made), Record())
+    loop.run(laid_out(made), Record())
     assert seen[-1].runs_done == seen[-1].runs == 15
     assert seen[-1].updates_done == seen[-1].updates == 15 * 50
     done = [status.updates_done for status in seen]
@@ -377,7 +379,7 @@ def test_progress_counts_every_run_and_update():
 
 def test_snapshots_are_those_of_their_runs():
     made = declared(seeds="0:5", sweep=(RATES,), **{"judging.snapshot_seeds": 2})
-    result = loop.run(made, laid_out(made))
+    result = loop.run(laid_out(made))
     assert result.snapshots.sizes["snapshot_seed"] == 2
     samples = result.snapshots.samples.values[..., 0]
     means = result.runs["mean"].sel(seed=[0, 1]).values
@@ -392,13 +394,13 @@ def test_snapshots_are_those_of_their_runs():
 )
 def test_impossible_layouts_are_refused_by_name(options):
     with pytest.raises(experiment.ConfigError, match=next(iter(options))):
-        layout.choose(declared(), **{"devices": 2} | options)
+        layout.choose(Sweep(declared()), Choices(**{"devices": 2} | options))
 
 
 def test_a_default_block_is_no_larger_than_needed(monkeypatch):
     monkeypatch.setitem(layout.RUNS_PER_DEVICE, "cpu", 4096)
     sizes = [
-        layout.choose(declared(seeds=f"0:{seeds}", sweep=(RATES,)), 2).block_size
+        laid_out(declared(seeds=f"0:{seeds}", sweep=(RATES,)), block_size=None).block_size
         for seeds in (1, 100, 5000)
     ]
     assert sizes == [128, 300, 8192]

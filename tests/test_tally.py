@@ -6,6 +6,7 @@ from gan1d.config import experiment
 from gan1d.engines.programs import Looks, Start
 from gan1d.gan.players import Players
 from gan1d.sweep import collect
+from gan1d.sweep.cohorts import Sweep
 
 STEPS = 500
 
@@ -20,7 +21,7 @@ def looks(w1, losses=(0.0, 0.0)):
 
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    room = collect.tables(made).of_block(runs=2, pictured=0)
+    room = Sweep(made).tables.of_block(runs=2, pictured=0)
     nothing = Start(None, None, {})
     return collect.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
 
@@ -49,7 +50,7 @@ def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
 
 
 def kept(**fields):
-    return collect.kept_variables(experiment.resolve(fields))
+    return Sweep(experiment.resolve(fields)).tables.kept
 
 
 PLANE = {"latent.kind": "uniform", "latent.dim": 2}

@@ -28,7 +28,8 @@ from gan1d.bench.trial import Trial
 from gan1d.bench.workloads import WORKLOADS
 from gan1d.commands import shell
 from gan1d.engines import cost
-from gan1d.sweep import layout
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Blocks, Choices, Layout, choose
 from gan1d.system import backend, hardware
 
 _RUNS = flags.DEFINE_integer("runs", 1024, "GANs trained at a time.", lower_bound=1)
@@ -123,14 +124,17 @@ def scaling(counts: Sequence[int], steps: int, rounds: int) -> dict[str, Any]:
     sweeps = [
         workloads.declared(WORKLOADS[SCALED], steps=steps, seeds=f"0:{count}") for count in counts
     ]
-    where = layout.choose(sweeps[-1], engine="lanes")
-    programs, _ = contenders.compiled(sweeps[-1], where)
-    contenders.swept(sweeps[0], where, programs)
+    largest = choose(Sweep(sweeps[-1]), Choices(engine="lanes"))
+    layouts = [
+        Layout(Blocks(Sweep(each), largest.block_size), largest.devices, "lanes") for each in sweeps
+    ]
+    programs, _ = contenders.compiled(largest)
+    contenders.swept(layouts[0], programs)
     seconds: dict[str, list[float]] = {str(count): [] for count in counts}
     for number in range(rounds):
         _progress(f"number of runs: round {number + 1} of {rounds}")
-        for count, declared in zip(counts, sweeps, strict=True):
-            seconds[str(count)].append(sum(contenders.swept(declared, where, programs)))
+        for count, each in zip(counts, layouts, strict=True):
+            seconds[str(count)].append(sum(contenders.swept(each, programs)))
     return {"workload": SCALED, "steps": steps, "seconds": seconds}
 
 

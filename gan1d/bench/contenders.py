@@ -3,20 +3,18 @@
 import importlib.util
 import time
 from collections.abc import Callable
-from unittest import mock
 
 import jax
 import numpy as np
 
-from gan1d import engines
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
-from gan1d.config.experiment import Experiment
 from gan1d.engines.programs import Programs
 from gan1d.gan import randomness, train
-from gan1d.sweep import layout, loop
-from gan1d.sweep.layout import Layout
+from gan1d.sweep import loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices, Layout, choose
 from gan1d.system import hardware
 
 # (workload, runs, steps or None for what suits it) -> its trial
@@ -71,32 +69,29 @@ def engine(name: str, devices: int | None = None) -> Contender:
         usual = workload.lanes_steps if name == "lanes" else workload.other_steps
         steps = steps or usual
         declared = workloads.declared(workload, steps=steps, seeds=f"0:{runs}")
-        where = layout.choose(declared, devices, engine=name)
-        programs, compile_seconds = compiled(declared, where)
+        where = choose(Sweep(declared), Choices(devices, engine=name))
+        programs, compile_seconds = compiled(where)
         logged = len(declared.log_steps())
-        return Trial(runs, steps, logged, compile_seconds, lambda: swept(declared, where, programs))
+        return Trial(runs, steps, logged, compile_seconds, lambda: swept(where, programs))
 
     return prepare
 
 
-def compiled(declared: Experiment, where: Layout) -> tuple[Programs, float]:
+def compiled(where: Layout) -> tuple[Programs, float]:
     """The programs of a sweep of one cohort, and how long it took to compile them."""
-    (cohort,) = layout.group(declared)
+    (cohort,) = where.sweep.cohorts
     began = time.perf_counter()
-    _, programs = engines.compile_programs(
-        where.engine, cohort.example(), declared.schedule, where.block_size, where.devices
-    )
+    _, programs = loop.compile_programs(where, cohort, where.block_size)
     return programs, time.perf_counter() - began
 
 
-def swept(declared: Experiment, where: Layout, programs: Programs) -> Seconds:
+def swept(where: Layout, programs: Programs) -> Seconds:
     """How long a sweep takes whose programs are compiled already."""
     # A sweep compiles anew each time, which would take most of the bench's time.
-    compile_programs = mock.Mock(return_value=(where.engine, programs))
-    with mock.patch.object(engines, "compile_programs", compile_programs):
-        result = loop.run(declared, where)
-    training, judging = (result.seconds[part] for part in ("training", "judging"))
-    rest = result.seconds["total"] - training - judging
+    result = loop.run(where, compile=lambda *_: (where.engine, programs))
+    seconds = result.trained.seconds
+    training, judging = (seconds[part] for part in ("training", "judging"))
+    rest = seconds["total"] - training - judging
     return Seconds(training, judging, rest)
 
 

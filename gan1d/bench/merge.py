@@ -18,11 +18,14 @@ from absl import flags
 
 from gan1d.commands import shell
 from gan1d.config import experiment
-from gan1d.config.experiment import Experiment
 from gan1d.results import blocks
 from gan1d.results.blocks import Finished
-from gan1d.sweep import api, collect, layout, shards, store
-from gan1d.sweep.layout import Layout
+from gan1d.sweep import store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import look
+from gan1d.sweep.layout import Choices, Layout, choose
+from gan1d.sweep.provenance import Training, identity
+from gan1d.system import hardware
 
 _SHARDS = flags.DEFINE_list("shards", ["10", "100", "1000"], "How many shards, several numbers.")
 _RUNS = flags.DEFINE_integer("runs", 128_000, "Runs of the sweep.", lower_bound=1000)
@@ -30,8 +33,9 @@ _RUNS = flags.DEFINE_integer("runs", 128_000, "Runs of the sweep.", lower_bound=
 MERGE = """
 import pathlib, sys
 from gan1d.sweep import api
+from gan1d.sweep.cohorts import Sweep
 from gan1d.config import experiment
-api.merge(experiment.resolve({"seeds": sys.argv[2]}), pathlib.Path(sys.argv[1]), kinds=())
+api.merge(Sweep(experiment.resolve({"seeds": sys.argv[2]})), pathlib.Path(sys.argv[1]), kinds=())
 """
 COLUMNS = ("shards", "runs", "files", "bytes/run", "in runs.nc", "merged in s", "peak MiB")
 
@@ -49,11 +53,9 @@ def main(argv: list[str]) -> int:
 def measured(folder: Path, count: int, runs: int) -> list[str]:
     """One line of the table."""
     seeds = f"0:{runs}"
-    declared = experiment.resolve({"seeds": seeds})
-    size = layout.default_block_size(declared, 1, "cpu", count)
-    where = api.choose_layout(declared, folder, 1, size, "auto", overwrite=False, shards=count)
-    for shard in shards.cut(declared, size, count):
-        pretend(declared, where, folder, shard)
+    layout = choose(Sweep(experiment.resolve({"seeds": seeds})), Choices(devices=1, shards=count))
+    for shard in layout.blocks.cut(count):
+        pretend(layout, folder, shard)
     files = [path for paths in blocks.listed(folder).values() for path in paths]
     stored = sum(path.stat().st_size for path in files)
     began = time.monotonic()
@@ -68,24 +70,20 @@ def measured(folder: Path, count: int, runs: int) -> list[str]:
     return [f"{number:,}" for number in numbers]
 
 
-def pretend(declared: Experiment, where: Layout, folder: Path, numbers: range) -> None:
+def pretend(layout: Layout, folder: Path, numbers: range) -> None:
     """Leave a shard's blocks as if they had been trained, of random numbers that don't compress."""
-    count = layout.count_blocks(declared, where.block_size)
-    kept = store.opened_in_part(folder, api.identity(declared, where), count, numbers)
-    facts = {
-        "trained": {"engine": "none", "runs_at_a_time": where.block_size},
-        "seconds": {"training": 1.0},
-        "machine": {"processor": "none", "device_kind": "cpu", "host": "none"},
-    }
+    there = look(layout.sweep.experiment, folder)
+    finished = store.opened_in_part(there, identity(layout), layout.blocks.count, numbers)
+    training = Training("none", layout.block_size, {"training": 1.0}, hardware.machine("cpu"))
     rng = np.random.default_rng(numbers.start)
-    (cohort,) = layout.by_cohort(declared, where.block_size, collect.tables(declared))
+    (cohort,) = layout.blocks.by_cohort
     for number in numbers:
-        _, room = cohort.block(number)
+        room = layout.blocks.room(cohort.block(number))
         for array in room.values():
             if array.dtype == np.float32:
                 array[:] = rng.random(array.shape, np.float32)
         room["finished"][:] = 1
-        kept.keep(number, Finished(room, facts))
+        finished.add(number, Finished(room, training.plain()))
 
 
 def usage() -> str:

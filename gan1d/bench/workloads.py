@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gan1d.config import experiment
 from gan1d.config.experiment import Experiment
 from gan1d.gan.setting import Setting
-from gan1d.sweep import layout
+from gan1d.sweep.cohorts import Sweep
 
 
 class Workload(NamedTuple):
@@ -108,5 +108,5 @@ def declared(workload: Workload, **changes: Any) -> Experiment:
 
 def setting(workload: Workload) -> Setting:
     """The workload's GAN, without noise that is never drawn."""
-    (cohort,) = layout.group(declared(workload))
+    (cohort,) = Sweep(declared(workload)).cohorts
     return cohort.example()

@@ -1,21 +1,24 @@
 """A sweep as a command line declares it: the flags, messages and exit codes commands share."""
 
+import contextlib
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import xarray as xr
 from absl import flags
 from ml_collections import config_flags
 
-from gan1d import engines, results
+from gan1d import engines
 from gan1d.config import axes, experiment, fields
-from gan1d.report import figures, tables
-from gan1d.sweep import api
+from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.system import signals
+
+# What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
+if TYPE_CHECKING:
+    import xarray as xr
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -48,40 +51,45 @@ ANIMATION = flags.DEFINE_bool(
 )
 
 
-def declared(argv: list[str]) -> tuple[experiment.Experiment, Path]:
+def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
     """The sweep that flags and config declare, checked, and the folder it goes to."""
     if len(argv) > 1:
-        raise experiment.ConfigError([f"{argv[1]}: not a flag; overrides are --config.FIELD=VALUE"])
+        raise ConfigError([f"{argv[1]}: not a flag; overrides are --config.FIELD=VALUE"])
     if CONFIG.value is None:
-        raise experiment.ConfigError(["config: give one, for example --config=configs/sweep.py"])
-    file, _, variant = flags.FLAGS["config"].config_filename.partition(":")
+        raise ConfigError(["config: give one, for example --config=configs/sweep.py"])
+    file, _, variant = _config_filename().partition(":")
     name = "-".join(filter(None, [Path(file).stem, variant]))
     try:
         config = dict(CONFIG.value.items())
     except OSError as error:  # config_flags puts a failure to open the file off until here
         problem = "there is no such file" if not Path(file).exists() else str(error).splitlines()[0]
-        raise experiment.ConfigError([f"config={file}: {problem}"]) from None
+        raise ConfigError([f"config={file}: {problem}"]) from None
     if SEEDS.value is not None:
         config["seeds"] = SEEDS.value
     if SWEEP.value:
         config["sweep"] = axes.add_axes(config.get("sweep", ()), SWEEP.value)
-    made = experiment.resolve(config, name)
+    checked = experiment.resolve(config, name)
     given = config_flags.get_override_values(flags.FLAGS["config"])
-    without_effect = [axes.overridden(*each) for each in given.items() if each[0] in made.swept]
+    without_effect = [axes.overridden(*each) for each in given.items() if each[0] in checked.swept]
     if without_effect:
-        raise experiment.ConfigError(without_effect)
-    return made, Path(WORKDIR.value or f"results/{name}")
+        raise ConfigError(without_effect)
+    return checked, Path(WORKDIR.value or f"results/{name}")
+
+
+def _config_filename() -> str:
+    """What --config was given."""
+    return config_flags.get_config_filename(flags.FLAGS["config"])
 
 
 def overrides() -> list[str]:
     """What was given that changes what the config file says, as arguments."""
     given = config_flags.get_override_values(flags.FLAGS["config"])
-    made = [f"--config.{field}={_typed(value)}" for field, value in given.items()]
-    made += [f"--seeds={SEEDS.value}"] * (SEEDS.value is not None)
-    return made + [f"--sweep={axis}" for axis in SWEEP.value]
+    config = [f"--config.{field}={_typed(value)}" for field, value in given.items()]
+    seeds = [f"--seeds={SEEDS.value}"] * (SEEDS.value is not None)
+    return [*config, *seeds, *(f"--sweep={axis}" for axis in SWEEP.value)]
 
 
-def _typed(value: Any) -> str:
+def _typed(value: object) -> str:
     """A field's value as the flag takes it: text as it is, but quoted inside of a tuple."""
     if isinstance(value, str):
         return value
@@ -90,18 +98,22 @@ def _typed(value: Any) -> str:
 
 def arguments() -> list[str]:
     """What declares the same sweep to another process, but for where it goes."""
-    file = flags.FLAGS["config"].config_filename
-    return [f"--config={file}", *overrides(), f"--engine={ENGINE.value}"]
+    return [f"--config={_config_filename()}", *overrides(), f"--engine={ENGINE.value}"]
 
 
 def kinds() -> list[str]:
     """The kinds of figures that flags ask for."""
+    from gan1d.report import figures
+
     still = [kind for kind in figures.KINDS if kind not in figures.ON_REQUEST]
     return still * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
 
 
-def say_what_is_there(runs: xr.Dataset, folder: Path) -> int:
+def say_what_is_there(runs: "xr.Dataset", folder: Path) -> int:
     """Print a sweep's table, and what has been written; returns the exit code, 0."""
+    from gan1d.report import tables
+    from gan1d.sweep import api
+
     print(tables.table(tables.summary(runs)))
     print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
     return 0
@@ -113,12 +125,31 @@ def parse(argv: list[str]) -> list[str]:
     if problems:
         fail("\n".join(problems))
     try:
-        return flags.FLAGS(argv)
+        with _importable_beside_config(argv):
+            return flags.FLAGS(argv)
     except Exception as error:  # a config file is a program: it can raise anything
         lines = [line for line in str(error).splitlines() if line.strip()]
         # Of a traceback, which some errors bring along as text, the last line says what is wrong.
         problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
         fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
+
+
+@contextlib.contextmanager
+def _importable_beside_config(argv: list[str]) -> Iterator[None]:
+    """While a config file is loaded, it can import what lies beside it, from any working folder."""
+    arguments = iter(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
+    folders = []
+    for argument in arguments:
+        match = re.fullmatch(r"--?config(?:=(.*))?", argument, re.DOTALL)
+        if match:
+            file = next(arguments, "") if match[1] is None else match[1]
+            folders.append(str(Path(file.partition(":")[0]).absolute().parent))
+    before = list(sys.path)
+    sys.path[:0] = folders
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _override_problem(argument: str) -> str | None:
@@ -156,9 +187,15 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return main(argv)
-    except (experiment.ConfigError, results.ResultsError) as error:
+    except ConfigError as error:
         fail(str(error))
-    except results.WriteError as error:
+    except (ValueError, OSError) as error:
+        from gan1d.results import ResultsError, WriteError
+
+        if isinstance(error, ResultsError):
+            fail(str(error))
+        if not isinstance(error, WriteError):
+            raise
         print(f"gan1d: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
@@ -181,7 +218,7 @@ def fields_help() -> str:
     lines = []
     for name, (spec, default) in fields.specs().items():
         allowed = spec.range() if spec.range() != "any number" else ""
-        told = ", ".join(filter(None, [spec.unit, allowed]))
-        told = f" ({told})" if told else ""
-        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{told}")
+        details = ", ".join(filter(None, [spec.unit, allowed]))
+        details = f" ({details})" if details else ""
+        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{details}")
     return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)

@@ -1,27 +1,32 @@
 """A sweep in one call: from a config to a Dataset, or to a results folder."""
 
-import shlex
-import sys
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+import ml_collections
 import xarray as xr
 from absl import logging
 
 from gan1d import results
-from gan1d.config import experiment, fields
-from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.config.experiment import ConfigError, resolve
 from gan1d.report import figures, tables
 from gan1d.results import blocks
-from gan1d.sweep import layout, loop, shards, store
-from gan1d.sweep.layout import Layout
+from gan1d.sweep import locks, loop, store
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import Contents, look, results_of, results_without_a_lock
+from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
+from gan1d.sweep.locks import Locked, locked
+from gan1d.sweep.provenance import ANY, Identity, identity, record
 from gan1d.sweep.shards import Shard
-from gan1d.system import backend, hardware, progress, signals
+from gan1d.sweep.store import InMemory, OnDisk, Store
+from gan1d.system import backend, progress, signals
+
+Report = Callable[[int], progress.Silent]  # makes what reports, from a number of updates
 
 
 def run(
-    config: Any,
+    config: ml_collections.ConfigDict | Mapping[str, object],
     *,
     name: str = "sweep",
     workdir: str | Path | None = None,
@@ -54,95 +59,54 @@ def run(
       WriteError: something can't be written to `workdir`.
       KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
     """
-    declared = experiment.resolve(config, name)
+    sweep = Sweep(resolve(config, name))
+    choices = Choices(devices, block_size, engine)
     if workdir is None:
-        return _in_memory(declared, layout.choose(declared, devices, block_size, engine))
+        return _in_memory(choose(sweep, choices))
     folder = Path(workdir)
-    where = choose_layout(declared, folder, devices, block_size, engine, overwrite=overwrite)
-    previous = check_folder(declared, folder, overwrite=overwrite)
-    if previous is not None:
-        return previous
-    return train_and_publish(declared, where, folder, report=progress.reporter, overwrite=overwrite)
+    if not overwrite:
+        runs = results_without_a_lock(sweep.experiment, folder)
+        if runs is not None:
+            return runs
+    report = progress.reporter
+    return train_and_publish(sweep, folder, choices, report=report, overwrite=overwrite)
 
 
-def _in_memory(declared: Experiment, where: Layout) -> xr.Dataset:
+def _in_memory(layout: Layout) -> xr.Dataset:
     """Train a sweep that leaves nothing on disk."""
-    kept = store.InMemory()
+    finished = InMemory()
     try:
         with signals.noted() as noted:
-            return _train(declared, where, progress.reporter, noted, kept).runs
+            return _train(layout, progress.reporter, noted, finished).runs
     except KeyboardInterrupt:
-        if not kept.blocks:
+        if not finished.blocks:
             raise
-    return loop.gather(declared, where, kept).runs
+    return loop.gather(layout, finished).runs
 
 
-def choose_layout(
-    declared: Experiment,
-    folder: Path,
-    devices: int | None,
-    block_size: int | None,
-    engine: str,
-    *,
-    overwrite: bool,
-    shards: int | None = None,
-    mixed: bool = False,
-) -> Layout:
+def layout_in(there: Contents, sweep: Sweep, choices: Choices) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
-
-    `shards` says how many it is cut into; None means that this process trains all of it. `mixed`
-    lets machines of different kinds take part, which round differently.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
     """
-    begun = None if overwrite else begun_as(declared, folder)
+    begun = there.begun
     if begun is not None:
-        devices, block_size = devices or begun["devices"], block_size or begun["block_size"]
-        mixed = mixed or begun["processor"] == store.ANY
-    return layout.choose(declared, devices, block_size, engine, shards)._replace(mixed=mixed)
-
-
-def begun_as(declared: Experiment, folder: Path) -> dict[str, Any] | None:
-    """The identity of this sweep as it has been begun in a folder, or None."""
-    try:
-        plan = blocks.load_plan(folder)
-    except results.ResultsError:
-        return None  # said, and dealt with, when the blocks are opened
-    same = plan is not None and plan["identity"]["config"] == declared.config()
-    return plan["identity"] if same else None
-
-
-def check_folder(declared: Experiment, folder: Path, *, overwrite: bool) -> xr.Dataset | None:
-    """Make sure that a folder holds no other sweep; the sweep's own results if they are all there.
-
-    Raises:
-      ConfigError: the folder holds another sweep.
-      ResultsError: it holds results that are damaged.
-    """
-    if overwrite or begun_as(declared, folder) is not None:
-        return None
-    record = results.load_record(folder)
-    if record is None and (folder / "runs.nc").exists():
-        raise ConfigError(
-            [f"workdir={folder}: its runs.nc has no config.json; choose another folder"]
+        choices = dataclasses.replace(
+            choices,
+            devices=choices.devices or begun.devices,
+            block_size=choices.block_size or begun.block_size,
+            mixed=choices.mixed or begun.mixed,
         )
-    if record is None:
-        return None
-    differing = fields.differences(record["config"], declared.config())
-    if differing:
-        raise ConfigError(
-            [f"workdir={folder}: it holds another sweep ({differing}); {store.REMEDY}"]
-        )
-    return results.load(folder) if record["complete"] else None
+    return choose(sweep, choices)
 
 
 def train_and_publish(
-    declared: Experiment,
-    where: Layout,
+    sweep: Sweep,
     folder: Path,
+    choices: Choices,
     *,
-    report: Callable[[int], progress.Silent],
+    report: Report,
     overwrite: bool = False,
     kinds: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
@@ -150,80 +114,92 @@ def train_and_publish(
     """Train what is missing of a sweep, and write everything about it to a folder.
 
     Args:
-      declared: the sweep.
-      where: how it is laid out.
-      folder: its results folder, as `check_folder` lets pass.
-      report: makes what is told how far it is, from the number of updates.
+      sweep: the sweep.
+      folder: its results folder.
+      choices: how it is to be laid out.
+      report: makes what reports how far it is, from the number of updates.
       overwrite: replace what the folder holds.
       kinds: of figures; None means all but animations.
       overrides: what was given besides the config file, for the record.
 
     Returns:
-      The sweep's runs.
+      The sweep's runs; those that the folder has, if they are all there.
 
     Raises:
-      ConfigError: another process is at work in the folder, or it holds blocks of another sweep.
-      ResultsError: finished blocks were damaged meanwhile.
+      ConfigError: it can't be laid out like that, another process is at work in the folder, or the
+        folder holds another sweep.
+      ResultsError: results are damaged, or finished blocks were damaged meanwhile.
       WriteError: something can't be written.
       Stopped: by a signal; finished blocks are kept in the folder.
     """
-    with store.locked(folder):
-        count = layout.count_blocks(declared, where.block_size)
-        made = identity(declared, where)
-        kept = store.opened(folder, made, count, anew=overwrite)
+    with locked(folder):
+        there = _looked_into(folder, sweep, overwrite=overwrite)
+        runs = None if overwrite else there.complete()
+        if runs is not None:
+            return runs
+        layout = layout_in(there, sweep, choices)
+        if overwrite:
+            store.discard(folder)
+        begun = identity(layout)
+        finished = store.opened(there, begun, layout.blocks.count)
         with signals.noted() as noted:
-            result = _train(declared, where, report, noted, kept)
+            result = _train(layout, report, noted, finished)
             if result.unfinished:
                 raise results.ResultsError(
                     f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
                     "been written; give the same command again to train these runs anew"
                 )
-            _publish(declared, folder, result, _record(declared, made, result, kept, overrides))
+            _publish(sweep, folder, result, finished, overrides)
         _draw(folder, result, kinds)
     return result.runs
 
 
+def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Contents:
+    """What a locked folder holds; nothing that counts where that is to be overwritten."""
+    store.clear_discarded(folder)
+    if overwrite:
+        return Contents(folder, sweep.experiment, None)
+    return look(sweep.experiment, folder)
+
+
 def train_shard(
-    declared: Experiment,
-    where: Layout,
-    folder: Path,
-    shard: Shard,
-    *,
-    report: Callable[[int], progress.Silent],
+    sweep: Sweep, folder: Path, shard: Shard, choices: Choices, *, report: Report
 ) -> int:
     """Train what is missing of one shard of a sweep; returns how many runs the shard has.
 
     Its finished blocks are left in the folder, where those of all others are, for `merge`.
 
     Args:
-      declared: the sweep.
-      where: how it is laid out.
-      folder: its results folder, as `check_folder` lets pass.
+      sweep: the sweep.
+      folder: its results folder.
       shard: which one.
-      report: makes what is told how far the shard is, from its number of updates.
+      choices: how the sweep is to be laid out.
+      report: makes what reports how far the shard is, from its number of updates.
 
     Raises:
-      ConfigError: there are not so many shards, another process is at work on this one or on the
-        whole sweep, or the folder holds blocks of another sweep.
+      ConfigError: it can't be laid out like that, there are not so many shards, another process is
+        at work on this one or on the whole sweep, or the folder holds another sweep.
+      ResultsError: results are damaged.
       WriteError: something can't be written.
       Stopped: by a signal; finished blocks are kept in the folder.
     """
-    numbers = shards.cut(declared, where.block_size, shard.count)[shard.index]
-    runs = layout.runs_of(declared, where.block_size, numbers)
-    count = layout.count_blocks(declared, where.block_size)
-    with store.locked(folder, shard.name, store.SHARD_LOCK_SECONDS):
-        if check_folder(declared, folder, overwrite=False) is not None:
+    choices = dataclasses.replace(choices, shards=shard.count)
+    with locked(folder, shard.name, locks.SHARD_LOCK_SECONDS):
+        there = look(sweep.experiment, folder)
+        layout = layout_in(there, sweep, choices)
+        numbers = layout.blocks.cut(shard.count)[shard.index]
+        runs = layout.blocks.runs_of(numbers)
+        if there.complete() is not None:
             return runs  # merged meanwhile
-        kept = store.opened_in_part(folder, identity(declared, where), count, numbers)
+        finished = store.opened_in_part(there, identity(layout), layout.blocks.count, numbers)
         with signals.noted() as noted:
-            _begin(declared, runs)
-            attentive = signals.Attentive(report(runs * declared.schedule.steps), noted)
-            loop.train(declared, where, numbers, attentive, kept)
+            updates = _begin(sweep, runs)
+            loop.train(layout, numbers, signals.Attentive(report(updates), noted), finished)
     return runs
 
 
 def merge(
-    declared: Experiment,
+    sweep: Sweep,
     folder: Path,
     *,
     partial: bool = False,
@@ -233,14 +209,14 @@ def merge(
     """Make results of a sweep's finished blocks, whoever has trained them; trains nothing.
 
     Args:
-      declared: the sweep.
+      sweep: the sweep.
       folder: its results folder.
       partial: even if some are missing, which the results then tell.
       kinds: of figures; None means all but animations.
       overrides: what was given besides the config file, for the record.
 
     Returns:
-      The sweep's runs.
+      The sweep's runs; those that the folder has, if they are more than its blocks give.
 
     Raises:
       ConfigError: a process is at work in the folder, its blocks are of another sweep, or this
@@ -248,97 +224,91 @@ def merge(
       ResultsError: there are none, or some are missing or damaged and `partial` isn't given.
       WriteError: something can't be written.
     """
-    layout.check_memory(declared)
-    begun = _begun_by_others(folder)
-    count = layout.count_blocks(declared, begun["block_size"])
-    missing = count - len(blocks.listed(folder))
-    # Before anything is locked, or read: shards may be at work.
-    if missing > 0 and not partial and begun["config"] == declared.config():
-        raise results.ResultsError(f"{folder}: {missing} of {count} blocks are not finished")
-    with store.locked(folder):
-        # Of this machine nothing but its kind may differ from those that have trained.
-        ours = begun | {
-            "config": declared.config(),
-            "versions": hardware.versions(),
-            "source": hardware.source(),
-        }
-        # Targets are described as they were for training: by XLA, if that was on GPUs.
-        on_cpus = begun["device_kind"] in ("cpu", store.ANY)
-        engine = begun["engine"] if on_cpus else "xla"
-        where = Layout(backend.devices(), begun["block_size"], engine)
-        kept = store.opened(folder, ours, count, anew=False)
-        result = loop.gather(declared, where, kept)
-        if result.unfinished and not partial:
+    check_memory(sweep)
+    try:
+        with locked(folder):
+            return _merge(sweep, folder, partial=partial, kinds=kinds, overrides=overrides)
+    except Locked:
+        if not partial:  # shards are at work: what is missing says more
+            _blocks_of_others(look(sweep.experiment, folder), sweep, partial=False)
+        raise
+
+
+def _merge(
+    sweep: Sweep,
+    folder: Path,
+    *,
+    partial: bool,
+    kinds: Sequence[str] | None,
+    overrides: Sequence[str],
+) -> xr.Dataset:
+    """As `merge`, in a folder that is locked."""
+    there = _looked_into(folder, sweep)
+    if there.plan is None and not there.plan_problem:
+        runs = there.complete()  # another process has merged them meanwhile
+        if runs is not None:
+            return runs
+    blocks, begun = _blocks_of_others(there, sweep, partial=partial)
+    # Targets are described as they were for training: by XLA, if that was on GPUs.
+    on_cpus = begun.device_kind in ("cpu", ANY)
+    layout = Layout(blocks, backend.devices(), begun.engine if on_cpus else "xla")
+    # Of this machine nothing but its kind may differ from those that have trained.
+    finished = store.opened(there, begun.seen_from_here(sweep.experiment), blocks.count)
+    result = loop.gather(layout, finished)
+    if result.unfinished:
+        runs = _complete_despite(there)
+        if runs is not None:
+            logging.warning("%s: its results have more runs than its blocks; they stay.", folder)
+            return runs
+        if not partial:
             raise results.ResultsError(f"{folder}: {result.unfinished} runs are not finished")
-        with signals.noted():
-            _publish(declared, folder, result, _record(declared, begun, result, kept, overrides))
-        _draw(folder, result, kinds)
+    with signals.noted():
+        _publish(sweep, folder, result, finished, overrides)
+    _draw(folder, result, kinds)
     return result.runs
 
 
-def _begun_by_others(folder: Path) -> dict[str, Any]:
-    """The identity of the blocks in a folder."""
-    try:
-        plan = blocks.load_plan(folder)
-    except results.ResultsError as problem:
+def _blocks_of_others(there: Contents, sweep: Sweep, *, partial: bool) -> tuple[Blocks, Identity]:
+    """The blocks that a folder's plan is of, and its identity.
+
+    Raises:
+      ResultsError: there are none, or some are missing and `partial` isn't given.
+    """
+    if there.plan_problem:
         remedy = "give the command of any shard again, which writes it anew"
-        raise results.ResultsError(f"{problem}; {remedy}") from None
-    if plan is None:
-        raise results.ResultsError(f"{folder}: no finished blocks here")
-    return plan["identity"]
+        raise results.ResultsError(f"{there.plan_problem}; {remedy}")
+    if there.plan is None:
+        raise results.ResultsError(f"{there.folder}: no finished blocks here")
+    begun = there.plan.identity
+    of_sweep = Blocks(sweep, begun.block_size)
+    missing = of_sweep.count - len(blocks.listed(there.folder))
+    if missing > 0 and not partial and there.begun is not None:
+        raise results.ResultsError(
+            f"{there.folder}: {missing} of {of_sweep.count} blocks are not finished"
+        )
+    return of_sweep, begun
 
 
-def identity(declared: Experiment, where: Layout) -> dict[str, Any]:
-    """All that the numbers of a sweep depend on."""
-    any_machine = dict.fromkeys(store.MACHINE, store.ANY) if where.mixed else {}
-    return {
-        "config": declared.config(),
-        "engine": where.engine,
-        "block_size": where.block_size,
-        "devices": len(where.devices),
-        "device_kind": where.devices[0].device_kind,
-        "processor": hardware.processor(),
-        "versions": hardware.versions(),
-        "source": hardware.source(),
-    } | any_machine
-
-
-def _record(
-    declared: Experiment,
-    begun: dict[str, Any],
-    result: loop.Result,
-    kept: store.OnDisk,
-    overrides: Sequence[str],
-) -> dict[str, Any]:
-    """What config.json says of a sweep that was begun with an identity."""
-    return {
-        "name": declared.name,
-        "config": declared.config(),
-        "overrides": list(overrides),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-        "started": kept.started,
-        "finished": store.now(),
-        "complete": not result.unfinished,
-        "block_size": begun["block_size"],
-        "devices": begun["devices"],
-        "machines": result.machines,
-        "cohorts": result.cohorts,
-        "seconds": result.seconds,
-        **hardware.provenance(),
-    }
+def _complete_despite(there: Contents) -> xr.Dataset | None:
+    """The sweep's complete results, if a folder has them besides blocks, and they are whole."""
+    try:
+        return results_of(there.experiment, there.folder)
+    except (ConfigError, results.ResultsError):
+        return None
 
 
 def _publish(
-    declared: Experiment, folder: Path, result: loop.Result, record: dict[str, Any]
+    sweep: Sweep, folder: Path, result: loop.Result, finished: OnDisk, overrides: Sequence[str]
 ) -> None:
     """Write a sweep's results and tables; of a whole one blocks are not needed any more."""
     figures.clear(folder)  # of an earlier sweep; not all may be drawn again
     summary = tables.summary(result.runs)
     texts = {
         "summary.csv": summary.to_csv(index=False),
-        "summary.md": f"# {declared.name}\n\n{tables.table(summary)}\n",
+        "summary.md": f"# {sweep.experiment.name}\n\n{tables.table(summary)}\n",
     }
-    results.write(folder, result.runs, result.snapshots, record, texts)
+    told = record(sweep.experiment, finished.plan, result.trained, overrides)
+    results.write(folder, result.runs, result.snapshots, told, texts)
     if not result.unfinished:
         store.discard(folder)
 
@@ -356,19 +326,14 @@ def written(folder: Path) -> list[str]:
     ]
 
 
-def _train(
-    declared: Experiment,
-    where: Layout,
-    report: Callable[[int], progress.Silent],
-    noted: list[int],
-    kept: store.Store,
-) -> loop.Result:
-    runs = len(declared.points) * len(declared.seeds)
-    _begin(declared, runs)
-    attentive = signals.Attentive(report(runs * declared.schedule.steps), noted)
-    return loop.run(declared, where, attentive, kept)
+def _train(layout: Layout, report: Report, noted: list[int], finished: Store) -> loop.Result:
+    updates = _begin(layout.sweep, layout.sweep.run_count)
+    return loop.run(layout, signals.Attentive(report(updates), noted), finished)
 
 
-def _begin(declared: Experiment, runs: int) -> None:
+def _begin(sweep: Sweep, runs: int) -> int:
+    """Get ready to train so many runs; returns how many updates these are."""
+    steps = sweep.experiment.schedule.steps
     backend.enable_compilation_cache()
-    logging.info("%d GANs, %d updates each", runs, declared.schedule.steps)
+    logging.info("%d GANs, %d updates each", runs, steps)
+    return runs * steps

@@ -11,7 +11,7 @@ FASTER = 16  # times that a call may seem than the one before: a clock can stand
 MOST_POINTS = 128  # log points in a call, since it holds what was seen at all of them
 
 
-class Pace:
+class CallLength:
     """Finds out how many updates, and log points, take a call's time."""
 
     def __init__(self, unit: int):

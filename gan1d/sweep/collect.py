@@ -1,6 +1,5 @@
 """What results keep of a block of runs, and how blocks are put together to a sweep's results."""
 
-import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,15 +13,17 @@ from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import Looks, Start
 from gan1d.gan import feature_motion, metrics, pretrain, targets
+from gan1d.gan.setting import Setting
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
-CACHED = 4  # sweeps of which it is remembered what their results will hold
 _NEVER = np.iinfo(np.int32).max
 
 # What is kept of the runs of a block, by name: arrays `[R, ...]`, or `[K, ...]` of snapshots, of
 # the block's first runs.
 Arrays = dict[str, np.ndarray]
+# A finished block: index of the setting `[R]`, index of the seed `[R]`, what is kept of the runs.
+Entry = tuple[np.ndarray, np.ndarray, Arrays]
 
 
 class Kept(NamedTuple):
@@ -60,30 +61,29 @@ def _of(variable: results.Variable, row: str) -> results.Variable:
     return variable._replace(dims=(row, *rest))
 
 
-def tables(experiment: Experiment) -> Tables:
-    """The tables of a sweep."""
-    made = Tables(kept_variables(experiment), sizes(experiment))
+def tables(experiment: Experiment, settings: Sequence[Setting]) -> Tables:
+    """The tables of a sweep with these settings."""
+    kept = kept_variables(experiment, settings)
+    made = Tables(kept, sizes(experiment, settings, kept))
     asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
     if made.snapshot_seeds < asked:
         logging.info("Snapshots of %d seeds, not %d, to bound memory.", made.snapshot_seeds, asked)
     return made
 
 
-@functools.lru_cache(CACHED)
-def kept_variables(experiment: Experiment) -> Kept:
+def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
     """Those that make sense for at least one setting."""
-    made = list(experiment.settings)
     features = experiment.schedule.judging.features
     useless = set()
-    if not any(setting.pretraining.steps for setting in made):
+    if not any(setting.pretraining.steps for setting in settings):
         useless |= {"pretraining_loss", "d_initial", "d_pretrained"}
     if not features:
         useless |= {"centroid_distance"}
-    if not (features and all(map(feature_motion.is_picture, made))):
+    if not (features and all(map(feature_motion.is_picture, settings))):
         useless |= {"features"}
-    dim = targets.dim(made[0].target)
+    dim = targets.dim(settings[0].target)
     if dim == 2:
-        curves = [targets.pieces(setting.target) > 0 for setting in made]
+        curves = [targets.pieces(setting.target) > 0 for setting in settings]
         if all(curves):
             useless |= {"high_quality", "modes"}
         if not any(curves):
@@ -97,13 +97,11 @@ def kept_variables(experiment: Experiment) -> Kept:
     )
 
 
-@functools.lru_cache(CACHED)
-def sizes(experiment: Experiment) -> dict[str, int]:
+def sizes(experiment: Experiment, settings: Sequence[Setting], kept: Kept) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
-    made = list(experiment.settings)
-    dim = targets.dim(made[0].target)
+    dim = targets.dim(settings[0].target)
     lengths = {
-        "setting": len(made),
+        "setting": len(settings),
         "seed": len(experiment.seeds),
         "step": len(experiment.log_steps()),
         "level": len(metrics.LEVELS),
@@ -112,14 +110,13 @@ def sizes(experiment: Experiment) -> dict[str, int]:
         "dim": dim,
         "replicate": results.NULL_REPLICATES,
         "part": pretrain.PARTS,
-        "latent_dim": max(setting.latent.dim for setting in made),
+        "latent_dim": max(setting.latent.dim for setting in settings),
         "moment": len(results.MOMENTS),
         "source": len(results.SOURCES),
-        "row": max(setting.training.batch_size for setting in made),
+        "row": max(setting.training.batch_size for setting in settings),
         "feature": 2,
     }
-    kept = kept_variables(experiment).snapshots
-    seed_bytes = results.nbytes(kept, lengths | {"snapshot_seed": 1})
+    seed_bytes = results.nbytes(kept.snapshots, lengths | {"snapshot_seed": 1})
     fitting = SNAPSHOT_BYTES // seed_bytes
     wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
     return lengths | {"snapshot_seed": min(wanted, fitting)}
@@ -188,7 +185,7 @@ def datasets(
     experiment: Experiment,
     made: Tables,
     target: dict[str, np.ndarray],
-    blocks: Iterable[tuple[np.ndarray, np.ndarray, Arrays]],
+    blocks: Iterable[Entry],
 ) -> tuple[Any, Any]:
     """The sweep as a Dataset of runs and one of snapshots (None where none are kept).
 
@@ -244,14 +241,15 @@ def datasets(
     return runs, results.snapshot_dataset(snapshots, shown)
 
 
-@functools.lru_cache(1)
-def describe_targets(experiment: Experiment, *, on_lanes: bool) -> dict[str, np.ndarray]:
+def describe_targets(
+    experiment: Experiment, settings: Sequence[Setting], *, on_lanes: bool
+) -> dict[str, np.ndarray]:
     """The variables of every setting's target, found out by native code or by XLA.
 
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
     """
-    made = [setting.target for setting in experiment.settings]
+    made = [setting.target for setting in settings]
     described = describe(
         made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
     )

@@ -1,23 +1,25 @@
-"""How a sweep is laid out: cohorts that share a program, and blocks of runs that share a call.
+"""How a sweep is laid out on a machine: its devices, and blocks of runs that are trained together.
 
-A cohort's settings share one traced program. Its runs are laid out in blocks, which are numbered
-over the whole sweep; a block is what is trained, and kept on disk, in one go.
+A cohort's runs are laid out in blocks, which are numbered over the whole sweep; a block is what is
+trained, and kept on disk, in one go. The numbering depends on the sweep and the size of blocks
+alone, so that all machines number alike.
 """
 
+import dataclasses
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from gan1d import results
-from gan1d.config.experiment import Experiment
+from gan1d import engines, results
 from gan1d.config.fields import ConfigError
-from gan1d.engines import xla
+from gan1d.engines import cost, xla
 from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
-from gan1d.gan.spec import specs
 from gan1d.sweep import collect
+from gan1d.sweep.cohorts import Cohort, Sweep
 from gan1d.sweep.collect import Arrays, Tables
 from gan1d.system import backend, hardware
 
@@ -36,111 +38,26 @@ FULL_VECTORS = 16  # runs that fill a vector of lanes on any processor
 MEMORY_SHARE = 0.9  # of the machine's, that results may take: twice, while they are written
 
 
-class Cohort(NamedTuple):
-    """Settings that share one traced program."""
-
-    structure: Any  # the settings' tree structure
-    indices: np.ndarray  # [S] which settings of the sweep
-    numbers: np.ndarray  # [S, leaves] float32, their traced numbers
-
-    def example(self) -> Setting:
-        """Its first setting."""
-        return jax.tree.unflatten(self.structure, list(self.numbers[0]))
-
-
 class Block(NamedTuple):
     """Runs `[R]` of a cohort that are trained together."""
 
-    setting: np.ndarray  # [R] index in the sweep
-    seed: np.ndarray  # [R] index in the sweep
+    setting_index: np.ndarray  # [R] in the sweep
+    seed_index: np.ndarray  # [R] in the sweep
     settings: Setting  # leaves [R]
     seeds: np.ndarray  # [R] uint32
+
+    @property
+    def run_count(self) -> int:
+        """How many runs it has."""
+        return len(self.seeds)
 
     def part(self, runs: slice) -> "Block":
         """Some of its runs."""
         return jax.tree.map(lambda array: array[runs], self)
 
-
-class Layout(NamedTuple):
-    """How a sweep is laid out on this machine."""
-
-    devices: list[Any]
-    block_size: int
-    engine: str = "auto"
-    mixed: bool = False  # machines of other kinds may take part
-
-
-@functools.lru_cache(collect.CACHED)
-def group(experiment: Experiment) -> list[Cohort]:
-    """The sweep's settings by structure, in order of first appearance."""
-    groups: dict[Any, tuple[list[int], list[np.ndarray]]] = {}
-    for index, setting in enumerate(experiment.settings):
-        leaves, structure = jax.tree.flatten(setting)
-        indices, numbers = groups.setdefault(structure, ([], []))
-        indices.append(index)
-        numbers.append(np.asarray(leaves, np.float32))
-    return [
-        _without_vanishing(Cohort(structure, np.asarray(indices), np.stack(numbers)))
-        for structure, (indices, numbers) in groups.items()
-    ]
-
-
-def _without_vanishing(cohort: Cohort) -> Cohort:
-    """The cohort with None for fields that are 0 in all its settings, where that takes out work."""
-    vanishing = {name for name, spec, _ in specs(Setting) if spec.vanishes}
-    leaves, structure = jax.tree_util.tree_flatten_with_path(cohort.example())
-    unused = [
-        i
-        for i, (path, _) in enumerate(leaves)
-        if _field(path) in vanishing and not cohort.numbers[:, i].any()
-    ]
-    kept = [None if i in unused else value for i, (_, value) in enumerate(leaves)]
-    structure = jax.tree.structure(jax.tree.unflatten(structure, kept))
-    return Cohort(structure, cohort.indices, np.delete(cohort.numbers, unused, axis=1))
-
-
-def _field(path: Any) -> str:
-    """The dotted name of the field that a leaf of a setting is of."""
-    return ".".join(key.name for key in path if getattr(key, "name", "added") != "added")
-
-
-def block_count(cohort: Cohort, seeds: int, size: int) -> int:
-    """How many blocks of `size` runs the cohort has, the last one of what is left."""
-    return -(-len(cohort.indices) * seeds // size)
-
-
-def block(cohort: Cohort, seeds: np.ndarray, size: int, number: int) -> Block:
-    """One of the cohort's blocks.
-
-    Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first
-    blocks.
-    """
-    total = len(cohort.indices) * len(seeds)
-    run = np.arange(number * size, min((number + 1) * size, total))
-    seed, row = np.divmod(run, len(cohort.indices))
-    leaves = list(np.ascontiguousarray(cohort.numbers[row].T))
-    settings = jax.tree.unflatten(cohort.structure, leaves)
-    return Block(cohort.indices[row], seed, settings, seeds[seed].astype(np.uint32))
-
-
-def count_blocks(experiment: Experiment, block_size: int) -> int:
-    """How many blocks a whole sweep has."""
-    seeds = len(experiment.seeds)
-    return sum(block_count(cohort, seeds, block_size) for cohort in group(experiment))
-
-
-def runs_of(experiment: Experiment, block_size: int, numbers: range) -> int:
-    """How many runs the blocks of these numbers have."""
-    seeds, first, found = len(experiment.seeds), 0, 0
-    for cohort in group(experiment):
-        runs = len(cohort.indices) * seeds
-        count = block_count(cohort, seeds, block_size)
-        inside = range(max(numbers.start, first), min(numbers.stop, first + count))
-        if inside:
-            found += min(runs, (inside.stop - first) * block_size)
-            found -= (inside.start - first) * block_size
-        first += count
-    return found
+    def pictured(self, tables: Tables) -> int:
+        """Of how many of its runs, the first ones, snapshots are kept."""
+        return int((self.seed_index < tables.snapshot_seeds).sum())
 
 
 class CohortBlocks(NamedTuple):
@@ -150,65 +67,177 @@ class CohortBlocks(NamedTuple):
     seeds: np.ndarray
     size: int  # of a block
     first: int  # number of the first block
-    tables: Tables
+
+    @property
+    def run_count(self) -> int:
+        """How many runs the cohort has."""
+        return len(self.cohort.setting_indices) * len(self.seeds)
 
     @property
     def numbers(self) -> range:
-        """The numbers of its blocks."""
-        return range(self.first, self.first + block_count(self.cohort, len(self.seeds), self.size))
+        """The numbers of its blocks, the last one of what is left."""
+        return range(self.first, self.first + -(-self.run_count // self.size))
 
-    def block(self, number: int) -> tuple[Block, Arrays]:
-        """A block by its number, and room for what is kept of it."""
-        runs = block(self.cohort, self.seeds, self.size, number - self.first)
-        return runs, self.tables.of_block(len(runs.seed), pictured(runs, self.tables))
+    def block(self, number: int) -> Block:
+        """A block by its number.
+
+        Seeds vary slowest, so that the first seeds, of which snapshots are kept, share the first
+        blocks.
+        """
+        before = (number - self.first) * self.size
+        run = np.arange(before, min(before + self.size, self.run_count))
+        seed_index, row = np.divmod(run, len(self.cohort.setting_indices))
+        leaves = list(np.ascontiguousarray(self.cohort.leaves[row].T))
+        settings = jax.tree.unflatten(self.cohort.structure, leaves)
+        seeds = self.seeds[seed_index].astype(np.uint32)
+        return Block(self.cohort.setting_indices[row], seed_index, settings, seeds)
+
+    def runs_of(self, numbers: range) -> int:
+        """How many runs those of these blocks have that are its own."""
+        inside = range(max(numbers.start, self.numbers.start), min(numbers.stop, self.numbers.stop))
+        if not inside:
+            return 0
+        before = (inside.start - self.first) * self.size
+        return min(self.run_count, (inside.stop - self.first) * self.size) - before
 
 
-def pictured(runs: Block, tables: Tables) -> int:
-    """Of how many of a block's runs, the first ones, snapshots are kept."""
-    return int((runs.seed < tables.snapshot_seeds).sum())
+@dataclasses.dataclass(frozen=True, eq=False)
+class Blocks:
+    """A sweep's runs in blocks of one size."""
+
+    sweep: Sweep
+    size: int  # runs of a block, but for the last one of a cohort
+
+    @functools.cached_property
+    def by_cohort(self) -> tuple[CohortBlocks, ...]:
+        """Every cohort with its blocks."""
+        seeds, cohorts = np.asarray(self.sweep.experiment.seeds), list[CohortBlocks]()
+        for cohort in self.sweep.cohorts:
+            first = cohorts[-1].numbers.stop if cohorts else 0
+            cohorts.append(CohortBlocks(cohort, seeds, self.size, first))
+        return tuple(cohorts)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.by_cohort[-1].numbers.stop
+
+    def runs_of(self, numbers: range) -> int:
+        """How many runs the blocks of these numbers have."""
+        return sum(cohort.runs_of(numbers) for cohort in self.by_cohort)
+
+    def room(self, block: Block) -> Arrays:
+        """Room for what is kept of a block."""
+        tables = self.sweep.tables
+        return tables.of_block(block.run_count, block.pictured(tables))
+
+    @functools.cached_property
+    def costs(self) -> np.ndarray:
+        """What each costs, estimated, in operations an update of all its runs."""
+        costs = []
+        for cohort in self.by_cohort:
+            runs = np.full(len(cohort.numbers), self.size)
+            runs[-1] = cohort.run_count - self.size * (len(runs) - 1)
+            costs.append(runs * cost.of_update(cohort.cohort.example()))
+        return np.concatenate(costs)
+
+    def cut(self, count: int) -> list[range]:
+        """The numbers of each shard's blocks: of equal cost, as nearly as whole blocks allow.
+
+        What a block costs is estimated as its runs times the operations of one of their updates,
+        which depends on nothing but the config: all machines cut alike.
+
+        Raises:
+          ConfigError: there are fewer blocks than shards.
+        """
+        if count > self.count:
+            raise ConfigError(
+                [
+                    f"shards={count}: there are only {self.count} blocks of up to {self.size} "
+                    "runs; give fewer shards, or a smaller block_size"
+                ]
+            )
+        return balanced(self.costs, count)
 
 
-def by_cohort(experiment: Experiment, block_size: int, tables: Tables) -> list[CohortBlocks]:
-    """Every cohort with its blocks."""
-    seeds, first, found = np.asarray(experiment.seeds), 0, []
-    for cohort in group(experiment):
-        found.append(CohortBlocks(cohort, seeds, block_size, first, tables))
-        first = found[-1].numbers.stop
-    return found
+def balanced(costs: np.ndarray, count: int) -> list[range]:
+    """Cut a row of blocks into so many ranges, none of them empty, of costs as equal as can be.
 
-
-def choose(
-    experiment: Experiment,
-    devices: int | None = None,
-    block_size: int | None = None,
-    engine: str = "auto",
-    shards: int | None = None,
-) -> Layout:
-    """Choose devices and block size; None means all devices and a size that suits them.
+    Each cut is made where it is nearest to its share of the whole, so that no range costs more than
+    an equal share and one block.
 
     Args:
-      experiment: the sweep.
-      devices: how many to use.
-      block_size: runs trained at a time.
-      engine: what trains.
-      shards: how many processes the sweep is cut among; None means that this one has all of it.
+      costs: of each block, in order, `[B]`.
+      count: of ranges, at most B.
+    """
+    ends, bounds = np.cumsum(costs), [0]
+    for cut_number in range(1, count):
+        nearest = int(np.abs(ends - ends[-1] * cut_number / count).argmin()) + 1
+        rest = count - cut_number  # ranges that follow, each with a block at least
+        bounds.append(min(max(nearest, bounds[-1] + 1), len(costs) - rest))
+    return [range(*pair) for pair in zip(bounds, [*bounds[1:], len(costs)], strict=True)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """How a sweep is laid out on this machine."""
+
+    blocks: Blocks
+    devices: Sequence[jax.Device]
+    engine: str = "auto"
+    mixed: bool = False  # machines of other kinds may take part
+
+    @property
+    def sweep(self) -> Sweep:
+        """What is laid out."""
+        return self.blocks.sweep
+
+    @property
+    def block_size(self) -> int:
+        """Runs trained at a time."""
+        return self.blocks.size
+
+    @functools.cached_property
+    def targets(self) -> Arrays:
+        """The variables of every setting's target.
+
+        Raises:
+          ConfigError: runs could not be judged by a target.
+        """
+        on_lanes = engines.on_lanes(self.engine, list(self.devices))
+        sweep = self.sweep
+        return collect.describe_targets(sweep.experiment, sweep.settings, on_lanes=on_lanes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """What may be chosen of a layout; where it is None, the machine chooses what suits it."""
+
+    devices: int | None = None  # how many to use
+    block_size: int | None = None  # runs trained at a time
+    engine: str = "auto"
+    mixed: bool = False  # let machines of different kinds take part, which round differently
+    shards: int | None = None  # that the sweep is cut into; None: this process trains all of it
+
+
+def choose(sweep: Sweep, choices: Choices) -> Layout:
+    """Choose devices and block size.
 
     Raises:
       ConfigError: the machine has fewer devices, or not the memory for the results, or the block
         can't be spread evenly over the devices.
     """
-    if shards is None:
-        check_memory(experiment)
+    if choices.shards is None:
+        check_memory(sweep)
     try:
-        chosen = backend.devices(devices)
+        devices = backend.devices(choices.devices)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
-    count = len(chosen)
-    size = block_size
+    size = choices.block_size
     if size is None:
-        size = default_block_size(experiment, count, chosen[0].platform, shards)
-    check_block_size(size, count)
-    return Layout(chosen, size, engine)
+        size = default_block_size(sweep, len(devices), devices[0].platform, choices.shards)
+    check_block_size(size, len(devices))
+    return Layout(Blocks(sweep, size), devices, choices.engine, choices.mixed)
 
 
 def check_block_size(size: int, devices: int) -> None:
@@ -219,78 +248,60 @@ def check_block_size(size: int, devices: int) -> None:
         raise ConfigError([f"block_size={size}: {remedy}"])
 
 
-def default_block_size(
-    experiment: Experiment, devices: int, platform: str, shards: int | None
-) -> int:
+def default_block_size(sweep: Sweep, devices: int, platform: str, shards: int | None) -> int:
     """Runs trained at a time: as many as suit the devices.
 
     Not more than the largest cohort needs, but never below 128 runs if the machine has such blocks
     at all: so that on few cores XLA compiles every sweep for the same block size, and its runs have
     the same rounding. Of a shard a few blocks at least, where its runs fill vectors of lanes.
     """
-    runs, suiting = len(experiment.seeds), RUNS_PER_DEVICE.get(platform, RUNS_PER_ACCELERATOR)
+    suiting = RUNS_PER_DEVICE.get(platform, RUNS_PER_ACCELERATOR)
     if shards is not None:
-        all_runs = runs * len(experiment.points)
-        fair = all_runs // (BLOCKS_OF_SHARD * shards * devices) // FULL_VECTORS * FULL_VECTORS
+        fair = sweep.run_count // (BLOCKS_OF_SHARD * shards * devices)
+        fair = fair // FULL_VECTORS * FULL_VECTORS
         return min(suiting, max(fair, FULL_VECTORS)) * devices
-    largest = max(len(cohort.indices) for cohort in group(experiment)) * runs
+    settings = max(len(cohort.setting_indices) for cohort in sweep.cohorts)
+    largest = settings * len(sweep.experiment.seeds)
     needed = -(-max(largest, SMALLEST_BLOCK) // devices)
     return min(suiting, max(needed, SMALLEST_SHARE)) * devices
 
 
-def check_memory(experiment: Experiment) -> None:
+def result_bytes(sweep: Sweep) -> int:
+    """Bytes of memory that a sweep's results take."""
+    tables = sweep.tables
+    return sum(results.nbytes(variables, tables.sizes) for variables in tables.kept)
+
+
+def check_memory(sweep: Sweep) -> None:
     """Raise ConfigError if this machine has not the memory for a sweep's results."""
-    sizes, available = collect.sizes(experiment), hardware.memory()
-    needed = 2 * sum(results.nbytes(each, sizes) for each in collect.kept_variables(experiment))
+    needed, available = 2 * result_bytes(sweep), hardware.memory()
     if needed > MEMORY_SHARE * available:
-        runs = len(experiment.points) * len(experiment.seeds)
         raise ConfigError(
             [
-                f"seeds={experiment.schedule.seeds}: results of {runs} runs need "
+                f"seeds={sweep.experiment.schedule.seeds}: results of {sweep.run_count} runs need "
                 f"{needed / 2**30:.3g} GiB of memory, this machine has {available / 2**30:.3g}; "
                 "run fewer seeds or settings at a time, or raise judging.log_every"
             ]
         )
 
 
-class Estimate(NamedTuple):
-    """What a sweep will be, without compiling or training anything."""
+def block_bytes(layout: Layout) -> int:
+    """Bytes that a block takes on the devices while it is trained, for the largest cohort.
 
-    cohorts: int
-    blocks: int
-    runs: int
-    block_bytes: int  # on the devices while training, for the largest cohort
-    result_bytes: int  # on the host
-
-
-def estimate(experiment: Experiment, where: Layout) -> Estimate:
-    """Size a sweep up."""
-    cohorts = group(experiment)
-    runs = len(experiment.points) * len(experiment.seeds)
-    block_bytes = []
+    Estimated from shapes, without compiling or training anything.
+    """
     key = jax.eval_shape(randomness.run_key, 0)
-    for cohort in cohorts:
+    schedule, sizes = layout.sweep.experiment.schedule, []
+    for cohort in layout.sweep.cohorts:
         setting = cohort.example()
         state = jax.eval_shape(train.start, setting, key)[0]
         noise = jax.eval_shape(train.draw, setting, key, 0)
-        steps = xla.chunk_steps(setting, where.block_size, experiment.schedule)
-        judged = jax.eval_shape(
-            lambda s: metrics.reference(s, experiment.schedule.judging), setting
-        )
+        steps = xla.chunk_steps(setting, layout.block_size, schedule)
+        judged = jax.eval_shape(lambda s: metrics.reference(s, schedule.judging), setting)
         # Four times: a working copy, gradients, and what an update holds between layers.
-        block_bytes.append(
-            where.block_size * (4 * _bytes(state) + steps * _bytes(noise) + _bytes(judged))
-        )
-    sizes = collect.sizes(experiment)
-    kept = collect.kept_variables(experiment)
-    return Estimate(
-        cohorts=len(cohorts),
-        blocks=count_blocks(experiment, where.block_size),
-        runs=runs,
-        block_bytes=max(block_bytes),
-        result_bytes=sum(results.nbytes(variables, sizes) for variables in kept),
-    )
+        sizes.append(4 * _bytes(state) + steps * _bytes(noise) + _bytes(judged))
+    return layout.block_size * max(sizes)
 
 
-def _bytes(tree: Any) -> int:
+def _bytes(tree: object) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -10,24 +10,29 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import xarray as xr
 from absl import logging
 
 from gan1d import engines
-from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError
 from gan1d.engines.programs import Programs
 from gan1d.results.blocks import Finished
-from gan1d.sweep import collect, layout, store
-from gan1d.sweep.call_length import Pace
-from gan1d.sweep.collect import Arrays, Tables
-from gan1d.sweep.layout import Block, Cohort, CohortBlocks, Layout
+from gan1d.sweep import collect
+from gan1d.sweep.call_length import CallLength
+from gan1d.sweep.cohorts import Cohort
+from gan1d.sweep.collect import Arrays
+from gan1d.sweep.layout import SMALLEST_SHARE, Block, CohortBlocks, Layout
+from gan1d.sweep.provenance import Trained, Training
+from gan1d.sweep.store import InMemory, Store
 from gan1d.system import hardware
 from gan1d.system.progress import Silent, Status
+
+# Compiles a cohort's programs: (layout, cohort, runs at a time) -> the engine's name, programs
+Compile = Callable[[Layout, Cohort, int], tuple[str, Programs]]
 
 
 class Result(NamedTuple):
@@ -35,48 +40,53 @@ class Result(NamedTuple):
 
     runs: xr.Dataset
     snapshots: xr.Dataset | None
-    seconds: dict[str, float]  # that went into these runs, whenever that was
-    cohorts: list[dict[str, Any]]  # how each was trained: its engine, and runs at a time
-    machines: list[dict[str, Any]]  # on which they were trained, and how many blocks on each
+    trained: Trained
     unfinished: int  # runs
 
 
+def compile_programs(layout: Layout, cohort: Cohort, runs_at_a_time: int) -> tuple[str, Programs]:
+    """Compile a cohort's programs by the layout's engine; also returns the name of that."""
+    schedule, devices = layout.sweep.experiment.schedule, list(layout.devices)
+    return engines.compile_programs(
+        layout.engine, cohort.example(), schedule, runs_at_a_time, devices
+    )
+
+
 def run(
-    experiment: Experiment,
-    where: Layout,
+    layout: Layout,
     report: Silent | None = None,
-    kept: store.Store | None = None,
+    store: Store | None = None,
+    compile: Compile = compile_programs,
 ) -> Result:
     """Train and judge every run of a sweep.
 
-    What ends it early, an interrupt or an error, leaves the finished blocks in `kept`, and the same
-    call goes on from there.
+    What ends it early, an interrupt or an error, leaves the finished blocks in `store`, and the
+    same call goes on from there.
 
     Args:
-      experiment: the sweep.
-      where: how it is laid out.
+      layout: the sweep, and how it is laid out.
       report: is told how far it is, and may end it by an exception.
-      kept: where finished blocks are kept; None is memory.
+      store: where finished blocks are kept; None is memory.
+      compile: compiles a cohort's programs.
 
     Raises:
       ConfigError: a target can't be judged by, an engine can't train a cohort, or no block is small
         enough for the memory.
       WriteError: a block can't be kept.
     """
-    began, kept = time.monotonic(), kept or store.InMemory()
-    blocks = range(layout.count_blocks(experiment, where.block_size))
-    waited = train(experiment, where, blocks, report, kept)
-    result = gather(experiment, where, kept, {"waiting for compilation": waited})
-    result.seconds["total"] = time.monotonic() - began
+    began, store = time.monotonic(), store or InMemory()
+    waited = train(layout, range(layout.blocks.count), report, store, compile)
+    result = gather(layout, store, {"waiting for compilation": waited})
+    result.trained.seconds["total"] = time.monotonic() - began
     return result
 
 
 def train(
-    experiment: Experiment,
-    where: Layout,
+    layout: Layout,
     numbers: range,
     report: Silent | None,
-    kept: store.Store,
+    store: Store,
+    compile: Compile = compile_programs,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -85,149 +95,187 @@ def train(
     Raises:
       ConfigError, WriteError: as `run`.
     """
-    _describe_targets(experiment, where)  # which refuses targets that runs can't be judged by
-    job = _Job(experiment, where, numbers, collect.tables(experiment), report or Silent())
+    _ = layout.targets  # refuses those that runs can't be judged by
+    progress = _Progress(layout, layout.blocks.runs_of(numbers), report or Silent())
     try:
-        _train_missing(job, kept)
+        _train_missing(layout, numbers, progress, store, compile)
     except BaseException:
-        logging.warning("Stopped; %d of %d runs are kept.", job.runs_done, job.runs)
+        logging.warning("Stopped; %d of %d runs are kept.", progress.runs_done, progress.runs)
         raise
     finally:
-        job.report.close()
-    return job.waited
+        progress.report.close()
+    return progress.waited
 
 
-def gather(
-    experiment: Experiment,
-    where: Layout,
-    kept: store.Store,
-    seconds: Mapping[str, float] | None = None,
-) -> Result:
+def gather(layout: Layout, store: Store, seconds: Mapping[str, float] | None = None) -> Result:
     """The results of what is finished of a sweep; its other runs are marked as not finished.
 
     Args:
-      experiment: the sweep.
-      where: how it is laid out.
-      kept: its finished blocks, which are verified as they are read.
+      layout: the sweep, and how it is laid out.
+      store: its finished blocks, which are verified as they are read.
       seconds: that went into anything but blocks.
     """
-    tables, target = collect.tables(experiment), _describe_targets(experiment, where)
-    spent = collections.defaultdict(float, seconds or {})
-    cohorts: list[dict[str, Any]] = []
-    machines: collections.Counter[tuple[str, ...]] = collections.Counter()
-    unfinished = 0
-
-    def blocks() -> Iterator[tuple[Block, Arrays]]:
-        nonlocal unfinished
-        for cohort in layout.by_cohort(experiment, where.block_size, tables):
-            cohorts.append({})
-            for number in cohort.numbers:
-                runs, like = cohort.block(number)
-                found = kept.find(number, like)
-                if found is None:
-                    unfinished += len(runs.seed)
-                    continue
-                cohorts[-1] = found.facts["trained"]
-                machines[tuple(found.facts["machine"][name] for name in hardware.KIND)] += 1
-                for name, value in found.facts["seconds"].items():
-                    spent[name] += value
-                yield runs, found.arrays
-
-    finished = ((runs.setting, runs.seed, arrays) for runs, arrays in blocks())
-    runs, snapshots = collect.datasets(experiment, tables, target, finished)
-    told = [
-        dict(zip((*hardware.KIND, "blocks"), (*k, n), strict=True)) for k, n in machines.items()
-    ]
-    return Result(runs, snapshots, dict(spent), cohorts, told, unfinished)
-
-
-def _describe_targets(experiment: Experiment, where: Layout) -> Arrays:
-    on_lanes = engines.on_lanes(where.engine, where.devices)
-    return collect.describe_targets(experiment, on_lanes=on_lanes)
+    gathering = _Gathering(layout, store, collections.defaultdict(float, seconds or {}))
+    runs, snapshots = collect.datasets(
+        layout.sweep.experiment, layout.sweep.tables, layout.targets, gathering.blocks()
+    )
+    return Result(runs, snapshots, gathering.trained(), gathering.unfinished)
 
 
 @dataclasses.dataclass
-class _Job:
-    """A sweep, or a part of one, in training, and how far it is."""
+class _Gathering:
+    """Finished blocks, as they are read, and what adds up over them."""
 
-    experiment: Experiment
-    where: Layout
-    numbers: range  # of its blocks
-    tables: Tables
+    layout: Layout
+    store: Store
+    seconds: collections.defaultdict[str, float]
+    cohorts: list[Training | None] = dataclasses.field(default_factory=list)
+    machines: collections.Counter[hardware.Machine] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    unfinished: int = 0
+
+    def blocks(self) -> Iterator[collect.Entry]:
+        """Those that are finished."""
+        for cohort in self.layout.blocks.by_cohort:
+            self.cohorts.append(None)
+            for number in cohort.numbers:
+                block = cohort.block(number)
+                finished = self.store.get(number, self.layout.blocks.room(block))
+                if finished is None:
+                    self.unfinished += block.run_count
+                    continue
+                training = Training.of_plain(finished.facts)
+                self.cohorts[-1] = training
+                self.machines[training.machine] += 1
+                for name, value in training.seconds.items():
+                    self.seconds[name] += value
+                yield block.setting_index, block.seed_index, finished.arrays
+
+    def trained(self) -> Trained:
+        """How what has been read was trained."""
+        complete = not self.unfinished
+        return Trained(self.cohorts, dict(self.machines), dict(self.seconds), complete)
+
+
+@dataclasses.dataclass
+class _Progress:
+    """How far a sweep, or a part of one, is."""
+
+    layout: Layout
+    runs: int
     report: Silent
     runs_done: int = 0
     updates_done: int = 0
     diverged: int = 0
     waited: float = 0.0  # seconds, for compiled programs
 
-    @functools.cached_property
-    def runs(self) -> int:
-        return layout.runs_of(self.experiment, self.where.block_size, self.numbers)
+    @property
+    def steps(self) -> int:
+        """Updates of a run."""
+        return self.layout.sweep.experiment.schedule.steps
 
     def say(self, doing: str) -> None:
-        """Report how far it is."""
-        updates = self.runs * self.experiment.schedule.steps
-        done = self.runs_done, self.runs, self.updates_done, updates
+        """Report it."""
+        done = self.runs_done, self.runs, self.updates_done, self.runs * self.steps
         self.report(Status(*done, self.diverged, doing))
 
 
 @dataclasses.dataclass
-class _Training:
+class _CohortTraining:
     """A cohort in training."""
 
+    layout: Layout
     cohort: Cohort
+    compile: Compile
+    progress: _Progress
+    doing: str
     engine: str
     programs: Programs
     runs_at_a_time: int
-    pace: Pace
-    doing: str
+    call_length: CallLength
+
+    def halve(self, error: Exception) -> None:
+        """Train fewer runs at a time from here on.
+
+        Raises:
+          ConfigError: they are as few as can be.
+        """
+        devices, size = len(self.layout.devices), self.runs_at_a_time
+        half = size // 2 // devices * devices
+        if half < SMALLEST_SHARE * devices:
+            raise ConfigError(
+                [
+                    f"training.batch_size: the memory does not even suffice for {size} runs at a "
+                    f"time ({error}); train smaller batches or networks"
+                ]
+            ) from error
+        logging.warning("Out of memory with %d runs at a time (%s): trying %d.", size, error, half)
+        self.engine, self.programs = self.compile(self.layout, self.cohort, half)
+        self.runs_at_a_time = half
 
 
-def _train_missing(job: _Job, kept: store.Store) -> None:
+def _train_missing(
+    layout: Layout, numbers: range, progress: _Progress, store: Store, compile: Compile
+) -> None:
     """Train all blocks that are not kept yet."""
-    cohorts = layout.by_cohort(job.experiment, job.where.block_size, job.tables)
-    missing = [_missing(cohort, kept, job) for cohort in cohorts]
-    todo = [i for i, numbers in enumerate(missing) if numbers]
-    if job.runs_done:
-        logging.info("%d of %d runs are there already.", job.runs_done, job.runs)
+    cohorts = layout.blocks.by_cohort
+    missing = [_missing(layout, cohort, numbers, progress, store) for cohort in cohorts]
+    todo = [i for i, block_numbers in enumerate(missing) if block_numbers]
+    if progress.runs_done:
+        logging.info("%d of %d runs are there already.", progress.runs_done, progress.runs)
     # The others are compiled while one trains.
     pool = ThreadPoolExecutor(hardware.cores(), thread_name_prefix="compile")
     try:
-        compiled = _compile_ahead(pool, job, [cohorts[i].cohort for i in todo])
+        one = functools.partial(compile, layout)
+        compiled = _compile_ahead(pool, one, progress, [cohorts[i] for i in todo])
         for i, (engine, programs) in zip(todo, compiled, strict=True):
-            doing = f"cohort {i + 1}/{len(cohorts)}"
-            size, pace = job.where.block_size, Pace(programs.unit)
-            training = _Training(cohorts[i].cohort, engine, programs, size, pace, doing)
+            training = _CohortTraining(
+                layout,
+                cohorts[i].cohort,
+                compile,
+                progress,
+                f"cohort {i + 1}/{len(cohorts)}",
+                engine,
+                programs,
+                layout.block_size,
+                CallLength(programs.unit),
+            )
             for number in missing[i]:
-                runs, room = cohorts[i].block(number)
-                kept.keep(number, _train(job, training, runs, room))
-                job.runs_done += len(runs.seed)
-        job.say("done")
+                block = cohorts[i].block(number)
+                store.add(number, _train_block(training, block, layout.blocks.room(block)))
+                progress.runs_done += block.run_count
+        progress.say("done")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _missing(cohort: CohortBlocks, kept: store.Store, job: _Job) -> list[int]:
+def _missing(
+    layout: Layout, cohort: CohortBlocks, numbers: range, progress: _Progress, store: Store
+) -> list[int]:
     """The numbers of a cohort's blocks to be trained; those that are kept are counted."""
-    missing, ours = [], job.numbers
-    first, last = max(cohort.numbers.start, ours.start), min(cohort.numbers.stop, ours.stop)
+    missing = []
+    first, last = max(cohort.numbers.start, numbers.start), min(cohort.numbers.stop, numbers.stop)
     for number in range(first, last):
-        if number not in kept:
+        if number not in store:
             missing.append(number)
             continue
-        runs, like = cohort.block(number)
-        found = kept.find(number, like)
-        if found is None:
+        block = cohort.block(number)
+        finished = store.get(number, layout.blocks.room(block))
+        if finished is None:
             missing.append(number)
             continue
-        job.runs_done += len(runs.seed)
-        job.updates_done += len(runs.seed) * job.experiment.schedule.steps
-        job.diverged += int((found.arrays["diverged_at"] >= 0).sum())
+        progress.runs_done += block.run_count
+        progress.updates_done += block.run_count * progress.steps
+        progress.diverged += int((finished.arrays["diverged_at"] >= 0).sum())
     return missing
 
 
 def _compile_ahead(
-    pool: ThreadPoolExecutor, job: _Job, cohorts: list[Cohort]
+    pool: ThreadPoolExecutor,
+    compile: Callable[[Cohort, int], tuple[str, Programs]],
+    progress: _Progress,
+    cohorts: list[CohortBlocks],
 ) -> Iterator[tuple[str, Programs]]:
     """Each cohort's engine and programs; the next ones compile while one trains."""
     ahead = hardware.cores() + 1  # bounds what compiled programs take in memory
@@ -235,89 +283,65 @@ def _compile_ahead(
     upcoming = iter(cohorts)
     for _ in cohorts:
         while len(waiting) < ahead and (following := next(upcoming, None)) is not None:
-            waiting.append(pool.submit(_compile, job, following, job.where.block_size))
+            waiting.append(pool.submit(compile, following.cohort, following.size))
         began = time.monotonic()
         first = waiting.popleft()
         while not wait([first], timeout=0.2).done:
-            job.say("compiling")
+            progress.say("compiling")
         compiled = first.result()
-        job.waited += time.monotonic() - began
+        progress.waited += time.monotonic() - began
         yield compiled
 
 
-def _compile(job: _Job, cohort: Cohort, size: int) -> tuple[str, Programs]:
-    where, schedule = job.where, job.experiment.schedule
-    return engines.compile_programs(where.engine, cohort.example(), schedule, size, where.devices)
-
-
-def _train(job: _Job, training: _Training, runs: Block, room: Arrays) -> Finished:
+def _train_block(training: _CohortTraining, block: Block, room: Arrays) -> Finished:
     """Train a block: in one go, or in parts where the memory does not suffice for that."""
-    before = job.updates_done, job.diverged
+    progress = training.progress
+    before = progress.updates_done, progress.diverged
     while True:
         seconds: dict[str, float] = collections.defaultdict(float)
         try:
-            for first in range(0, len(runs.seed), training.runs_at_a_time):
+            for first in range(0, block.run_count, training.runs_at_a_time):
                 some = slice(first, first + training.runs_at_a_time)
                 views = {name: array[some] for name, array in room.items()}
-                _train_part(job, training, runs.part(some), views, seconds)
+                _train_part(training, block.part(some), views, seconds)
         except Exception as error:
             if not engines.is_out_of_memory(error):
                 raise
-            job.updates_done, job.diverged = before
-            _halve(job, training, error)
+            progress.updates_done, progress.diverged = before
+            training.halve(error)
             continue
-        trained = {"engine": training.engine, "runs_at_a_time": training.runs_at_a_time}
-        kind = job.where.devices[0].device_kind
-        facts = {"trained": trained, "seconds": dict(seconds), "machine": hardware.machine(kind)}
-        return Finished(room, facts)
-
-
-def _halve(job: _Job, training: _Training, error: Exception) -> None:
-    """Train fewer runs of a cohort at a time from here on.
-
-    Raises:
-      ConfigError: they are as few as can be.
-    """
-    devices, size = len(job.where.devices), training.runs_at_a_time
-    half = size // 2 // devices * devices
-    if half < layout.SMALLEST_SHARE * devices:
-        raise ConfigError(
-            [
-                f"training.batch_size: the memory does not even suffice for {size} runs at a time "
-                f"({error}); train smaller batches or networks"
-            ]
-        ) from error
-    logging.warning("Out of memory with %d runs at a time (%s): trying %d.", size, error, half)
-    training.engine, training.programs = _compile(job, training.cohort, half)
-    training.runs_at_a_time = half
+        machine = hardware.machine(training.layout.devices[0].device_kind)
+        trained = Training(training.engine, training.runs_at_a_time, dict(seconds), machine)
+        return Finished(room, trained.plain())
 
 
 def _train_part(
-    job: _Job, training: _Training, runs: Block, room: Arrays, seconds: dict[str, float]
+    training: _CohortTraining, runs: Block, room: Arrays, seconds: dict[str, float]
 ) -> None:
     """Train runs from start to end and fill in what is kept of them; counts and adds up seconds."""
-    programs, pace = training.programs, training.pace
-    log_steps = job.experiment.log_steps()
-    updates_before, diverged_before = job.updates_done, job.diverged
+    programs, progress = training.programs, training.progress
+    sweep = training.layout.sweep
+    log_steps = sweep.experiment.log_steps()
+    updates_before, diverged_before = progress.updates_done, progress.diverged
     began = time.monotonic()
-    start = programs.start(runs.settings, runs.seeds, layout.pictured(runs, job.tables))
+    start = programs.start(runs.settings, runs.seeds, runs.pictured(sweep.tables))
     block = start.block
     seconds["starting"] += time.monotonic() - began
     done, looks, ahead = 0, [], log_steps
     while ahead:
-        legs, looking = pace.legs(done, ahead)
+        legs, looking = training.call_length.legs(done, ahead)
         began = time.monotonic()
         block, diverged_at, seen, judging_share = programs.advance(block, legs, looking)
         took = time.monotonic() - began
-        trained, judged = took * (1 - judging_share), took * judging_share
-        pace.took(legs, trained, judged)
-        seconds["training"] += trained
-        seconds["judging"] += judged
-        if looking:
+        training_seconds, judging_seconds = took * (1 - judging_share), took * judging_share
+        training.call_length.took(legs, training_seconds, judging_seconds)
+        seconds["training"] += training_seconds
+        seconds["judging"] += judging_seconds
+        if seen is not None:
             looks.append(seen)
             ahead = ahead[len(legs) :]
         done = legs[-1].first + legs[-1].count
-        job.updates_done = updates_before + done * len(runs.seed)
-        job.diverged = diverged_before + int((diverged_at >= 0).sum())
-        job.say(training.doing)
+        progress.updates_done = updates_before + done * runs.run_count
+        progress.diverged = diverged_before + int((diverged_at >= 0).sum())
+        progress.say(training.doing)
     collect.judged(log_steps, room, start, diverged_at, looks)

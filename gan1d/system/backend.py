@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import absl.logging
 import jax
@@ -13,7 +12,7 @@ from gan1d.system import hardware
 MOST_DEVICES = 64  # on fewer cores: JAX makes as many CPU devices as it is asked for
 
 
-def devices(count: int | None = None) -> list[Any]:
+def devices(count: int | None = None) -> list[jax.Device]:
     """The devices to spread runs over: all GPUs, else one CPU device a core; at most `count`.
 
     Call it before the first JAX operation: later the number of CPU devices is fixed.
@@ -45,8 +44,9 @@ def enable_compilation_cache() -> Path | None:
 
     Returns the folder, or None where it can't be written, which costs time only.
     """
-    if jax.config.jax_compilation_cache_dir:
-        return Path(jax.config.jax_compilation_cache_dir)  # the user's own choice
+    chosen = jax.config.values["jax_compilation_cache_dir"]
+    if chosen:
+        return Path(chosen)  # the user's own choice
     kind = hardware.processor().rpartition("(")[2].rstrip(")")
     folder = Path(platformdirs.user_cache_dir("gan1d")) / f"jax-{jax.__version__}-{kind}"
     try:

@@ -1,5 +1,6 @@
 """The computer underneath, and the code on it: what needs no JAX to be found out."""
 
+import datetime
 import functools
 import hashlib
 import importlib.metadata
@@ -8,14 +9,21 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import gan1d
 
 # Whose versions may change how numbers are rounded.
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "llvmlite")
 CGROUP = Path("/sys/fs/cgroup")
-KIND = ("processor", "device_kind", "host")  # what is told of a machine that has trained
+
+
+class Machine(NamedTuple):
+    """A machine that has trained, as records have it."""
+
+    processor: str
+    device_kind: str
+    host: str
 
 
 def cores() -> int:
@@ -26,7 +34,7 @@ def cores() -> int:
     """
     pinned = hasattr(os, "sched_getaffinity")  # not on macOS
     limits = [len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1]
-    quota, _, period = _told(CGROUP / "cpu.max").partition(" ")
+    quota, _, period = _content(CGROUP / "cpu.max").partition(" ")
     if quota.isdecimal() and period.isdecimal():
         limits.append(math.ceil(int(quota) / int(period)))
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
@@ -38,18 +46,23 @@ def cores() -> int:
 def memory() -> int:
     """Bytes of memory that this process may use: the machine's, or what its container has."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = _told(CGROUP / "memory.max")
+    limit = _content(CGROUP / "memory.max")
     return min(physical, int(limit)) if limit.isdecimal() else physical
 
 
-def _told(path: Path) -> str:
+def _content(path: Path) -> str:
     """What a file of the system says; nothing where there is no such file."""
     return path.read_text().strip() if path.exists() else ""
 
 
-def machine(device_kind: str) -> dict[str, str]:
-    """What is told of the machine that trains a block."""
-    return dict(zip(KIND, (processor(), device_kind, platform.node()), strict=True))
+def machine(device_kind: str) -> Machine:
+    """This machine."""
+    return Machine(processor(), device_kind, platform.node())
+
+
+def now() -> str:
+    """The time, as records have it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def versions() -> dict[str, str]:
@@ -59,7 +72,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> dict[str, object]:
     """What made results, as their record keeps it."""
     return {
         "versions": versions() | {"xarray": importlib.metadata.version("xarray")},

@@ -4,8 +4,6 @@ import sys
 import time
 from typing import NamedTuple
 
-from tqdm.auto import tqdm
-
 LINE_SECONDS = 10.0
 
 
@@ -20,7 +18,7 @@ class Status(NamedTuple):
     doing: str
 
     @property
-    def told(self) -> str:
+    def runs_text(self) -> str:
         """How many runs are done, and how many have diverged."""
         diverged = "" if self.diverged is None else f", {self.diverged} diverged"
         return f"{self.runs_done}/{self.runs} runs{diverged}"
@@ -41,6 +39,9 @@ class Bar(Silent):
 
     def __init__(self, updates: int):
         """Open the bar."""
+        # Here, as its notebook's widgets are slow to import and lines need none.
+        from tqdm.auto import tqdm
+
         self._new = True
         self._bar = tqdm(
             total=updates, unit=" updates", unit_scale=True, smoothing=0.1, dynamic_ncols=True
@@ -52,7 +53,7 @@ class Bar(Silent):
             self._bar.initial = self._bar.n = self._bar.last_print_n = status.updates_done
             self._new = False
         self._bar.set_description_str(status.doing, refresh=False)
-        self._bar.set_postfix_str(status.told, refresh=False)
+        self._bar.set_postfix_str(status.runs_text, refresh=False)
         self._bar.update(status.updates_done - self._bar.n)
         self._bar.refresh()
 
@@ -81,7 +82,7 @@ class Lines(Silent):
         rate = (status.updates_done - self._first[1]) / max(now - self._first[0], 1e-9)
         left = (status.updates - status.updates_done) / rate if rate else 0.0
         print(
-            f"{status.doing}: {status.told}, "
+            f"{status.doing}: {status.runs_text}, "
             f"{status.updates_done / status.updates:.0%} of the updates, {rate:.3g} updates/s, "
             f"{f'{left:.0f} s' if rate else 'time unknown'} left",
             file=sys.stderr,

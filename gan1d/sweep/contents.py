@@ -1,0 +1,86 @@
+"""What a results folder holds of a sweep: found out once, under the folder's lock, and handed on.
+
+A folder is empty, or has been begun for this sweep or for another one (`blocks/plan.json`), or has
+results of this sweep or of another one (`config.json`), or both: results stay while they are being
+replaced.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import xarray as xr
+
+from gan1d import results
+from gan1d.config import fields
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.results import ResultsError, blocks
+from gan1d.sweep.provenance import Identity, Plan
+
+REMEDY = "choose another folder (workdir), or replace what it holds (overwrite)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What a results folder holds, with a view to a sweep."""
+
+    folder: Path
+    experiment: Experiment
+    plan: Plan | None  # None where there is none, or none that can be read
+    plan_problem: str = ""  # why plan.json can't be read
+
+    @property
+    def begun(self) -> Identity | None:
+        """The identity of this sweep as it has been begun here."""
+        plan = self.plan
+        return plan.identity if plan and plan.identity.is_of(self.experiment) else None
+
+    def complete(self) -> xr.Dataset | None:
+        """The sweep's results, unless they aren't there, or are being made anew.
+
+        Raises:
+          ConfigError: it holds another sweep's.
+          ResultsError: they are damaged.
+        """
+        return None if self.begun else results_of(self.experiment, self.folder)
+
+
+def look(experiment: Experiment, folder: Path) -> Contents:
+    """Look into a folder, which should have been locked for what is then decided to hold."""
+    try:
+        plan = blocks.load_plan(folder)
+        return Contents(folder, experiment, None if plan is None else Plan.of_plain(plan))
+    except ResultsError as problem:
+        return Contents(folder, experiment, None, str(problem))
+
+
+def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
+    """A sweep's own results in a folder, if all of its runs are in them.
+
+    Raises:
+      ConfigError: it holds another sweep's.
+      ResultsError: they are damaged.
+    """
+    record = results.load_record(folder)
+    if record is None and (folder / "runs.nc").exists():
+        raise ConfigError(
+            [f"workdir={folder}: its runs.nc has no config.json; choose another folder"]
+        )
+    if record is None:
+        return None
+    differing = fields.differences(record["config"], experiment.config())
+    if differing:
+        raise ConfigError([f"workdir={folder}: it holds another sweep ({differing}); {REMEDY}"])
+    return results.load(folder) if record["complete"] else None
+
+
+def results_without_a_lock(experiment: Experiment, folder: Path) -> xr.Dataset | None:
+    """As `results_of`, for a start that may find that there is nothing to do.
+
+    Nothing is said where there are blocks, of whatever sweep: somebody may be at work on them.
+
+    Raises:
+      ConfigError, ResultsError: as `results_of`.
+    """
+    if (folder / blocks.FOLDER).exists() or any(folder.glob(f".{blocks.FOLDER}.*")):
+        return None
+    return results_of(experiment, folder)
