@@ -132,18 +132,18 @@ class Batch:
         files.write_json(self.state / RECORD, plain)
 
 
-def kept_in(there: Contents, sweep: Sweep) -> Batch | None:
+def of_folder(contents: Contents, sweep: Sweep) -> Batch | None:
     """The batch that a results folder keeps, or None.
 
     Args:
-      there: what the folder holds.
+      contents: what the folder holds.
       sweep: whose the batch has to be.
 
     Raises:
       ConfigError: it is of another sweep.
       ResultsError: it can't be read.
     """
-    folder = there.folder
+    folder = contents.folder
     path = folder / FOLDER / RECORD
     plain = files.read_json(path)
     if plain is None:
@@ -168,9 +168,9 @@ def kept_in(there: Contents, sweep: Sweep) -> Batch | None:
         problems = _other_flags(batch)
     if problems:
         raise ConfigError(problems)
-    begun = there.begun
-    if begun is not None and begun.block_size != batch.block_size and blocks.listed(folder):
-        sizes = f"has {begun.block_size} runs, its shards are cut by {batch.block_size}"
+    identity = contents.own_identity
+    if identity is not None and identity.block_size != batch.block_size and blocks.listed(folder):
+        sizes = f"has {identity.block_size} runs, its shards are cut by {batch.block_size}"
         raise ConfigError([f"workdir={folder}: a block of it {sizes}; {REMEDY}"])
     return batch
 
@@ -187,11 +187,11 @@ def _other_flags(batch: Batch) -> list[str]:
     ]
 
 
-def new(there: Contents, sweep: Sweep, count: int, devices: int, platform: str) -> Batch:
+def new(contents: Contents, sweep: Sweep, count: int, devices: int, platform: str) -> Batch:
     """Cut a sweep into shards.
 
     Args:
-      there: what its results folder holds.
+      contents: what its results folder holds.
       sweep: the sweep.
       count: how many shards.
       devices: of each shard.
@@ -202,11 +202,11 @@ def new(there: Contents, sweep: Sweep, count: int, devices: int, platform: str) 
     """
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
-    size, mixed, folder = options.BLOCK_SIZE.value, options.MIXED.value, there.folder
-    begun = there.begun
-    if begun is not None:  # by a process of its own; shards go on from its blocks
-        size, devices = size or begun.block_size, begun.devices
-        mixed = mixed or begun.mixed
+    size, mixed, folder = options.BLOCK_SIZE.value, options.MIXED.value, contents.folder
+    identity = contents.own_identity
+    if identity is not None:  # by a process of its own; shards go on from its blocks
+        size, devices = size or identity.block_size, identity.devices
+        mixed = mixed or identity.mixed
     elif blocks.listed(folder):
         raise ConfigError([f"workdir={folder}: it holds blocks of another sweep; {REMEDY}"])
     if size is None:

@@ -12,7 +12,7 @@ from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import look, results_without_a_lock
 from launch import batch as batches
 from launch import states
-from launch.batch import Batch, kept_in
+from launch.batch import Batch, of_folder
 from launch.states import JobState
 
 _ALLOW_PARTIAL = flags.DEFINE_bool(
@@ -41,7 +41,7 @@ def started(experiment: Experiment, folder: Path) -> Batch:
     Raises:
       ConfigError: none was started, or one of another sweep.
     """
-    batch = kept_in(look(experiment, folder), Sweep(experiment))
+    batch = of_folder(look(experiment, folder), Sweep(experiment))
     if batch is None or not batch.submissions:
         raise ConfigError([f"workdir={folder}: no shards were started here; start them first"])
     return batch
@@ -71,7 +71,7 @@ def merge(experiment: Experiment, folder: Path, ask: Ask = nobody) -> int:
     if is_merged(experiment, folder):
         return 0
     sweep = Sweep(experiment)
-    return merge_batch(kept_in(look(experiment, folder), sweep), sweep, folder, ask)
+    return merge_batch(of_folder(look(experiment, folder), sweep), sweep, folder, ask)
 
 
 def merge_batch(batch: Batch | None, sweep: Sweep, folder: Path, ask: Ask = nobody) -> int:

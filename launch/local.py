@@ -58,11 +58,11 @@ def run(experiment: Experiment, folder: Path) -> int:
     jobs = _JOBS.value or min(hardware.cores(), MOST_JOBS)
     if not 1 <= jobs <= hardware.cores():
         raise ConfigError([f"jobs={jobs}: give 1 to {hardware.cores()}, the cores of this machine"])
-    there, sweep = look(experiment, folder), Sweep(experiment)
-    batch = batches.kept_in(there, sweep)
+    contents, sweep = look(experiment, folder), Sweep(experiment)
+    batch = batches.of_folder(contents, sweep)
     if batch is None:
         count = jobs if batches.SHARDS.value is None else batches.SHARDS.value
-        batch = batches.new(there, sweep, count, hardware.cores() // jobs, "cpu")
+        batch = batches.new(contents, sweep, count, hardware.cores() // jobs, "cpu")
     if options.DRY_RUN.value:
         print(batch.described(list(range(batch.count))))
         return 0

@@ -89,15 +89,15 @@ def submit(experiment: Experiment, folder: Path) -> int:
     """Submit all shards."""
     if follow.is_merged(experiment, folder):
         return 0
-    there, sweep = look(experiment, folder), Sweep(experiment)
-    batch = batches.kept_in(there, sweep)
+    contents, sweep = look(experiment, folder), Sweep(experiment)
+    batch = batches.of_folder(contents, sweep)
     if batch is not None and batch.submissions:
         remedy = f"its {batch.count} shards were started already; see status, and resubmit"
         raise ConfigError([f"workdir={folder}: {remedy}"])
     if batches.SHARDS.value is None:
         raise ConfigError(["shards: say how many jobs the sweep is cut into, --shards=8"])
     devices, platform = (_GPUS.value, "gpu") if _GPUS.value else (_CPUS.value, "cpu")
-    batch = batches.new(there, sweep, batches.SHARDS.value, devices, platform)
+    batch = batches.new(contents, sweep, batches.SHARDS.value, devices, platform)
     batch.resources = _asked(DEFAULTS)
     return _submit(batch, list(range(batch.count)))
 

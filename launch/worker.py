@@ -99,8 +99,8 @@ def _is_running() -> bool:
     # By array and task: the number of an array's last task is also that of the whole array.
     asked = ["squeue", "-h", f"--jobs={JobEnvironment().job_id}", "--format=%T"]
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         print(f"gan1d: can't ask Slurm about this job ({error})", file=sys.stderr)
         return False
-    return told.stdout.strip() == "RUNNING"
+    return answer.stdout.strip() == "RUNNING"

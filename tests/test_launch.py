@@ -193,7 +193,7 @@ def of(place, **changes):
 
 
 def found_in(folder, sweep):
-    return batch.kept_in(look(sweep.experiment, folder), sweep)
+    return batch.of_folder(look(sweep.experiment, folder), sweep)
 
 
 def test_a_batch_is_kept_and_found_again(tmp_path):

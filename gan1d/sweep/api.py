@@ -17,7 +17,7 @@ from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, results_of, results_without_a_lock
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
-from gan1d.sweep.provenance import ANY, Identity, identity, record
+from gan1d.sweep.provenance import ANY, Identity, identity_of, record
 from gan1d.sweep.shards import Shard
 from gan1d.sweep.store import InMemory, OnDisk, Store
 from gan1d.system import backend, progress, signals
@@ -84,19 +84,19 @@ def _in_memory(layout: Layout) -> xr.Dataset:
     return loop.gather(layout, finished).runs
 
 
-def layout_in(there: Contents, sweep: Sweep, choices: Choices) -> Layout:
+def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
     """
-    begun = there.begun
-    if begun is not None:
+    identity = contents.own_identity
+    if identity is not None:
         choices = dataclasses.replace(
             choices,
-            devices=choices.devices or begun.devices,
-            block_size=choices.block_size or begun.block_size,
-            mixed=choices.mixed or begun.mixed,
+            devices=choices.devices or identity.devices,
+            block_size=choices.block_size or identity.block_size,
+            mixed=choices.mixed or identity.mixed,
         )
     return choose(sweep, choices)
 
@@ -133,15 +133,15 @@ def train_and_publish(
       Stopped: by a signal; finished blocks are kept in the folder.
     """
     with locked(folder):
-        there = _looked_into(folder, sweep, overwrite=overwrite)
-        runs = None if overwrite else there.complete()
+        contents = _looked_into(folder, sweep, overwrite=overwrite)
+        runs = None if overwrite else contents.complete()
         if runs is not None:
             return runs
-        layout = layout_in(there, sweep, choices)
+        layout = layout_in(contents, sweep, choices)
         if overwrite:
             store.discard(folder)
-        begun = identity(layout)
-        finished = store.opened(there, begun, layout.blocks.count)
+        identity = identity_of(layout)
+        finished = store.opened(contents, identity, layout.blocks.count)
         with signals.noted() as noted:
             result = _train(layout, report, noted, finished)
             if result.unfinished:
@@ -185,13 +185,13 @@ def train_shard(
     """
     choices = dataclasses.replace(choices, shards=shard.count)
     with locked(folder, shard.name, locks.SHARD_LOCK_SECONDS):
-        there = look(sweep.experiment, folder)
-        layout = layout_in(there, sweep, choices)
+        contents = look(sweep.experiment, folder)
+        layout = layout_in(contents, sweep, choices)
         numbers = layout.blocks.cut(shard.count)[shard.index]
         runs = layout.blocks.runs_of(numbers)
-        if there.complete() is not None:
+        if contents.complete() is not None:
             return runs  # merged meanwhile
-        finished = store.opened_in_part(there, identity(layout), layout.blocks.count, numbers)
+        finished = store.opened_in_part(contents, identity_of(layout), layout.blocks.count, numbers)
         with signals.noted() as noted:
             updates = _begin(sweep, runs)
             loop.train(layout, numbers, signals.Attentive(report(updates), noted), finished)
@@ -243,20 +243,20 @@ def _merge(
     overrides: Sequence[str],
 ) -> xr.Dataset:
     """As `merge`, in a folder that is locked."""
-    there = _looked_into(folder, sweep)
-    if there.plan is None and not there.plan_problem:
-        runs = there.complete()  # another process has merged them meanwhile
+    contents = _looked_into(folder, sweep)
+    if contents.plan is None and not contents.plan_problem:
+        runs = contents.complete()  # another process has merged them meanwhile
         if runs is not None:
             return runs
-    blocks, begun = _blocks_of_others(there, sweep, partial=partial)
+    of_sweep, identity = _blocks_of_others(contents, sweep, partial=partial)
     # Targets are described as they were for training: by XLA, if that was on GPUs.
-    on_cpus = begun.device_kind in ("cpu", ANY)
-    layout = Layout(blocks, backend.devices(), begun.engine if on_cpus else "xla")
+    on_cpus = identity.device_kind in ("cpu", ANY)
+    layout = Layout(of_sweep, backend.devices(), identity.engine if on_cpus else "xla")
     # Of this machine nothing but its kind may differ from those that have trained.
-    finished = store.opened(there, begun.seen_from_here(sweep.experiment), blocks.count)
+    finished = store.opened(contents, identity.seen_from_here(sweep.experiment), of_sweep.count)
     result = loop.gather(layout, finished)
     if result.unfinished:
-        runs = _complete_despite(there)
+        runs = _complete_despite(contents)
         if runs is not None:
             logging.warning("%s: its results have more runs than its blocks; they stay.", folder)
             return runs
@@ -268,31 +268,33 @@ def _merge(
     return result.runs
 
 
-def _blocks_of_others(there: Contents, sweep: Sweep, *, partial: bool) -> tuple[Blocks, Identity]:
+def _blocks_of_others(
+    contents: Contents, sweep: Sweep, *, partial: bool
+) -> tuple[Blocks, Identity]:
     """The blocks that a folder's plan is of, and its identity.
 
     Raises:
       ResultsError: there are none, or some are missing and `partial` isn't given.
     """
-    if there.plan_problem:
+    if contents.plan_problem:
         remedy = "give the command of any shard again, which writes it anew"
-        raise results.ResultsError(f"{there.plan_problem}; {remedy}")
-    if there.plan is None:
-        raise results.ResultsError(f"{there.folder}: no finished blocks here")
-    begun = there.plan.identity
-    of_sweep = Blocks(sweep, begun.block_size)
-    missing = of_sweep.count - len(blocks.listed(there.folder))
-    if missing > 0 and not partial and there.begun is not None:
+        raise results.ResultsError(f"{contents.plan_problem}; {remedy}")
+    if contents.plan is None:
+        raise results.ResultsError(f"{contents.folder}: no finished blocks here")
+    identity = contents.plan.identity
+    of_sweep = Blocks(sweep, identity.block_size)
+    missing = of_sweep.count - len(blocks.listed(contents.folder))
+    if missing > 0 and not partial and contents.own_identity is not None:
         raise results.ResultsError(
-            f"{there.folder}: {missing} of {of_sweep.count} blocks are not finished"
+            f"{contents.folder}: {missing} of {of_sweep.count} blocks are not finished"
         )
-    return of_sweep, begun
+    return of_sweep, identity
 
 
-def _complete_despite(there: Contents) -> xr.Dataset | None:
+def _complete_despite(contents: Contents) -> xr.Dataset | None:
     """The sweep's complete results, if a folder has them besides blocks, and they are whole."""
     try:
-        return results_of(there.experiment, there.folder)
+        return results_of(contents.experiment, contents.folder)
     except (ConfigError, results.ResultsError):
         return None
 
@@ -307,8 +309,8 @@ def _publish(
         "summary.csv": summary.to_csv(index=False),
         "summary.md": f"# {sweep.experiment.name}\n\n{tables.table(summary)}\n",
     }
-    told = record(sweep.experiment, finished.plan, result.trained, overrides)
-    results.write(folder, result.runs, result.snapshots, told, texts)
+    plain = record(sweep.experiment, finished.plan, result.trained, overrides)
+    results.write(folder, result.runs, result.snapshots, plain, texts)
     if not result.unfinished:
         store.discard(folder)
 

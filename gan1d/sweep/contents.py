@@ -29,8 +29,8 @@ class Contents:
     plan_problem: str = ""  # why plan.json can't be read
 
     @property
-    def begun(self) -> Identity | None:
-        """The identity of this sweep as it has been begun here."""
+    def own_identity(self) -> Identity | None:
+        """The identity of this sweep, if it has been begun here."""
         plan = self.plan
         return plan.identity if plan and plan.identity.is_of(self.experiment) else None
 
@@ -41,7 +41,7 @@ class Contents:
           ConfigError: it holds another sweep's.
           ResultsError: they are damaged.
         """
-        return None if self.begun else results_of(self.experiment, self.folder)
+        return None if self.own_identity else results_of(self.experiment, self.folder)
 
 
 def look(experiment: Experiment, folder: Path) -> Contents:

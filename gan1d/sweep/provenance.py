@@ -125,7 +125,7 @@ def registered() -> dict[str, str]:
     return {}
 
 
-def identity(layout: Layout) -> Identity:
+def identity_of(layout: Layout) -> Identity:
     """The identity of a sweep that is trained in a layout, by this code."""
     return Identity(
         config=layout.sweep.experiment.config(),
@@ -194,7 +194,7 @@ def record(
     experiment: Experiment, plan: Plan, trained: Trained, overrides: Sequence[str]
 ) -> dict[str, object]:
     """What config.json says of a sweep, besides what `results.write` adds."""
-    begun = plan.identity
+    identity = plan.identity
     return {
         "name": experiment.name,
         "config": experiment.config(),
@@ -203,9 +203,9 @@ def record(
         "started": plan.started,
         "finished": hardware.now(),
         "complete": trained.complete,
-        "block_size": begun.block_size,
-        "devices": begun.devices,
-        "registered": begun.registered,
+        "block_size": identity.block_size,
+        "devices": identity.devices,
+        "registered": identity.registered,
         "machines": [
             machine._asdict() | {"blocks": count} for machine, count in trained.machines.items()
         ],

@@ -174,16 +174,16 @@ def _refuse_foreign(folder: Path, identity: Identity) -> None:
             )
 
 
-def _other_sweep(folder: Path, there: Identity, now: Identity) -> str:
+def _other_sweep(folder: Path, before: Identity, now: Identity) -> str:
     """The problem of a folder with blocks of another plan."""
-    differing = differences(there.config, now.config)
+    differing = differences(before.config, now.config)
     if differing:
         return f"workdir={folder}: it holds blocks of another sweep ({differing}); {REMEDY}"
     remedy = "begin anew with machines of any kind (mixed), "
     return (
         f"workdir={folder}: this sweep was begun in another way, which may round numbers "
-        f"differently ({there.differences(now)}); continue it as it was begun, "
-        f"{remedy * there.differs_by_machine_only(now)}{REMEDY}"
+        f"differently ({before.differences(now)}); continue it as it was begun, "
+        f"{remedy * before.differs_by_machine_only(now)}{REMEDY}"
     )
 
 

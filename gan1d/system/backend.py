@@ -31,12 +31,14 @@ def devices(count: int | None = None) -> list[jax.Device]:
         RuntimeError
     ):  # JAX has started, in a notebook for example: its devices are what there is
         absl.logging.info("JAX is already initialised; using the devices that it has.")
-    found = jax.devices()
-    if count is not None and count > len(found):
-        raise ValueError(f"devices={count}: this machine has {len(found)}; give at most that many")
-    if count is None and found[0].platform == "cpu":
-        count = min(len(found), hardware.cores())
-    return found[:count]
+    available = jax.devices()
+    if count is not None and count > len(available):
+        raise ValueError(
+            f"devices={count}: this machine has {len(available)}; give at most that many"
+        )
+    if count is None and available[0].platform == "cpu":
+        count = min(len(available), hardware.cores())
+    return available[:count]
 
 
 def enable_compilation_cache() -> Path | None:

@@ -51,16 +51,16 @@ def noted() -> Iterator[list[int]]:
 
     So results are written whole even if a second signal comes meanwhile.
     """
-    found: list[int] = []
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield found  # signals don't reach other threads
+        yield received  # signals don't reach other threads
         return
     held = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, lambda number, _: found.append(number)) for number in held]
+    handlers = [signal.signal(number, lambda number, _: received.append(number)) for number in held]
     try:
-        yield found
+        yield received
     finally:
         for number, handler in zip(held, handlers, strict=True):
             signal.signal(number, handler)
-    if found:
-        raise Stopped(found[0])
+    if received:
+        raise Stopped(received[0])
