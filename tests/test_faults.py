@@ -1,6 +1,7 @@
 """What machines do to a sweep: it ends cleanly, loses nothing, and goes on to the same bits."""
 
 import errno
+import functools
 import itertools
 import logging
 import os
@@ -384,6 +385,59 @@ def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, tr
     assert files.read_json(stopped / "config.json")["complete"] is False
     train(stopped)
     assert trained == [1]
+    assert_like(stopped, whole)
+
+
+@pytest.mark.parametrize("again", [train, functools.partial(merge, partial=True), merge])
+def test_results_that_another_process_makes_meanwhile_are_returned(
+    again, stopped, whole, monkeypatch, trained
+):
+    """While this one waits for the lock."""
+    lock = api.locked
+
+    def waited_for(*given):
+        monkeypatch.setattr(api, "locked", lock)
+        merge(stopped, partial=True)
+        return lock(*given)
+
+    monkeypatch.setattr(api, "locked", waited_for)
+    runs = again(stopped)
+    assert (runs.finished == 1).all() and not trained
+    assert_like(stopped, whole)
+
+
+@pytest.mark.parametrize("again", [train, functools.partial(merge, partial=True), merge])
+def test_a_process_killed_while_it_removes_blocks_leaves_all_results(
+    again, stopped, whole, monkeypatch, trained
+):
+    remove = files.remove
+
+    def killed(path):
+        if path.is_dir():
+            remove(next(path.rglob("*.safetensors")))
+            raise KeyboardInterrupt
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped)
+    assert not (stopped / "blocks").exists() and list(stopped.glob(".blocks.*"))
+    runs = again(stopped)
+    assert (runs.finished == 1).all() and not trained
+    assert_like(stopped, whole)
+
+
+def test_complete_results_are_never_replaced_by_fewer(stopped, whole, trained):
+    """Where blocks are left beside them, and not all."""
+    shutil.copytree(stopped / "blocks", stopped.parent / "blocks")
+    train(stopped)
+    shutil.move(stopped.parent / "blocks", stopped / "blocks")
+    blocks.listed(stopped)[1][0].unlink()
+    runs = merge(stopped, partial=True)
+    assert (runs.finished == 1).all() and files.read_json(stopped / "config.json")["complete"]
+    train(stopped)
+    assert trained == [1]  # so an overwriting that was stopped goes on
     assert_like(stopped, whole)
 
 
