@@ -56,6 +56,11 @@ def assert_same(one, other, **tolerance):
             np.testing.assert_array_equal(a, b, err_msg=name)
 
 
+def numbers_of(setting):
+    leaves, _ = jax.tree_util.tree_flatten_with_path(setting)
+    return {jax.tree_util.keystr(path): np.float32(value) for path, value in leaves}
+
+
 def test_settings_of_one_structure_form_one_cohort():
     made = declared(
         sweep=(
@@ -67,10 +72,13 @@ def test_settings_of_one_structure_form_one_cohort():
     sweep = Sweep(made)
     assert [len(cohort.setting_indices) for cohort in sweep.cohorts] == [6, 6]
     for cohort in sweep.cohorts:
-        for row, index in enumerate(cohort.setting_indices):
-            leaves, structure = jax.tree.flatten(sweep.settings[index])
-            assert structure == cohort.structure
-            np.testing.assert_array_equal(np.float32(leaves), cohort.leaves[row])
+        own = [sweep.settings[index] for index in cohort.setting_indices]
+        assert len(set(map(jax.tree.structure, own))) == 1
+        for row, setting in zip(cohort.leaves, own, strict=True):
+            expected = numbers_of(setting)
+            leaves = numbers_of(jax.tree.unflatten(cohort.structure, list(row)))
+            assert leaves == {name: expected.pop(name) for name in leaves}
+            assert not any(expected.values())  # what vanishes at 0, and is 0 in the whole cohort
 
 
 def test_noise_that_no_setting_of_a_cohort_has_is_not_drawn_and_changes_nothing():

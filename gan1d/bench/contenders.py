@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from gan1d import engines
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
@@ -81,7 +82,10 @@ def compiled(where: Layout) -> tuple[Programs, float]:
     """The programs of a sweep of one cohort, and how long it took to compile them."""
     (cohort,) = where.sweep.cohorts
     began = time.perf_counter()
-    _, programs = loop.compile_programs(where, cohort, where.block_size)
+    schedule = where.sweep.experiment.schedule
+    _, programs = engines.compile_programs(
+        where.engine, cohort.example(), schedule, where.block_size, where.devices
+    )
     return programs, time.perf_counter() - began
 
 

@@ -1,6 +1,7 @@
 """Which engine trains a cohort: lanes where it can and pays, else XLA."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import logging
 
@@ -9,6 +10,8 @@ from gan1d.config.schedule import Schedule
 
 # What needs JAX is imported where it is used: the names of the engines are asked for without it.
 if TYPE_CHECKING:
+    import jax
+
     from gan1d.engines.programs import Programs
     from gan1d.gan.setting import Setting
 
@@ -19,7 +22,11 @@ LARGEST_MATRIX = 64 * 64
 
 
 def compile_programs(
-    engine: str, setting: "Setting", schedule: Schedule, block_size: int, devices: list[Any]
+    engine: str,
+    setting: "Setting",
+    schedule: Schedule,
+    block_size: int,
+    devices: "Sequence[jax.Device]",
 ) -> tuple[str, "Programs"]:
     """Compile a cohort's programs; also returns the name of the engine that they are of.
 
@@ -38,10 +45,10 @@ def compile_programs(
             if engine == "lanes":
                 raise ConfigError([f"engine=lanes: it has no {problem}; use auto or xla"]) from None
             logging.info("The xla engine trains this cohort: lanes has no %s.", problem)
-    return "xla", xla.compile_programs(setting, schedule, block_size, devices)
+    return "xla", xla.compile_programs(setting, schedule, block_size, list(devices))
 
 
-def on_lanes(engine: str, devices: list[Any]) -> bool:
+def on_lanes(engine: str, devices: "Sequence[jax.Device]") -> bool:
     """Whether lanes is tried before XLA."""
     return engine == "lanes" or (engine == "auto" and devices[0].platform == "cpu")
 

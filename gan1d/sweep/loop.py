@@ -10,16 +10,19 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
+import jax
 import xarray as xr
 from absl import logging
 
 from gan1d import engines
 from gan1d.config.fields import ConfigError
+from gan1d.config.schedule import Schedule
 from gan1d.engines.programs import Programs
+from gan1d.gan.setting import Setting
 from gan1d.results.blocks import Finished
 from gan1d.sweep import collect
 from gan1d.sweep.call_length import CallLength
@@ -31,8 +34,8 @@ from gan1d.sweep.store import InMemory, Store
 from gan1d.system import hardware
 from gan1d.system.progress import Silent, Status
 
-# Compiles a cohort's programs: (layout, cohort, runs at a time) -> the engine's name, programs
-Compile = Callable[[Layout, Cohort, int], tuple[str, Programs]]
+# (engine, setting, schedule, block size, devices) -> the engine that it is, and its programs
+Compile = Callable[[str, Setting, Schedule, int, Sequence[jax.Device]], tuple[str, Programs]]
 
 
 class Result(NamedTuple):
@@ -44,19 +47,11 @@ class Result(NamedTuple):
     unfinished: int  # runs
 
 
-def compile_programs(layout: Layout, cohort: Cohort, runs_at_a_time: int) -> tuple[str, Programs]:
-    """Compile a cohort's programs by the layout's engine; also returns the name of that."""
-    schedule, devices = layout.sweep.experiment.schedule, list(layout.devices)
-    return engines.compile_programs(
-        layout.engine, cohort.example(), schedule, runs_at_a_time, devices
-    )
-
-
 def run(
     layout: Layout,
     report: Silent | None = None,
     store: Store | None = None,
-    compile: Compile = compile_programs,
+    compile: Compile | None = None,
 ) -> Result:
     """Train and judge every run of a sweep.
 
@@ -67,7 +62,7 @@ def run(
       layout: the sweep, and how it is laid out.
       report: is told how far it is, and may end it by an exception.
       store: where finished blocks are kept; None is memory.
-      compile: compiles a cohort's programs.
+      compile: gives a cohort's programs; None is `engines.compile_programs`.
 
     Raises:
       ConfigError: a target can't be judged by, an engine can't train a cohort, or no block is small
@@ -86,7 +81,7 @@ def train(
     numbers: range,
     report: Silent | None,
     store: Store,
-    compile: Compile = compile_programs,
+    compile: Compile | None = None,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -98,7 +93,7 @@ def train(
     _ = layout.targets  # refuses those that runs can't be judged by
     progress = _Progress(layout, layout.blocks.runs_of(numbers), report or Silent())
     try:
-        _train_missing(layout, numbers, progress, store, compile)
+        _train_missing(layout, numbers, progress, store, compile or engines.compile_programs)
     except BaseException:
         logging.warning("Stopped; %d of %d runs are kept.", progress.runs_done, progress.runs)
         raise
@@ -187,7 +182,7 @@ class _CohortTraining:
 
     layout: Layout
     cohort: Cohort
-    compile: Compile
+    compile: Callable[[Cohort, int], tuple[str, Programs]]
     progress: _Progress
     doing: str
     engine: str
@@ -211,7 +206,7 @@ class _CohortTraining:
                 ]
             ) from error
         logging.warning("Out of memory with %d runs at a time (%s): trying %d.", size, error, half)
-        self.engine, self.programs = self.compile(self.layout, self.cohort, half)
+        self.engine, self.programs = self.compile(self.cohort, half)
         self.runs_at_a_time = half
 
 
@@ -227,13 +222,13 @@ def _train_missing(
     # The others are compiled while one trains.
     pool = ThreadPoolExecutor(hardware.cores(), thread_name_prefix="compile")
     try:
-        one = functools.partial(compile, layout)
-        compiled = _compile_ahead(pool, one, progress, [cohorts[i] for i in todo])
+        of_cohort = functools.partial(_compile, layout, compile)
+        compiled = _compile_ahead(pool, of_cohort, progress, [cohorts[i] for i in todo])
         for i, (engine, programs) in zip(todo, compiled, strict=True):
             training = _CohortTraining(
                 layout,
                 cohorts[i].cohort,
-                compile,
+                of_cohort,
                 progress,
                 f"cohort {i + 1}/{len(cohorts)}",
                 engine,
@@ -291,6 +286,13 @@ def _compile_ahead(
         compiled = first.result()
         progress.waited += time.monotonic() - began
         yield compiled
+
+
+def _compile(
+    layout: Layout, compile: Compile, cohort: Cohort, runs_at_a_time: int
+) -> tuple[str, Programs]:
+    schedule, devices = layout.sweep.experiment.schedule, layout.devices
+    return compile(layout.engine, cohort.example(), schedule, runs_at_a_time, devices)
 
 
 def _train_block(training: _CohortTraining, block: Block, room: Arrays) -> Finished:
