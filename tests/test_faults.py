@@ -360,6 +360,32 @@ def test_a_sweep_goes_on_in_the_layout_that_it_was_begun_in(stopped, whole):
     assert_like(stopped, whole)
 
 
+@pytest.mark.parametrize("place", ["blocks/mine", "blocks/0000/mine", "blocks/mine/file"])
+def test_what_others_have_put_among_blocks_is_not_removed(place, tmp_path, stopped, trained):
+    for folder in (tmp_path / "own", stopped):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text("mine")
+        for overwrite in (False, True):
+            with pytest.raises(ConfigError, match=r"blocks/.*mine.* is not gan1d's; move"):
+                train(folder, overwrite=overwrite)
+        assert (folder / place).read_text() == "mine" and not list(folder.glob(".*"))
+    assert not trained
+
+
+def test_a_lock_that_is_another_file_is_neither_followed_nor_written_to(tmp_path):
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / ".lock").symlink_to(tmp_path / "other")
+    with pytest.raises(ConfigError, match="can't write there"):
+        train(tmp_path / "own")
+    assert (tmp_path / "other").read_text() == "mine"
+    (tmp_path / "own" / ".lock").unlink()
+    (tmp_path / "own" / ".lock").write_text("mine")
+    with pytest.raises(ConfigError, match=r"its \.lock is not gan1d's"):
+        train(tmp_path / "own")
+    assert (tmp_path / "own" / ".lock").read_text() == "mine"
+
+
 def test_a_second_process_is_refused(tmp_path, whole):
     with locks.locked(tmp_path), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
         train(tmp_path)

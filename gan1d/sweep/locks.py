@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,8 @@ def _lock(path: Path, kind: int, patience: float) -> Iterator[None]:
         alone = kind == fcntl.LOCK_EX
         since = f"(since {hardware.now()})"
         said = f"process {os.getpid()} on {platform.node()} {since}" if alone else SHARED
+        if not re.match(f"$|process |{SHARED}", file.read()):
+            raise ConfigError([f"workdir={path.parent}: its {path.name} is not gan1d's"])
         file.truncate(0)
         os.pwrite(file.fileno(), said.encode(), 0)  # all who share it write the same
         try:
@@ -92,7 +95,7 @@ def _lock(path: Path, kind: int, patience: float) -> Iterator[None]:
 def _locked_file(path: Path, kind: int, patience: float) -> IO[str]:
     tries = 1 + round(patience / LOCK_POLL_SECONDS)
     while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT), "r+")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW), "r+")
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:

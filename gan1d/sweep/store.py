@@ -5,6 +5,7 @@
 
 import dataclasses
 import itertools
+import re
 import uuid
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from gan1d.sweep.collect import Arrays
 from gan1d.sweep.contents import REMEDY, Contents, look
 from gan1d.sweep.provenance import Identity, Plan, Training
 from gan1d.system import hardware
+
+TEMPORARY = re.compile(r"\..*\.tmp")  # what `files.replace` begins with
 
 
 class InMemory:
@@ -111,6 +114,7 @@ def opened(contents: Contents, identity: Identity, block_count: int) -> OnDisk:
       WriteError: the folder can't be written to.
     """
     folder = contents.folder
+    _refuse_strangers(folder)
     if contents.plan is not None and contents.plan.identity != identity:
         discard_barren(folder)
         if not (folder / blocks.FOLDER).exists():
@@ -187,6 +191,19 @@ def _other_sweep(folder: Path, before: Identity, now: Identity) -> str:
     )
 
 
+def _refuse_strangers(folder: Path) -> None:
+    """Raise ConfigError if anything lies among blocks that gan1d hasn't written: it would be lost.
+
+    Blocks of older versions lie in one folder, without groups.
+    """
+    top = folder / blocks.FOLDER
+    groups = blocks.groups(folder)
+    for path in itertools.chain(top.glob("*"), *(group.glob("*") for group in groups)):
+        ours = path.name == blocks.PLAN or blocks.NAME.fullmatch(path.name) or path in groups
+        if not ours and not TEMPORARY.fullmatch(path.name):
+            raise ConfigError([f"workdir={folder}: {path} is not gan1d's; move it elsewhere"])
+
+
 def discard_barren(folder: Path) -> None:
     """Remove a plan of which no block has come, if there is one."""
     if not any((folder / blocks.FOLDER).rglob("*.safetensors")):
@@ -199,8 +216,10 @@ def discard(folder: Path) -> None:
     They are renamed away first: if this process is killed meanwhile, then all are there, or none.
 
     Raises:
+      ConfigError: among them is something else.
       WriteError: that can't be done.
     """
+    _refuse_strangers(folder)
     name = f".{blocks.FOLDER}.{uuid.uuid4().hex[:12]}.tmp"
     try:
         (folder / blocks.FOLDER).rename(folder / name)
