@@ -174,6 +174,17 @@ def test_a_dry_run_expands_and_touches_nothing(place, call):
     assert not (place / "results" / "tiny-adam").exists()
 
 
+def test_what_has_no_effect_is_said_and_counted_once(call):
+    axis = "--sweep=tricks.minibatch=off,replace tricks.minibatch_kernels=7,7"
+    fields = ["--config.discriminator.hidden=(2,2)", "--config.generator.optimizer.b1=0.5"]
+    done = call("--config=tiny.py", "--dry_run", *fields, axis)
+    assert done.returncode == 0, done.stderr
+    assert "generator.optimizer.b1=0.5: no effect unless generator.optimizer.kind is" in done.stderr
+    more = "--sweep=tricks.minibatch=off,off,replace tricks.minibatch_kernels=7,8,7"
+    done = call("--config=tiny.py", "--dry_run", *fields, more)
+    assert "6 points are 4 settings" in done.stderr and "4 settings x 3 seeds" in done.stdout
+
+
 def test_help_lists_flags_and_fields(place):
     done = start(place, "--help")
     assert "--seeds" in done.stdout

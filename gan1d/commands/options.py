@@ -73,6 +73,8 @@ def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
     without_effect = [axes.overridden(*each) for each in given.items() if each[0] in checked.swept]
     if without_effect:
         raise ConfigError(without_effect)
+    for note in checked.notes:
+        print(f"gan1d: {note}", file=sys.stderr)
     return checked, Path(WORKDIR.value or f"results/{name}")
 
 

@@ -60,6 +60,8 @@ def run(
       KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
     """
     sweep = Sweep(resolve(config, name))
+    for note in sweep.experiment.notes:
+        logging.warning("%s", note)
     choices = Choices(devices, block_size, engine)
     if workdir is None:
         return _in_memory(choose(sweep, choices))
