@@ -5,6 +5,7 @@ import functools
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -12,11 +13,13 @@ from gan1d.commands import options
 from gan1d.config import fields
 from gan1d.config.experiment import ConfigError
 from gan1d.results import ResultsError, blocks, files
-from gan1d.sweep import layout
-from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents
-from gan1d.sweep.layout import Blocks
 from gan1d.sweep.shards import Shard
+
+# What needs JAX is imported where it is used: help and refusals need none.
+if TYPE_CHECKING:
+    from gan1d.sweep.cohorts import Sweep
+    from gan1d.sweep.layout import Blocks
 
 SHARDS = flags.DEFINE_integer("shards", None, "How many parts the sweep is cut into.")
 flags.adopt_module_key_flags(options)
@@ -60,7 +63,7 @@ class Resources:
 class Batch:
     """The shards of a sweep, and what has been done with them so far."""
 
-    sweep: Sweep
+    sweep: "Sweep"
     folder: Path
     count: int
     block_size: int
@@ -71,8 +74,10 @@ class Batch:
     submissions: list[Submission] = dataclasses.field(default_factory=list)
 
     @functools.cached_property
-    def blocks(self) -> Blocks:
+    def blocks(self) -> "Blocks":
         """The blocks of the whole sweep."""
+        from gan1d.sweep.layout import Blocks
+
         return Blocks(self.sweep, self.block_size)
 
     @functools.cached_property
@@ -132,7 +137,7 @@ class Batch:
         files.write_json(self.state / RECORD, plain)
 
 
-def of_folder(contents: Contents, sweep: Sweep) -> Batch | None:
+def of_folder(contents: Contents, sweep: "Sweep") -> Batch | None:
     """The batch that a results folder keeps, or None.
 
     Args:
@@ -187,7 +192,7 @@ def _other_flags(batch: Batch) -> list[str]:
     ]
 
 
-def new(contents: Contents, sweep: Sweep, count: int, devices: int, platform: str) -> Batch:
+def new(contents: Contents, sweep: "Sweep", count: int, devices: int, platform: str) -> Batch:
     """Cut a sweep into shards.
 
     Args:
@@ -200,6 +205,8 @@ def new(contents: Contents, sweep: Sweep, count: int, devices: int, platform: st
     Raises:
       ConfigError: it can't be cut like that, or the folder holds another sweep.
     """
+    from gan1d.sweep import layout
+
     if count < 1:
         raise ConfigError([f"shards={count}: give at least 1"])
     size, mixed, folder = options.BLOCK_SIZE.value, options.MIXED.value, contents.folder

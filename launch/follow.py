@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from gan1d.commands import options
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.sweep import api
-from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import look, results_without_a_lock
 from launch import batch as batches
 from launch import states
 from launch.batch import Batch, of_folder
 from launch.states import JobState
+
+# What needs JAX is imported where it is used: help and refusals need none.
+if TYPE_CHECKING:
+    from gan1d.sweep.cohorts import Sweep
 
 _ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "merge: even if runs are missing; the results say which."
@@ -41,6 +44,8 @@ def started(experiment: Experiment, folder: Path) -> Batch:
     Raises:
       ConfigError: none was started, or one of another sweep.
     """
+    from gan1d.sweep.cohorts import Sweep
+
     batch = of_folder(look(experiment, folder), Sweep(experiment))
     if batch is None or not batch.submissions:
         raise ConfigError([f"workdir={folder}: no shards were started here; start them first"])
@@ -68,17 +73,21 @@ def status(experiment: Experiment, folder: Path, ask: Ask = nobody) -> int:
 
 def merge(experiment: Experiment, folder: Path, ask: Ask = nobody) -> int:
     """Make results of what shards have left; returns the exit code."""
+    from gan1d.sweep.cohorts import Sweep
+
     if is_merged(experiment, folder):
         return 0
     sweep = Sweep(experiment)
     return merge_batch(of_folder(look(experiment, folder), sweep), sweep, folder, ask)
 
 
-def merge_batch(batch: Batch | None, sweep: Sweep, folder: Path, ask: Ask = nobody) -> int:
+def merge_batch(batch: Batch | None, sweep: "Sweep", folder: Path, ask: Ask = nobody) -> int:
     """As `merge`, of a batch that is known; None where a folder keeps none.
 
     A scheduler is asked only where blocks are missing.
     """
+    from gan1d.sweep import api
+
     partial = _ALLOW_PARTIAL.value
     if batch is not None and not partial:
         now = states.states(batch, {})

@@ -25,7 +25,6 @@ from absl import flags
 
 from gan1d.commands import options, shell
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import look
 from gan1d.sweep.locks import locked
 from gan1d.sweep.shards import Shard
@@ -53,6 +52,8 @@ def main(argv: list[str]) -> int:
 
 def run(experiment: Experiment, folder: Path) -> int:
     """Run what is missing, and merge."""
+    from gan1d.sweep.cohorts import Sweep  # here, as it needs JAX, and refusals need none
+
     if follow.is_merged(experiment, folder):
         return 0
     jobs = _JOBS.value or min(hardware.cores(), MOST_JOBS)

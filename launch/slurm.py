@@ -28,7 +28,6 @@ from absl import flags
 from gan1d.commands import options, shell
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.sweep import store
-from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import look
 from gan1d.sweep.locks import locked
 from gan1d.system import signals
@@ -87,6 +86,8 @@ def main(argv: list[str]) -> int:
 
 def submit(experiment: Experiment, folder: Path) -> int:
     """Submit all shards."""
+    from gan1d.sweep.cohorts import Sweep  # here, as it needs JAX, and refusals need none
+
     if follow.is_merged(experiment, folder):
         return 0
     contents, sweep = look(experiment, folder), Sweep(experiment)

@@ -1,8 +1,10 @@
 """How a command starts: what it needs not is not imported, and nothing is found out twice."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import run_main
@@ -50,7 +52,8 @@ def place(tmp_path, monkeypatch):
 def started(code, *arguments):
     """The exit code of a new process, what it prints, and what heavy modules it has imported."""
     command = [sys.executable, "-c", PROGRAM, json.dumps(HEAVY), code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     printed, _, imported = done.stdout.rpartition("imported:")
     return done.returncode, printed + done.stderr, imported.split()
 
@@ -85,6 +88,23 @@ def test_a_refusal_needs_no_jax(place, arguments, words):
     config = f"--config={place}/own/tiny.py"
     code, printed, imported = started(MAIN, config, *arguments)
     assert code == 2 and words in printed and imported == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--help"], "--shards"), (["go"], "give run, status, merge"), (["--seeds=0:0"], "no seed")],
+)
+def test_nor_does_a_launcher(place, arguments, words):
+    _, printed, imported = started(LAUNCH, *arguments, f"--config={place}/own/tiny.py")
+    assert words in printed and not {"jax", "flax", "optax", "matplotlib"} & set(imported)
+
+
+def test_what_is_there_already_is_shown_without_jax(place):
+    own = [f"--config={place}/own/tiny.py", "--nofigures", "--devices=2"]
+    assert run_main(*own) == 0
+    code, printed, imported = started(MAIN, *own)
+    assert code == 0 and "holds this sweep already" in printed
+    assert "xarray" in imported and "jax" not in imported
 
 
 def test_a_config_file_imports_what_lies_beside_it_from_any_working_folder(place, capfd):

@@ -24,7 +24,7 @@ from gan1d.sweep import store
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import look
 from gan1d.sweep.layout import Choices, Layout, choose
-from gan1d.sweep.provenance import Training, identity_of
+from gan1d.sweep.provenance import Training
 from gan1d.system import hardware
 
 _SHARDS = flags.DEFINE_list("shards", ["10", "100", "1000"], "How many shards, several numbers.")
@@ -73,7 +73,7 @@ def measured(folder: Path, count: int, runs: int) -> list[str]:
 def pretend(layout: Layout, folder: Path, numbers: range) -> None:
     """Leave a shard's blocks as if they had been trained, of random numbers that don't compress."""
     there = look(layout.sweep.experiment, folder)
-    finished = store.opened_in_part(there, identity_of(layout), layout.blocks.count, numbers)
+    finished = store.opened_in_part(there, layout.identity, layout.blocks.count, numbers)
     training = Training("none", layout.block_size, {"training": 1.0}, hardware.machine("cpu"))
     rng = np.random.default_rng(numbers.start)
     (cohort,) = layout.blocks.by_cohort

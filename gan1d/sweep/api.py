@@ -17,7 +17,7 @@ from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, results_of, results_without_a_lock
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
-from gan1d.sweep.provenance import ANY, Identity, identity_of, record
+from gan1d.sweep.provenance import ANY, Identity, record
 from gan1d.sweep.shards import Shard
 from gan1d.sweep.store import InMemory, OnDisk, Store
 from gan1d.system import backend, progress, signals
@@ -142,8 +142,7 @@ def train_and_publish(
         layout = layout_in(contents, sweep, choices)
         if overwrite:
             store.discard(folder)
-        identity = identity_of(layout)
-        finished = store.opened(contents, identity, layout.blocks.count)
+        finished = store.opened(contents, layout.identity, layout.blocks.count)
         with signals.noted() as noted:
             result = _train(layout, report, noted, finished)
             if result.unfinished:
@@ -193,7 +192,7 @@ def train_shard(
         runs = layout.blocks.runs_of(numbers)
         if contents.complete() is not None:
             return runs  # merged meanwhile
-        finished = store.opened_in_part(contents, identity_of(layout), layout.blocks.count, numbers)
+        finished = store.opened_in_part(contents, layout.identity, layout.blocks.count, numbers)
         with signals.noted() as noted:
             updates = _begin(sweep, runs)
             loop.train(layout, numbers, signals.Attentive(report(updates), noted), finished)

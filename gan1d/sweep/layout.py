@@ -18,9 +18,10 @@ from gan1d.config.fields import ConfigError
 from gan1d.engines import cost, xla
 from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
-from gan1d.sweep import collect
+from gan1d.sweep import collect, provenance
 from gan1d.sweep.cohorts import Cohort, Sweep
 from gan1d.sweep.collect import Arrays, Tables
+from gan1d.sweep.provenance import ANY, Identity
 from gan1d.system import backend, hardware
 
 # On 2 cores XLA trains 32 to 512 runs a device about equally fast, and lanes lose 1 to 2% against
@@ -207,6 +208,19 @@ class Layout:
         on_lanes = engines.on_lanes(self.engine, list(self.devices))
         sweep = self.sweep
         return collect.describe_targets(sweep.experiment, sweep.settings, on_lanes=on_lanes)
+
+    @functools.cached_property
+    def identity(self) -> Identity:
+        """All that the sweep's numbers depend on when it is trained like this, by this code."""
+        return Identity(
+            config=self.sweep.experiment.config(),
+            engine=self.engine,
+            block_size=self.block_size,
+            devices=len(self.devices),
+            device_kind=ANY if self.mixed else self.devices[0].device_kind,
+            processor=ANY if self.mixed else hardware.processor(),
+            **provenance.code(),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

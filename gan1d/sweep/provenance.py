@@ -14,7 +14,6 @@ from typing import Self, TypedDict
 from gan1d.config import fields
 from gan1d.config.experiment import Experiment
 from gan1d.results import ResultsError, files
-from gan1d.sweep.layout import Layout
 from gan1d.system import hardware
 from gan1d.system.hardware import Machine
 
@@ -78,7 +77,7 @@ class Identity:
 
     def seen_from_here(self, experiment: Experiment) -> "Identity":
         """What it would be if a machine of its kind ran this code, for a sweep."""
-        return dataclasses.replace(self, config=experiment.config(), **_code())
+        return dataclasses.replace(self, config=experiment.config(), **code())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,14 +104,16 @@ class Plan:
         raise ResultsError("it doesn't say what its blocks are of")
 
 
-class _Code(TypedDict):
+class Code(TypedDict):
+    """The code that trains, as part of an identity."""
+
     versions: dict[str, str]
     source: str
     registered: dict[str, str]
 
 
-def _code() -> _Code:
-    """The code that trains, as part of an identity."""
+def code() -> Code:
+    """The code that is here."""
     return {
         "versions": hardware.versions(),
         "source": hardware.source(),
@@ -123,19 +124,6 @@ def _code() -> _Code:
 def registered() -> dict[str, str]:
     """File -> digest of its code, of what users have registered beside what gan1d has."""
     return {}
-
-
-def identity_of(layout: Layout) -> Identity:
-    """The identity of a sweep that is trained in a layout, by this code."""
-    return Identity(
-        config=layout.sweep.experiment.config(),
-        engine=layout.engine,
-        block_size=layout.block_size,
-        devices=len(layout.devices),
-        device_kind=ANY if layout.mixed else layout.devices[0].device_kind,
-        processor=ANY if layout.mixed else hardware.processor(),
-        **_code(),
-    )
 
 
 @dataclasses.dataclass(frozen=True)
