@@ -23,6 +23,7 @@ from gan1d.config.experiment import ConfigError
 from gan1d.results import WriteError, blocks, files
 from gan1d.sweep import api, layout, locks, loop
 from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.contents import results_without_a_lock
 from gan1d.sweep.layout import Choices
 from gan1d.system import hardware
 from gan1d.system.progress import Silent
@@ -183,6 +184,8 @@ def test_a_folder_that_can_not_even_be_looked_into_is_refused(nobody):
         train(closed / "under")
     with pytest.raises(results.ResultsError, match="Permission denied"):
         results.load(closed / "under")
+    with pytest.raises(results.ResultsError, match="Permission denied"):
+        results_without_a_lock(experiment.resolve(TINY), closed / "under")
     if user != NOBODY:
         closed.chmod(0o700)
 

@@ -108,6 +108,13 @@ def test_a_sweep_from_start_to_end(place, call):
         (["--config=tiny.py", "--seeds=0:2,1:3"], ["overlap"]),
         (["--config=tiny.py", "--seeds=0:0"], ["holds no seed"]),
         (["--config=tiny.py", "--block_size=3"], ["block_size=3"]),
+        (["--config=tiny.py", "--block_size=3", "--workdir=none"], ["block_size=3"]),
+        (["--config=tiny.py", "--shard=0/2", "--block_size=3", "--workdir=none"], ["block_size=3"]),
+        (
+            ["--config=tiny.py", "--shard=0/99", "--workdir=none/such"],
+            ["shards=99: there are only"],
+        ),
+        (["--config=tiny.py", "--partial", "--workdir=none/such"], ["no finished blocks here"]),
         (["--config=tiny.py", "--workdir=tiny.py/under"], ["workdir=tiny.py/under"]),
         (["--config=tiny.py", "--no_such_flag"], ["no_such_flag"]),
         (["--config=tiny.py", "stray"], ["stray"]),

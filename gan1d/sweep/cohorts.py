@@ -55,11 +55,6 @@ class Sweep:
         """How many runs it has."""
         return len(self.experiment.points) * len(self.experiment.seeds)
 
-    @property
-    def update_count(self) -> int:
-        """How many updates all its runs make."""
-        return self.run_count * self.experiment.schedule.steps
-
 
 def group(settings: tuple[Setting, ...]) -> tuple[Cohort, ...]:
     """Settings by structure, in order of first appearance."""

@@ -5,6 +5,7 @@ results of this sweep or of another one (`config.json`), or both: results stay w
 replaced.
 """
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def results_without_a_lock(experiment: Experiment, folder: Path) -> xr.Dataset |
     Raises:
       ConfigError, ResultsError: as `results_of`.
     """
-    if (folder / blocks.FOLDER).exists() or any(folder.glob(f".{blocks.FOLDER}.*")):
-        return None
+    with contextlib.suppress(OSError):  # reading says what is wrong
+        if (folder / blocks.FOLDER).exists() or any(folder.glob(f".{blocks.FOLDER}.*")):
+            return None
     return results_of(experiment, folder)
