@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.config import axes, fields
+from gan1d.config import axes, canonical, fields
 from gan1d.config.experiment import resolve
 from gan1d.config.fields import ConfigError
 
@@ -198,7 +198,7 @@ def test_a_setting_is_plain_only_if_every_trick_is_off(fixed, nothing_on):
 )
 def test_an_axis_without_effect_is_found(sweep, fixed, words):
     swept, points = axes.product(sweep)
-    (problem,) = axes.without_effect(DEFAULTS | fixed, swept, points)
+    (problem,) = canonical.without_effect(DEFAULTS | fixed, swept, points)
     assert sweep[0].partition("=")[0] in problem
     assert words in problem
 
@@ -215,7 +215,7 @@ def test_an_axis_without_effect_is_found(sweep, fixed, words):
 )
 def test_an_axis_with_an_effect_somewhere_is_allowed(sweep, fixed):
     swept, points = axes.product(sweep)
-    assert not list(axes.without_effect(DEFAULTS | fixed, swept, points))
+    assert not list(canonical.without_effect(DEFAULTS | fixed, swept, points))
 
 
 def test_a_value_beside_an_axis_is_refused_with_the_way_to_change_it():

@@ -63,7 +63,7 @@ def test_few_steps_need_no_other_field():
 def test_numbers_may_be_numpys():
     made = resolve({"steps": np.int64(7), "target.loc": np.float32(1.5)})
     assert made.schedule.steps == 7
-    assert next(made.settings).target.loc == 1.5
+    assert made.settings[0].target.loc == 1.5
 
 
 def test_a_resolved_config_survives_json_and_tells_sweeps_apart():

@@ -16,7 +16,9 @@ from gan1d.config import experiment, fields
 from gan1d.engines import lanes
 from gan1d.gan import losses, networks, optimizers, penalties, randomness, spec, targets, train
 from gan1d.gan.targets import line
-from gan1d.sweep import layout, loop
+from gan1d.sweep import loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices, choose
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +111,7 @@ def test_a_registered_entry_has_fields_help_and_labels():
     made = experiment.resolve({"loss.kind": "boosting", "sweep": ("loss.sharpness=0.5,2",)})
     assert made.labels == ("sharpness 0.5", "sharpness 2")
     assert [one.loss.sharpness for one in made.settings] == [0.5, 2.0]
-    assert len(layout.group(made)) == 1  # a traced number: one program
+    assert len(Sweep(made).cohorts) == 1  # a traced number: one program
     with pytest.raises(fields.ConfigError, match=r"loss.sharpness=-1: it must be above 0"):
         experiment.resolve({"loss.kind": "boosting", "loss.sharpness": -1.0})
     with pytest.raises(fields.ConfigError, match=r"loss.sharpness: no effect unless loss.kind"):
@@ -218,5 +220,5 @@ def test_a_misspelt_field_of_a_registered_entry_is_refused(mine, capsys):
 def test_loops_take_registered_entries_without_a_file():
     fields_ = registered() | {"steps": 2, "seeds": "0:2", "judging.log_every": 1}
     made = experiment.resolve(fields_)
-    runs = loop.run(made, layout.choose(made, devices=1, engine="lanes")).runs
+    runs = loop.run(choose(Sweep(made), Choices(devices=1, engine="lanes"))).runs
     assert np.isfinite(runs.w1).all()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import jax
 from jax.tree_util import GetAttrKey
 
-from gan1d.gan.spec import SECTIONS, Added
+from gan1d.gan.spec import DECLARED, SECTIONS, Added
 
 Static = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 
@@ -31,3 +31,4 @@ def _unflatten(static: Static, children: Iterable[object]) -> Added:
 jax.tree_util.register_pytree_with_keys(Added, _flatten, _unflatten)
 for each in SECTIONS:
     _register(each)
+DECLARED.append(_register)

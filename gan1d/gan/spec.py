@@ -158,6 +158,7 @@ class Added:
 
 # Every section, and the fields that are added to it: name -> (Spec, default).
 SECTIONS: dict[type, dict[str, tuple[Spec, Value]]] = {}
+DECLARED: list[Callable[[type], None]] = []  # called with sections that are declared from now on
 ADDITIONS: list[str] = []  # those fields in order: what is made of all fields is made anew with it
 
 
@@ -179,6 +180,8 @@ def pytree(cls: type[T]) -> type[T]:
     setattr(cls, "__getattr__", added)  # noqa: B010
     made = dataclasses.dataclass(frozen=True)(cls)
     SECTIONS[made] = {}
+    for call in DECLARED:
+        call(made)
     return made
 
 
