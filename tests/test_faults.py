@@ -495,18 +495,25 @@ def at_once(tmp_path_factory):
     return results.load(folder)
 
 
+class Fitting:
+    """Programs that have memory for so many runs."""
+
+    def __init__(self, programs, runs, error):
+        self.unit, self.advance = programs.unit, programs.advance
+        self._programs, self._runs, self._error = programs, runs, error
+
+    def start(self, settings, seeds, pictured):
+        if len(seeds) > self._runs:
+            raise self._error
+        return self._programs.start(settings, seeds, pictured)
+
+
 def fitting(runs, error):
-    """What compiles programs that have memory for so many runs."""
+    """What compiles such programs."""
 
     def compile_programs(engine, setting, schedule, size, devices):
         name, programs = compile_once(engine, setting, schedule, size, devices)
-
-        def start(settings, seeds, pictured):
-            if len(seeds) > runs:
-                raise error
-            return programs.start(settings, seeds, pictured)
-
-        return name, programs._replace(start=start)
+        return name, Fitting(programs, runs, error)
 
     return compile_programs
 
