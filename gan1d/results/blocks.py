@@ -11,14 +11,14 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from gan1d.results import files
-from gan1d.results.files import ResultsError
+from gan1d.results.files import Record, ResultsError
 
 FOLDER, PLAN = "blocks", "plan.json"
 NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.safetensors")
@@ -30,10 +30,10 @@ class Finished(NamedTuple):
     """A block that is trained."""
 
     arrays: dict[str, np.ndarray]
-    facts: dict[str, Any]  # how it was: plain data
+    facts: Record  # how it was: plain data
 
 
-def load_plan(folder: Path) -> dict[str, Any] | None:
+def load_plan(folder: Path) -> Record | None:
     """What the blocks in a results folder are of, or None where there are none.
 
     Raises:
@@ -44,9 +44,9 @@ def load_plan(folder: Path) -> dict[str, Any] | None:
     if plan is None:
         return None
     identity = plan.get("identity")
-    known = isinstance(identity, dict) and isinstance(identity.get("config"), dict)
     if not (
-        known
+        isinstance(identity, dict)
+        and isinstance(identity.get("config"), dict)
         and all(isinstance(identity.get(name), int) for name in ("devices", "block_size"))
         and isinstance(plan.get("started"), str)
     ):
@@ -125,7 +125,8 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
         if path.stat().st_size > limit + HEADER_BYTES:
             raise ResultsError(f"{path}: larger than its block can be")
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != NAME.fullmatch(path.name)[2]:
+        match = NAME.fullmatch(path.name)
+        if match is None or hashlib.sha256(content).hexdigest() != match[2]:
             raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
         arrays = safetensors.numpy.load(content)
         told = told_by(path)
