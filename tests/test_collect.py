@@ -15,7 +15,7 @@ def looks(w1, losses=(0.0, 0.0)):
     """Two runs at some log points."""
     w1 = np.float32(w1)
     sums = (np.broadcast_to(np.float32(loss).reshape(-1, 1), w1.shape) for loss in losses[::-1])
-    measured = dict.fromkeys(("w1", "ks", "mean", "std", "d_flatness"), w1)
+    measured = dict.fromkeys(("w1", "ks", "generated_mean", "generated_std", "d_flatness"), w1)
     return LogPoints(measured, np.zeros((2, 101), np.float32), Players(*sums), {})
 
 

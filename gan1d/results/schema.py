@@ -125,7 +125,9 @@ def target_variables(dim: int) -> dict[str, Variable]:
 
 # Of every setting's losses; missing where there is no such number.
 LOSS_VARIABLES = {
-    "loss_d_rest": Variable(("setting",), "loss of D where it can't tell real from generated"),
+    "loss_d_rest": Variable(
+        ("setting",), "loss of D, less penalties, where it can't tell real from generated"
+    ),
     "loss_g_rest": Variable(("setting",), "loss of G where D can't tell real from generated"),
     "g_matches_features": Variable(
         ("setting",), "1 where G's loss is one of D's features, not of its output", np.int8, 0
