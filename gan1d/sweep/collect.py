@@ -157,8 +157,8 @@ def judged(
     # Before the first update there is no loss.
     spans = np.diff(steps, axis=0, prepend=0).astype(np.float32)
     spans[0] = np.nan
-    loss_d, loss_g = (sums / spans for sums in whole.loss_sums)
-    values = whole.metrics | {"loss_d": loss_d, "loss_g": loss_g}
+    sums = whole.loss_sums
+    values = whole.metrics | {"loss_d": sums.d / spans, "loss_g": sums.g / spans}
     # Weights can be finite and yet so large that what is generated is not.
     overflow = ~np.isfinite(values["w1"] + values["generated_std"])
     overflow_at = np.where(overflow, steps, _NEVER).min(0)
