@@ -26,7 +26,7 @@ _TO = flags.DEFINE_string("to", None, "export: the file to write, .csv or .parqu
 _TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what has a row.")
 
 # What `info` shows of the record.
-TOLD = (
+SHOWN = (
     "command overrides started finished seconds cohorts block_size devices machines versions "
     "python git source platform host processor"
 ).split()
@@ -97,7 +97,7 @@ def info(folder: Path) -> int:
         f"{runs.step.values[-1]} updates each",
         "outcomes": ", ".join(f"{count} {name}" for name, count in counts.items()),
     }
-    lines |= {name: _text(record.get(name)) for name in TOLD}
+    lines |= {name: _text(record.get(name)) for name in SHOWN}
     for name, text in lines.items():
         print(f"{name + ':':10} {text}")
     return 0

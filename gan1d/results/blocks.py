@@ -37,7 +37,7 @@ def load_plan(folder: Path) -> Record | None:
     """What the blocks in a results folder are of, or None where there are none.
 
     Raises:
-      ResultsError: that can't be told.
+      ResultsError: it can't be read.
     """
     path = folder / FOLDER / PLAN
     plan = files.read_json(path)
@@ -59,13 +59,13 @@ def listed(folder: Path, numbers: range | None = None) -> dict[int, list[Path]]:
 
     `numbers` are those to look for; None means all.
     """
-    found: dict[int, list[Path]] = {}
+    paths: dict[int, list[Path]] = {}
     for group in groups(folder, numbers):
         for path in sorted(group.glob("*.safetensors")):
             match = NAME.fullmatch(path.name)
             if match and (numbers is None or int(match[1]) in numbers):
-                found.setdefault(int(match[1]), []).append(path)
-    return found
+                paths.setdefault(int(match[1]), []).append(path)
+    return paths
 
 
 def groups(folder: Path, numbers: range | None = None) -> list[Path]:
@@ -101,8 +101,8 @@ def write(folder: Path, plan: str, number: int, block: Finished) -> Path:
     Raises:
       WriteError: it can't be written.
     """
-    told = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
-    content = safetensors.numpy.save(block.arrays, told)
+    metadata = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
+    content = safetensors.numpy.save(block.arrays, metadata)
     path = _group(folder, number // GROUP) / name(number, hashlib.sha256(content).hexdigest())
     files.make_folder(path.parent)
     files.replace(path, lambda temporary: temporary.write_bytes(content))
@@ -129,13 +129,13 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
         if match is None or hashlib.sha256(content).hexdigest() != match[2]:
             raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
         arrays = safetensors.numpy.load(content)
-        told = told_by(path)
-        facts = json.loads(told["facts"])
+        metadata = told_by(path)
+        facts = json.loads(metadata["facts"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ResultsError):
             raise
         raise ResultsError(f"{path}: can't be read ({error})") from None
-    if told.get("plan") != plan or told.get("number") != str(number):
+    if metadata.get("plan") != plan or metadata.get("number") != str(number):
         raise ResultsError(f"{path}: a block of another sweep, or another one of this")
     return Finished(arrays, facts)
 

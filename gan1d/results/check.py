@@ -181,8 +181,8 @@ def _check_variables(data: xr.Dataset, forms: Mapping[str, Form], known: frozens
     for name, variable in data.variables.items():
         dims, kinds = forms.get(str(name), (variable.dims, "biuf"))
         if variable.dims != dims or variable.dtype.kind not in kinds:
-            found = f"{variable.dtype} over {variable.dims}"
-            raise ResultsError(f"{name!r} is {found}, not {'/'.join(kinds)} over {dims}")
+            form = f"{variable.dtype} over {variable.dims}"
+            raise ResultsError(f"{name!r} is {form}, not {'/'.join(kinds)} over {dims}")
         unknown = set(variable.dims) - known
         if unknown:
             raise ResultsError(f"{name!r} has an unknown dimension ({min(map(str, unknown))!r})")
