@@ -87,7 +87,9 @@ def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
     if not (features and all(map(feature_motion.is_picture, settings))):
         useless |= {"features"}
     dim = targets.dim(settings[0].target)
-    measures = {name: metric for setting in settings for name, metric in metrics.of(setting).items()}
+    measures: dict[str, metrics.Metric] = {}
+    for setting in settings:
+        measures |= metrics.of(setting)
     runs = {name: _variable(metric) for name, metric in measures.items()}
     found = (
         runs | results.run_variables(dim),
