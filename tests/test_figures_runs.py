@@ -94,6 +94,28 @@ def test_boundary_shows_d_and_all_mass_before_and_after_training():
     )
 
 
+def test_a_d_that_is_no_probability_is_drawn_as_it_is():
+    ds, snapshots = one_run(loss="wasserstein")
+    snapshots["d"][:] = 30 * snapshots.d - 20
+    figure = draw("boundary", ds, snapshots)
+    (twin,) = [ax for ax in figure.axes if ax.bbox.bounds == panels(figure)[0].bbox.bounds][1:]
+    (curve,) = twin.lines  # and no line where a probability would be 1/2
+    assert curve.get_label() == "D(x), raw output, right axis"
+    assert twin.get_ylim() == (snapshots.d.min(), snapshots.d.max())
+
+
+def test_a_d_that_is_no_probability_has_a_scale_of_its_own_in_the_plane():
+    ds = synthetic.dataset(["a", "b"], seeds=1, unfinished=0, target="ring", loss="hinge")
+    snapshots = synthetic.snapshots(ds, seeds=1)
+    snapshots["d"][1] = 30 * snapshots.d[1] - 20
+    figure = draw("samples", ds, snapshots)
+    bars = [ax for ax in figure.axes if ax.get_ylabel() == "D, raw output"]
+    assert len(bars) == 2
+    shades = {ax.collections[0].get_clim() for ax in panels(figure)}
+    expected = {(float(d.min()), float(d.max())) for d in snapshots.d}
+    assert shades == expected
+
+
 def test_a_collapsed_generator_is_one_tall_bin():
     ds, snapshots = one_run(outcomes.COLLAPSED)
     snapshots["samples"][..., -1, :, :] = synthetic.MEAN + 0.01
