@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 
 import gan1d
 from gan1d import results
+from gan1d.commands import results as command
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
 from gan1d.report import comparisons, exports, tables
 from gan1d.results import ResultsError, files
-from gan1d.results import __main__ as command
 
 SPECS = fields.specs()
 SETTING_FIELDS = [name for name, _, _ in spec.specs(Setting)]
