@@ -26,7 +26,7 @@ def looks(w1, losses=(0.0, 0.0)):
 
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    room = Sweep(made).tables.of_block(runs=2, pictured=0)
+    room = Sweep(made).shape.of_block(runs=2, pictured=0)
     nothing = Start(None, None, {})
     return collect.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
 
@@ -55,7 +55,7 @@ def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
 
 
 def kept(**fields):
-    return Sweep(experiment.resolve(fields)).tables.kept
+    return Sweep(experiment.resolve(fields)).shape.variables
 
 
 PLANE = {"latent.kind": "uniform", "latent.dim": 2}

@@ -129,7 +129,7 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
         if match is None or hashlib.sha256(content).hexdigest() != match[2]:
             raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
         arrays = safetensors.numpy.load(content)
-        metadata = told_by(path)
+        metadata = metadata_of(path)
         facts = json.loads(metadata["facts"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ResultsError):
@@ -140,7 +140,7 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
     return Finished(arrays, facts)
 
 
-def told_by(path: Path) -> dict[str, str]:
+def metadata_of(path: Path) -> dict[str, str]:
     """What a file in safetensors' format says besides its arrays.
 
     Raises:

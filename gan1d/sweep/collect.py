@@ -31,7 +31,7 @@ Arrays = dict[str, np.ndarray]
 Entry = tuple[np.ndarray, np.ndarray, Arrays]
 
 
-class Kept(NamedTuple):
+class Variables(NamedTuple):
     """The variables that a sweep's results have."""
 
     runs: dict[str, results.Variable]
@@ -39,10 +39,10 @@ class Kept(NamedTuple):
     snapshots: dict[str, results.Variable]
 
 
-class Tables(NamedTuple):
+class Shape(NamedTuple):
     """What a sweep's results will hold."""
 
-    kept: Kept
+    variables: Variables
     sizes: dict[str, int]  # the length of every dimension
 
     @property
@@ -52,10 +52,10 @@ class Tables(NamedTuple):
 
     def of_block(self, runs: int, pictured: int) -> Arrays:
         """Room for a block of so many runs, filled with what stands for "no value"."""
-        variables = {name: _of(variable, "run") for name, variable in self.kept.runs.items()}
+        variables = {name: _of(variable, "run") for name, variable in self.variables.runs.items()}
         variables |= {
             PICTURE + name: _of(variable, "picture")
-            for name, variable in self.kept.snapshots.items()
+            for name, variable in self.variables.snapshots.items()
         }
         return results.allocate(variables, self.sizes | {"run": runs, "picture": pictured})
 
@@ -66,17 +66,17 @@ def _of(variable: results.Variable, row: str) -> results.Variable:
     return variable._replace(dims=(row, *rest))
 
 
-def tables(experiment: Experiment, settings: Sequence[Setting]) -> Tables:
-    """The tables of a sweep with these settings."""
-    kept = kept_variables(experiment, settings)
-    made = Tables(kept, sizes(experiment, settings, kept))
+def shape_of(experiment: Experiment, settings: Sequence[Setting]) -> Shape:
+    """What the results of a sweep with these settings will hold."""
+    variables = variables_of(experiment, settings)
+    shape = Shape(variables, sizes(experiment, settings, variables))
     asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
-    if made.snapshot_seeds < asked:
-        logging.info("Snapshots of %d seeds, not %d, to bound memory.", made.snapshot_seeds, asked)
-    return made
+    if shape.snapshot_seeds < asked:
+        logging.info("Snapshots of %d seeds, not %d, to bound memory.", shape.snapshot_seeds, asked)
+    return shape
 
 
-def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
+def variables_of(experiment: Experiment, settings: Sequence[Setting]) -> Variables:
     """Those that make sense for at least one setting."""
     features = experiment.schedule.judging.features
     useless = set()
@@ -91,15 +91,15 @@ def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
     for setting in settings:
         measures |= metrics.of(setting)
     runs = {name: _variable(metric) for name, metric in measures.items()}
-    found = (
+    every = (
         runs | results.run_variables(dim),
         results.target_variables(dim) | results.LOSS_VARIABLES,
         results.SNAPSHOT_VARIABLES,
     )
-    return Kept(
+    return Variables(
         *(
-            {name: variable for name, variable in table.items() if name not in useless}
-            for table in found
+            {name: variable for name, variable in group.items() if name not in useless}
+            for group in every
         )
     )
 
@@ -110,7 +110,9 @@ def _variable(metric: metrics.Metric) -> results.Variable:
     return results.Variable(dims, metric.long_name, unit=metric.unit, better=metric.better)
 
 
-def sizes(experiment: Experiment, settings: Sequence[Setting], kept: Kept) -> dict[str, int]:
+def sizes(
+    experiment: Experiment, settings: Sequence[Setting], variables: Variables
+) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
     dim = targets.dim(settings[0].target)
     lengths = {
@@ -129,7 +131,7 @@ def sizes(experiment: Experiment, settings: Sequence[Setting], kept: Kept) -> di
         "row": max(setting.training.batch_size for setting in settings),
         "feature": 2,
     }
-    seed_bytes = results.nbytes(kept.snapshots, lengths | {"snapshot_seed": 1})
+    seed_bytes = results.nbytes(variables.snapshots, lengths | {"snapshot_seed": 1})
     fitting = SNAPSHOT_BYTES // seed_bytes
     wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
     return lengths | {"snapshot_seed": min(wanted, fitting)}
@@ -146,7 +148,7 @@ def judged(
 
     Args:
       log_steps: all of them.
-      block: room for it, `Tables.of_block`; is filled.
+      block: room for it, `Shape.of_block`; is filled.
       start: what is known before the first update.
       diverged_at: in the end, `[R]`.
       looks: at all log points, in order.
@@ -198,7 +200,7 @@ def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
 
 def datasets(
     experiment: Experiment,
-    made: Tables,
+    shape: Shape,
     target: Arrays,
     blocks: Iterable[Entry],
 ) -> tuple[xr.Dataset, xr.Dataset | None]:
@@ -206,12 +208,14 @@ def datasets(
 
     Args:
       experiment: the sweep.
-      made: its tables.
+      shape: what they will hold.
       target: what `describe_targets` gives.
       blocks: those that are finished; runs that are in none are marked as not finished.
     """
-    arrays = results.allocate(made.kept.runs, made.sizes)
-    snapshots = results.allocate(made.kept.snapshots, made.sizes) if made.snapshot_seeds else {}
+    arrays = results.allocate(shape.variables.runs, shape.sizes)
+    snapshots = (
+        results.allocate(shape.variables.snapshots, shape.sizes) if shape.snapshot_seeds else {}
+    )
     for setting, seed, block in blocks:
         for name, value in block.items():
             if not name.startswith(PICTURE):
@@ -223,15 +227,17 @@ def datasets(
                 whole[row if name == PICTURE + "latent" else (row, column)] = value
     axes = results.Axes(experiment.labels, experiment.seeds, experiment.log_steps(), metrics.LEVELS)
     runs = results.dataset(
-        results.Values(made.kept.runs, arrays),
-        results.Values(made.kept.targets, target | rest(experiment.settings)),
+        results.Values(shape.variables.runs, arrays),
+        results.Values(shape.variables.targets, target | rest(experiment.settings)),
         axes,
         results.Sweep(experiment.name, experiment.config(), _swept(experiment)),
     )
     if not snapshots:
         return runs, None
-    pictured = axes._replace(seed=experiment.seeds[: made.snapshot_seeds])
-    return runs, results.snapshot_dataset(results.Values(made.kept.snapshots, snapshots), pictured)
+    pictured = axes._replace(seed=experiment.seeds[: shape.snapshot_seeds])
+    return runs, results.snapshot_dataset(
+        results.Values(shape.variables.snapshots, snapshots), pictured
+    )
 
 
 def _swept(experiment: Experiment) -> dict[str, list[results.Scalar]]:
@@ -245,15 +251,15 @@ def _swept(experiment: Experiment) -> dict[str, list[results.Scalar]]:
 
 def rest(settings: Sequence[Setting]) -> Arrays:
     """What is to be known of each setting's losses, by the names of results' variables."""
-    found: dict[LossFields, tuple[float, float]] = {}
+    at_rest: dict[LossFields, tuple[float, float]] = {}
     structures: dict[object, list[LossFields]] = {}  # one call for all that differ in numbers only
     for loss in dict.fromkeys(setting.loss for setting in settings):
         structures.setdefault(jax.tree.structure(loss), []).append(loss)
     for alike in structures.values():
         numbers = jax.tree.map(lambda *each: np.asarray(each, np.float32), *alike)
         d, g = map(np.asarray, jax.vmap(_losses_at_rest)(numbers))
-        found |= dict(zip(alike, zip(d, g, strict=True), strict=True))
-    d, g = np.array([found[setting.loss] for setting in settings], np.float32).T
+        at_rest |= dict(zip(alike, zip(d, g, strict=True), strict=True))
+    d, g = np.array([at_rest[setting.loss] for setting in settings], np.float32).T
     matches = np.array([setting.tricks.feature_matching != OFF for setting in settings])
     is_read = [LOSSES[setting.loss.kind].read is not None for setting in settings]
     return {
@@ -281,9 +287,9 @@ def describe_targets(
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
     """
-    made = [setting.target for setting in settings]
+    of_settings = [setting.target for setting in settings]
     described = describe(
-        made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
+        of_settings, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
     )
     for label, std in zip(experiment.labels, described["target_std"], strict=True):
         if not (np.isfinite(std) and std > 0):
