@@ -122,9 +122,9 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
         return 0
     kinds, overrides = options.kinds(), options.overrides()
     if _PARTIAL.value:
-        runs = api.merge(sweep, folder, partial=True, kinds=kinds, overrides=overrides)
+        published = api.merge(sweep, folder, partial=True, kinds=kinds, overrides=overrides)
     else:
-        runs = api.train_and_publish(
+        published = api.train_and_publish(
             sweep,
             folder,
             choices,
@@ -133,7 +133,7 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
             kinds=kinds,
             overrides=overrides,
         )
-    return options.say_what_is_there(runs, folder)
+    return options.say_what_is_there(published.summary, folder)
 
 
 def _say_how_to_go_on(folder: Path) -> None:

@@ -94,5 +94,5 @@ def merge_batch(batch: Batch | None, sweep: "Sweep", folder: Path, ask: Ask = no
         if any(state.word != states.DONE for state in now):
             print(states.table(batch, states.states(batch, ask(batch))))
     kinds, overrides = options.kinds(), options.overrides()
-    runs = api.merge(sweep, folder, partial=partial, kinds=kinds, overrides=overrides)
-    return options.say_what_is_there(runs, folder)
+    published = api.merge(sweep, folder, partial=partial, kinds=kinds, overrides=overrides)
+    return options.say_what_is_there(published.summary, folder)

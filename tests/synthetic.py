@@ -14,6 +14,11 @@ NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
 MEAN, STD = 4.0, 1.25  # of the target
 JUDGING = {"collapsed_std": 0.25, "success_w1": 0.25}
 DIMS = ("setting", "seed")
+# The losses of D and of G at D = 1/2; of all others nothing is known, nor is D a probability.
+REST = {
+    "non_saturating": (2 * np.log(2), np.log(2)),
+    "saturating": (2 * np.log(2), -np.log(2)),
+}
 MOMENTS = ["before D", "after D", "after G"]
 SOURCES = ["real", "generated"]
 POINTS = 256  # real and generated, in a snapshot
@@ -94,8 +99,8 @@ def dataset(
     w1 = (final_w1[..., None] + 4 * training) * wobble
     series = {
         "w1": w1,
-        "mean": (MEAN + shift)[..., None] * (1 - training),
-        "std": (STD * ratio)[..., None] * (1 - training) + 0.1 * training,
+        "generated_mean": (MEAN + shift)[..., None] * (1 - training),
+        "generated_std": (STD * ratio)[..., None] * (1 - training) + 0.1 * training,
         "loss_d": 2 * np.log(2) - training + 0.05 * rng.standard_normal(w1.shape),
         "loss_g": np.log(2) + training + 0.05 * rng.standard_normal(w1.shape),
         "d_flatness": 0.5 * training + 0 * w1,
@@ -110,12 +115,14 @@ def dataset(
     lost = ~finished[..., None] | ((diverged_at >= 0)[..., None] & (step >= diverged_at[..., None]))
     series |= _series_of(target, w1)
     if target != "normal":
-        series["mean"] = np.stack([series["mean"], 2 * series["mean"]], axis=-1)
+        mean = series["generated_mean"]
+        series["generated_mean"] = np.stack([mean, 2 * mean], axis=-1)
         quantiles = np.stack([quantiles, 2 * quantiles], axis=-1)
     series = {name: _without(lost, values) for name, values in series.items()}
     for name in ("loss_d", "loss_g"):
         series[name][..., 0] = np.nan
-    met = outcomes.meets_criterion(w1=series["w1"], std=series["std"], target_std=STD, **JUDGING)
+    w1, std = series["w1"], series["generated_std"]
+    met = outcomes.meets_criterion(w1=w1, std=std, target_std=STD, **JUDGING)
     first_met, last_met, best_step = outcomes.stopping_steps(met, series["w1"], step)
     real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
     expected = np.quantile(MEAN + STD * NORMALS, (np.arange(1000) + 0.5) / 1000)
@@ -128,7 +135,7 @@ def dataset(
     }
     code = outcomes.classify(
         final_w1=series["w1"][..., -1],
-        final_std=series["std"][..., -1],
+        final_std=series["generated_std"][..., -1],
         target_std=np.full((shape[0], 1), STD),
         diverged_at=diverged_at,
         finished=finished,
@@ -137,6 +144,14 @@ def dataset(
     flags = {
         "flag_values": [-1, 0, 1, 2, 3],
         "flag_meanings": "unfinished success off_target collapsed diverged",
+    }
+    kinds = np.broadcast_to(swept.get("loss.kind", loss), shape[:1])
+    rest = np.array([REST.get(kind, (np.nan, np.nan)) for kind in kinds])
+    per_setting = {
+        "loss_d_rest": np.float32(rest[:, 0]),
+        "loss_g_rest": np.float32(np.where(matching, np.nan, rest[:, 1])),
+        "g_matches_features": np.int8(matching),
+        "d_is_probability": np.int8(np.isfinite(rest[:, 0])),
     }
     per_target = _target(target) | {
         "target_std": ((), STD),
@@ -148,6 +163,7 @@ def dataset(
         name: (("setting", *dims), np.tile(np.float32(values), (shape[0], *[1] * len(dims))))
         for name, (dims, values) in per_target.items()
     }
+    variables |= {name: (("setting",), values) for name, values in per_setting.items()}
     variables["outcome"] = (DIMS, code, flags)
     dims = (*DIMS, "level", "dim")[: quantiles.ndim]
     variables["quantiles"] = (dims, np.float32(_without(lost[..., -1:], quantiles)))
@@ -262,8 +278,8 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
         unit = (ds.x.values - ds.target_mean.values[:, None]) / ds.x.values.std(1, keepdims=True)
         waves = np.sin(2 * unit).prod(-1)[:, None, None, :]
     else:
-        spread = ds["std"].values[..., None] * scipy.stats.norm.ppf(levels[:, 0])
-        samples = (ds["mean"].values[..., None] + spread)[..., None]
+        spread = ds.generated_std.values[..., None] * scipy.stats.norm.ppf(levels[:, 0])
+        samples = (ds.generated_mean.values[..., None] + spread)[..., None]
         waves = np.sin(ds.x.values)[:, None, None, :]
     fade = np.exp(-ds.step.values / 3000)[:, None]
     d = 0.5 + 0.3 * fade * waves + 0 * ds.w1.values[..., None]

@@ -1,10 +1,15 @@
 """A sweep's results on the host: what a finished block leaves in them."""
 
 import numpy as np
+import pytest
+from helpers import TINY
 
+import gan1d
 from gan1d.config import experiment
 from gan1d.engines.programs import LogPoints, Start
+from gan1d.gan import metrics
 from gan1d.gan.players import Players
+from gan1d.report import exports, figures, tables
 from gan1d.sweep import collect
 from gan1d.sweep.cohorts import Sweep
 
@@ -15,13 +20,13 @@ def looks(w1, losses=(0.0, 0.0)):
     """Two runs at some log points."""
     w1 = np.float32(w1)
     sums = (np.broadcast_to(np.float32(loss).reshape(-1, 1), w1.shape) for loss in losses[::-1])
-    measured = dict.fromkeys(("w1", "ks", "mean", "std", "d_flatness"), w1)
+    measured = dict.fromkeys(("w1", "ks", "generated_mean", "generated_std", "d_flatness"), w1)
     return LogPoints(measured, np.zeros((2, 101), np.float32), Players(*sums), {})
 
 
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": STEPS, "seeds": "0:2"})
-    room = Sweep(made).tables.of_block(runs=2, pictured=0)
+    room = Sweep(made).shape.of_block(runs=2, pictured=0)
     nothing = Start(None, None, {})
     return collect.judged(made.log_steps(), room, nothing, np.int32(diverged_at), list(seen))
 
@@ -50,7 +55,7 @@ def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
 
 
 def kept(**fields):
-    return Sweep(experiment.resolve(fields)).tables.kept
+    return Sweep(experiment.resolve(fields)).shape.variables
 
 
 PLANE = {"latent.kind": "uniform", "latent.dim": 2}
@@ -75,3 +80,88 @@ def test_features_are_kept_as_pictures_only_of_two_units():
     assert "features" not in many.snapshots and "centroid_distance" in many.runs
     # Minibatch features are features too: 2 units and 5 sums.
     assert "features" not in kept(**two, **{"tricks.minibatch": "append"}).snapshots
+
+
+def at_rest(*losses, **fields):
+    made = experiment.resolve({"sweep": [f"loss.kind={','.join(losses)}"], **fields})
+    return collect.rest(made.settings)
+
+
+def test_results_know_the_losses_where_d_cannot_tell():
+    kinds = ("non_saturating", "saturating", "least_squares", "hinge", "wasserstein")
+    rest = at_rest(*kinds)
+    log2 = np.log(2)
+    np.testing.assert_allclose(
+        rest["loss_d_rest"], [2 * log2, 2 * log2, 0.25, 2, np.nan], rtol=1e-6
+    )
+    np.testing.assert_allclose(rest["loss_g_rest"], [log2, -log2, 0.125, 0, np.nan], rtol=1e-6)
+    assert rest["d_is_probability"].tolist() == [1, 1, 1, 0, 0]
+    assert not rest["g_matches_features"].any()
+
+
+@pytest.mark.parametrize("output", ["logit", "sigmoid"])
+def test_label_smoothing_moves_the_losses_at_rest(output):
+    """To p = (1 - s) / 2, where -(1 - s) log p - s log(1 - p) - log(1 - p) is lowest."""
+    rest = at_rest("non_saturating", **{"loss.label_smoothing": 0.2, "loss.output": output})
+    p = 0.4
+    d = -0.8 * np.log(p) - 1.2 * np.log(1 - p)
+    np.testing.assert_allclose(rest["loss_d_rest"], d, rtol=1e-6)
+    np.testing.assert_allclose(rest["loss_g_rest"], -np.log(p), rtol=1e-6)
+
+
+def test_a_loss_of_features_says_nothing_at_rest():
+    made = experiment.resolve({"sweep": ["tricks.feature_matching=off,mean"]})
+    rest = collect.rest(made.settings)
+    assert rest["g_matches_features"].tolist() == [0, 1]
+    assert np.isnan(rest["loss_g_rest"]).tolist() == [False, True]
+    assert np.isfinite(rest["loss_d_rest"]).all()
+
+
+def test_a_metric_that_does_not_apply_is_not_kept():
+    assert "d_flatness" in kept(sweep=["loss.kind=hinge,non_saturating"]).runs
+    assert "d_flatness" not in kept(**{"loss.kind": "hinge"}).runs
+
+
+SPREAD = metrics.Metric(
+    lambda judged: judged.samples.max() - judged.samples.min(),
+    "distance of the farthest samples",
+    unit="data units",
+    better="higher",
+    applies=lambda setting: setting.tricks.minibatch == "off",
+)
+
+
+def test_a_metric_of_ones_own_is_in_results_tables_and_figures(monkeypatch, tmp_path):
+    """By one entry, before its sweep starts."""
+    monkeypatch.setitem(metrics.METRICS, "spread", SPREAD)
+    fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 103}
+    gan1d.run(fields, workdir=tmp_path)
+    runs = gan1d.load(tmp_path)
+    assert runs.spread.attrs == {
+        "long_name": "distance of the farthest samples",
+        "units": "data units",
+        "better": "higher",
+    }
+    assert (runs.spread[0] > 0).all() and np.isnan(runs.spread[1]).all()
+    quantiles = runs.quantiles[0]
+    np.testing.assert_allclose(runs.spread[0, :, -1], quantiles[:, -1] - quantiles[:, 0], rtol=1e-5)
+    summary = tables.summary(runs)
+    assert summary.set_index("setting").spread_median["plain"] > 0
+    assert "spread_median" in (tmp_path / "summary.csv").read_text()
+    assert "spread" in exports.runs_table(runs) and "spread" in exports.curves_table(runs)
+    figure = figures.KINDS["measures"](figures.Selection(runs, summary, None, None))
+    drawn = {ax.get_title().replace("\n", " "): ax.get_ylabel() for ax in figure.axes}
+    assert drawn["distance of the farthest samples (higher is better)"] == "data units"
+
+
+def test_work_that_metrics_share_is_done_once():
+    calls = []
+
+    @metrics.shared
+    def costly(judged):
+        calls.append(judged)
+        return judged
+
+    one, other = (metrics.Judged(None, None, None, None) for _ in range(2))
+    assert costly(one) is costly(one) is one and costly(other) is other
+    assert calls == [one, other]

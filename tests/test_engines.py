@@ -496,7 +496,8 @@ def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
         }
     )
     sweep, choices = Sweep(declared), Choices(devices=1, block_size=2)
-    runs = api.train_and_publish(sweep, tmp_path, choices, report=lambda _: Silent(), kinds=())
+    published = api.train_and_publish(sweep, tmp_path, choices, report=lambda _: Silent(), kinds=())
+    runs = published.runs
     assert (runs.finished == 1).all()
     record = json.loads((tmp_path / "config.json").read_text())
     assert [cohort["engine"] for cohort in record["cohorts"]] == ["lanes", "xla"]

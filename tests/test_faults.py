@@ -38,11 +38,11 @@ pytestmark = pytest.mark.usefixtures("compiled_once")
 def train(folder, config=TINY, *, size=2, engine="auto", **options):
     sweep, choices = Sweep(experiment.resolve(config)), Choices(1, size, engine)
     options = {"kinds": (), "report": lambda _: Silent()} | options
-    return api.train_and_publish(sweep, folder, choices, **options)
+    return api.train_and_publish(sweep, folder, choices, **options).runs
 
 
 def merge(folder, config=TINY, *, partial=False):
-    return api.merge(Sweep(experiment.resolve(config)), folder, partial=partial, kinds=())
+    return api.merge(Sweep(experiment.resolve(config)), folder, partial=partial, kinds=()).runs
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 import itertools
-import json
 import subprocess
 import sys
 
@@ -16,7 +15,7 @@ from gan1d.report import figures, statistics, tables
 from gan1d.report.figures import common
 from gan1d.results import outcomes
 
-ALWAYS = ("outcomes", "w1", "losses", "final_w1", "successes", "approach")
+ALWAYS = ("outcomes", "w1", "losses", "final_w1", "measures", "successes", "approach")
 LINE_KINDS = ("densities", *ALWAYS, "pretraining", "boundary")
 PLANE_KINDS = (*ALWAYS, "samples", "features")
 MANY = [f"rate {i % 10} + size {i // 10}" for i in range(100)]
@@ -48,9 +47,17 @@ DRAWN += itertools.product(["100 settings"], ("outcomes", "approach", "boundary"
 
 def draw(kind, ds, snapshots=None, seed=None):
     """The figure, laid out as in its file; pytest turns any warning into an error."""
-    figure = figures.KINDS[kind](ds, snapshots, seed)
+    figure = figures.KINDS[kind](selection(ds, snapshots, seed))
     figure.draw_without_rendering()
     return figure
+
+
+def selection(ds, snapshots=None, seed=None):
+    return figures.Selection(ds, tables.summary(ds), snapshots, seed)
+
+
+def draw_all(folder, ds, snapshots, *which, **wanted):
+    return figures.draw_all(folder, ds, snapshots, tables.summary(ds), *which, **wanted)
 
 
 def panels(figure):
@@ -97,8 +104,9 @@ def test_kinds_that_need_other_results_do_not_apply(target):
     ds = synthetic.dataset(["plain"], target=target, log_points=2)
     snapshots = None if target == "normal" else synthetic.snapshots(ds, features=False)
     ds = ds.drop_vars("centroid_distance")
-    drawn = {kind for kind, draw in figures.KINDS.items() if draw(ds, snapshots, 0) is not None}
-    expected = {"outcomes", "w1", "losses", "final_w1", "successes"}
+    shown = selection(ds, snapshots, 0)
+    drawn = {kind for kind, draw in figures.KINDS.items() if draw(shown) is not None}
+    expected = {"outcomes", "w1", "losses", "final_w1", "measures", "successes"}
     films = {"samples", "animation", "seeds_animation"}
     assert drawn == expected | ({"densities"} if target == "normal" else films)
 
@@ -172,18 +180,13 @@ def test_equilibrium_is_marked_for_the_losses_that_have_it(loss, values):
     np.testing.assert_allclose([mark.get_ydata()[0] for mark in marks], values)
 
 
-def test_no_equilibrium_of_one_half_under_label_smoothing():
-    ds = synthetic.dataset(["a"], seeds=2)
-    config = json.loads(ds.attrs["config"])
-    config["loss"]["label_smoothing"] = 0.1
-    ds.attrs["config"] = json.dumps(config)
-    (ax,) = panels(draw("losses", ds))
-    assert not [line for line in ax.lines if line.get_label().startswith("equilibrium")]
-
-
-def test_no_equilibrium_where_the_loss_is_swept():
-    ds = synthetic.dataset(["a", "b"], swept={"loss.kind": ["non_saturating", "wasserstein"]})
-    assert all(len(ax.lines) == 2 for ax in panels(draw("losses", ds)))
+def test_each_setting_has_the_equilibrium_of_its_own_loss():
+    swept = {"loss.kind": ["non_saturating", "wasserstein"]}
+    drawn = {
+        ax.get_title(): ax for ax in panels(draw("losses", synthetic.dataset("ab", swept=swept)))
+    }
+    marks = [line.get_label().startswith("equilibrium") for line in drawn["a"].lines]
+    assert sum(marks) == 2 and len(drawn["a"].lines) == 4 and len(drawn["b"].lines) == 2
 
 
 def test_feature_matching_loss_has_its_own_axis_and_no_equilibrium():
@@ -227,9 +230,8 @@ def test_heatmap_pools_the_other_fields():
     ],
 )
 def test_heatmap_needs_a_grid_of_two_numeric_fields(swept):
-    assert (
-        figures.KINDS["heatmap"](synthetic.dataset(swept=swept, unfinished=0), None, None) is None
-    )
+    ds = synthetic.dataset(swept=swept, unfinished=0)
+    assert figures.KINDS["heatmap"](selection(ds)) is None
 
 
 def test_heatmap_needs_a_finished_run():
@@ -237,7 +239,7 @@ def test_heatmap_needs_a_finished_run():
     labels = list("abcd")
     drawn = [
         figures.KINDS["heatmap"](
-            synthetic.dataset(labels, swept=swept, unfinished=unfinished), None, None
+            selection(synthetic.dataset(labels, swept=swept, unfinished=unfinished))
         )
         for unfinished in (31, 32)
     ]
@@ -261,7 +263,7 @@ def met_by_hand(ds, w1):
     """`ds` with one setting whose runs have these W1 `[seed, step]`, in units of the threshold."""
     threshold = synthetic.JUDGING["success_w1"] * synthetic.STD
     ds["w1"] = ds.w1.copy(data=threshold * np.array(w1)[None])
-    ds["std"] = ds["std"].copy(data=np.full(ds["std"].shape, synthetic.STD))
+    ds["generated_std"] = ds.generated_std.copy(data=np.full(ds.w1.shape, synthetic.STD))
     met = np.array(w1) <= 1
     ds["first_met"] = ds.first_met.copy(data=np.where(met.any(1), met.argmax(1), -1)[None])
     ends = np.where(
@@ -352,7 +354,7 @@ def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
 
 def test_draw_all_writes_what_applies_but_animations(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    paths = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds))
+    paths = draw_all(tmp_path, ds, synthetic.snapshots(ds))
     assert {path.stem for path in paths} == {*LINE_KINDS} - {"pretraining"}
     assert all(path.parent == tmp_path / "figures" for path in paths)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
@@ -360,7 +362,7 @@ def test_draw_all_writes_what_applies_but_animations(tmp_path):
 
 def test_clear_removes_what_is_drawn_and_nothing_else(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    drawn = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["outcomes", "animation"])
+    drawn = draw_all(tmp_path, ds, synthetic.snapshots(ds), ["outcomes", "animation"])
     (tmp_path / "figures" / "mine.png").touch()
     assert len(drawn) >= 2
     figures.clear(tmp_path)
@@ -370,11 +372,12 @@ def test_clear_removes_what_is_drawn_and_nothing_else(tmp_path):
 def test_a_selected_setting_is_the_only_one_drawn(tmp_path, monkeypatch):
     ds = synthetic.dataset(["a", "b"], seeds=2, log_points=2)
     seen = []
-    monkeypatch.setitem(figures.KINDS, "w1", lambda *selected: seen.append(selected))
-    figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"], setting="b", seed=1)
-    figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"])
-    figures.draw_all(tmp_path, ds, None, ["w1"])
-    (runs, snapshots, seed), (everything, _, first), (_, nothing, none) = seen
+    monkeypatch.setitem(figures.KINDS, "w1", seen.append)
+    draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"], setting="b", seed=1)
+    draw_all(tmp_path, ds, synthetic.snapshots(ds), ["w1"])
+    draw_all(tmp_path, ds, None, ["w1"])
+    (runs, summary, snapshots, seed), (everything, _, _, first), (_, _, nothing, none) = seen
+    assert summary.setting.tolist() == ["b"]
     assert runs.setting.values.tolist() == snapshots.setting.values.tolist() == ["b"]
     assert everything.sizes["setting"] == 2
     assert (seed, first, nothing, none) == (1, 0, None, None)
@@ -390,19 +393,19 @@ def test_a_selected_setting_is_the_only_one_drawn(tmp_path, monkeypatch):
 def test_a_selection_of_nothing_says_what_there_is(tmp_path, selection, words):
     ds = synthetic.dataset(["a", "b"], seeds=3, log_points=2)
     with pytest.raises(figures.SelectionError, match=f"^{words}$"):
-        figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), **selection)
+        draw_all(tmp_path, ds, synthetic.snapshots(ds), **selection)
 
 
 def test_a_seed_needs_snapshots():
     ds = synthetic.dataset(["a"], seeds=3, log_points=2)
     with pytest.raises(figures.SelectionError, match="snapshots were kept of no seed"):
-        common.select(ds, None, None, 0)
+        common.select(ds, tables.summary(ds), None, None, 0)
 
 
 def test_of_many_settings_a_wrong_selection_lists_some():
     ds = synthetic.dataset(MANY, seeds=1, log_points=2)
     with pytest.raises(figures.SelectionError, match=r"and 60 more$"):
-        common.select(ds, None, "none of them", None)
+        common.select(ds, tables.summary(ds), None, "none of them", None)
 
 
 def run(*arguments):

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.quiver import Quiver
 from PIL import Image
 
-from gan1d.report import figures
+from gan1d.report import figures, tables
 from gan1d.report.figures import common, film, line, plane
 from gan1d.results import outcomes
 
@@ -47,9 +47,13 @@ def one_run(outcome=outcomes.SUCCESS, latent_dim=None, **fields):
 
 
 def draw(kind, ds, snapshots, seed=0):
-    figure = figures.KINDS[kind](ds, snapshots, seed)
+    figure = figures.KINDS[kind](selection(ds, snapshots, seed))
     figure.draw_without_rendering()
     return figure
+
+
+def selection(ds, snapshots, seed=0):
+    return figures.Selection(ds, tables.summary(ds), snapshots, seed)
 
 
 def panels(figure):
@@ -88,6 +92,28 @@ def test_boundary_shows_d_and_all_mass_before_and_after_training():
     assert (
         after.get_title() == f"a\nafter 1000 updates: {outcomes.OUTCOMES[int(ds.outcome[0, 0])]}\n"
     )
+
+
+def test_a_d_that_is_no_probability_is_drawn_as_it_is():
+    ds, snapshots = one_run(loss="wasserstein")
+    snapshots["d"][:] = 30 * snapshots.d - 20
+    figure = draw("boundary", ds, snapshots)
+    (twin,) = [ax for ax in figure.axes if ax.bbox.bounds == panels(figure)[0].bbox.bounds][1:]
+    (curve,) = twin.lines  # and no line where a probability would be 1/2
+    assert curve.get_label() == "D(x), raw output, right axis"
+    assert twin.get_ylim() == (snapshots.d.min(), snapshots.d.max())
+
+
+def test_a_d_that_is_no_probability_has_a_scale_of_its_own_in_the_plane():
+    ds = synthetic.dataset(["a", "b"], seeds=1, unfinished=0, target="ring", loss="hinge")
+    snapshots = synthetic.snapshots(ds, seeds=1)
+    snapshots["d"][1] = 30 * snapshots.d[1] - 20
+    figure = draw("samples", ds, snapshots)
+    bars = [ax for ax in figure.axes if ax.get_ylabel() == "D, raw output"]
+    assert len(bars) == 2
+    shades = {ax.collections[0].get_clim() for ax in panels(figure)}
+    expected = {(float(d.min()), float(d.max())) for d in snapshots.d}
+    assert shades == expected
 
 
 def test_a_collapsed_generator_is_one_tall_bin():
@@ -186,7 +212,7 @@ def frames_of(path):
 def test_an_animation_has_a_frame_a_log_point(tmp_path, monkeypatch, target, kind):
     monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg
     ds = synthetic.dataset(["a"], seeds=3, target=target, log_points=4)
-    (path,) = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), [kind])
+    (path,) = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), tables.summary(ds), [kind])
     assert path.name == f"{kind}.gif"
     frames = list(frames_of(path))
     assert len(frames) == 4
@@ -198,7 +224,7 @@ def test_an_animation_has_a_frame_a_log_point(tmp_path, monkeypatch, target, kin
 def test_frames_drawn_in_part_equal_frames_drawn_whole(target):
     """What changes and is not among the artists would be stale, or drawn twice."""
     ds = synthetic.dataset(["a"], seeds=2, target=target, log_points=4, outcome=[0, 3])
-    made = film.seeds_animation(ds, synthetic.snapshots(ds), 0)
+    made = film.seeds_animation(selection(ds, synthetic.snapshots(ds)))
     in_part = np.asarray(film._images(made)[2].convert("RGB")).astype(int)
     canvas = FigureCanvasAgg(made.figure)
     for artist in made.artists:
@@ -213,7 +239,7 @@ def test_frames_drawn_in_part_equal_frames_drawn_whole(target):
 def test_a_film_shows_every_log_point_of_every_seed():
     ds = synthetic.dataset(["a"], seeds=3, log_points=4, outcome=0, unfinished=0)
     snapshots = synthetic.snapshots(ds, seeds=3)
-    made = film.seeds_animation(ds, snapshots, 0)
+    made = film.seeds_animation(selection(ds, snapshots))
     for i, seed in itertools.product(range(4), range(3)):
         made.show(i)
         expected = line.bin_masses(snapshots.samples[0, seed, i, :, 0], line.bin_edges(ds.x[0]))
@@ -235,7 +261,9 @@ def test_ffmpeg_adds_an_mp4(tmp_path, monkeypatch, exit_code, suffixes):
     ffmpeg.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     ds = synthetic.dataset(["a"], seeds=1, log_points=2)
-    paths = figures.draw_all(tmp_path, ds, synthetic.snapshots(ds), ["animation"])
+    paths = figures.draw_all(
+        tmp_path, ds, synthetic.snapshots(ds), tables.summary(ds), ["animation"]
+    )
     assert [path.suffix for path in paths] == suffixes
     assert all(path.exists() for path in paths)
 

@@ -15,7 +15,7 @@ from gan1d.config.fields import specs
 from gan1d.gan import metrics
 from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import line
-from gan1d.gan.train import Pair
+from gan1d.gan.players import Players
 
 POINTS = 201  # of the judged samples, where their number does not matter
 FINE = 20_000
@@ -28,8 +28,7 @@ def w1(target, samples):
 
 @jax.jit
 def ks(target, samples):
-    edges = line.law(target, samples.shape[0])
-    return line.scores(target, samples[:, None], edges)["ks"]
+    return line.ks_of_sorted(target, jnp.sort(samples))
 
 
 @functools.cache
@@ -178,14 +177,14 @@ def evaluate(setting, params, points=POINTS):
 def test_scores_of_a_generator_that_hits_its_target():
     s = setting(**LINEAR, **{"latent.kind": "normal", "target.loc": 4.0, "target.scale": 0.5})
     # Falling in its latent: samples must be sorted before they are compared.
-    scores = evaluate(s, Pair(linear(-0.5, 4.0), linear(0.0, 0.0)))
+    scores = evaluate(s, Players(linear(-0.5, 4.0), linear(0.0, 0.0)))
     normals = scipy.stats.norm.ppf(midpoints(POINTS))
     samples = 4 + 0.5 * normals
     expected = scipy.stats.wasserstein_distance(samples, fine(s.target))
     np.testing.assert_allclose(scores["w1"], expected, atol=2e-5)
     np.testing.assert_allclose(scores["ks"], 0.5 / POINTS, atol=1e-5)
-    np.testing.assert_allclose(scores["mean"], 4, rtol=1e-6)
-    np.testing.assert_allclose(scores["std"], 0.5 * normals.std(), rtol=1e-5)
+    np.testing.assert_allclose(scores["generated_mean"], 4, rtol=1e-6)
+    np.testing.assert_allclose(scores["generated_std"], 0.5 * normals.std(), rtol=1e-5)
     np.testing.assert_allclose(scores["quantiles"], samples[::2], rtol=1e-5)
 
 
@@ -194,21 +193,21 @@ def test_scores_of_a_collapsed_generator(name):
     target = TARGETS[name]
     reference = law(target)
     s = dataclasses.replace(setting(**LINEAR), target=target)
-    scores = evaluate(s, Pair(linear(0.0, float(reference.mean())), linear(0.0, 0.0)))
+    scores = evaluate(s, Players(linear(0.0, float(reference.mean())), linear(0.0, 0.0)))
     deviation = np.abs(fine(target) - reference.mean()).mean()
     np.testing.assert_allclose(scores["w1"], deviation, rtol=1e-3)
-    assert scores["std"] < 1e-5
+    assert scores["generated_std"] < 1e-5
     # The atom sits at one level of the target: KS is its distance from the farther end.
     level = reference.cdf(reference.mean())
     np.testing.assert_allclose(scores["ks"], max(level, 1 - level), atol=1e-5)
-    np.testing.assert_allclose(scores["mean"], reference.mean(), rtol=1e-6)
+    np.testing.assert_allclose(scores["generated_mean"], reference.mean(), rtol=1e-6)
     np.testing.assert_allclose(scores["quantiles"], reference.mean(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("points", [101, 200, 501])
 def test_quantiles_run_from_the_smallest_to_the_largest_sample(points):
     s = setting(**LINEAR, **{"latent.kind": "uniform", "latent.low": 0.0, "latent.high": 1.0})
-    scores = evaluate(s, Pair(linear(1.0, 0.0), linear(0.0, 0.0)), points)
+    scores = evaluate(s, Players(linear(1.0, 0.0), linear(0.0, 0.0)), points)
     quantiles = np.asarray(scores["quantiles"], float)
     np.testing.assert_allclose(quantiles[[0, -1]], [0.5 / points, 1 - 0.5 / points], rtol=1e-5)
     # Each is a sample, so at most half a step from its level.
@@ -230,7 +229,7 @@ def test_quantiles_run_from_the_smallest_to_the_largest_sample(points):
 )
 def test_flatness_is_ds_distance_from_one_half(loss, output, flatness):
     s = setting(**LINEAR, **{"loss.kind": loss})
-    scores = evaluate(s, Pair(linear(0.0, 0.0), linear(0.0, output)))
+    scores = evaluate(s, Players(linear(0.0, 0.0), linear(0.0, output)))
     np.testing.assert_allclose(scores["d_flatness"], flatness, atol=1e-6)
 
 
@@ -240,7 +239,7 @@ def test_flatness_is_ds_distance_from_one_half(loss, output, flatness):
 def test_flatness_is_weighted_by_the_targets_density(kind, batch_size):
     fields = {"target.kind": kind, "target.loc": 0.5, "training.batch_size": batch_size}
     s = setting(**LINEAR, **fields, **{"latent.kind": "uniform"})
-    flatness = evaluate(s, Pair(linear(0.0, 0.0), linear(2.0, 1.0)))["d_flatness"]
+    flatness = evaluate(s, Players(linear(0.0, 0.0), linear(2.0, 1.0)))["d_flatness"]
     expected = np.abs(scipy.special.expit(2 * fine(s.target) + 1) - 0.5).mean()
     # Some 256 quantiles stand for the target.
     np.testing.assert_allclose(flatness, expected, atol=1e-3)
@@ -304,7 +303,7 @@ def test_a_view_replaces_the_grid_around_the_target():
     s = dataclasses.replace(setting(**LINEAR), target=target)
     shot = metrics.snapshot(
         s,
-        Pair(linear(1.0, 0.0), linear(2.0, 1.0)),
+        Players(linear(1.0, 0.0), linear(2.0, 1.0)),
         reference_of(s, judging(view=(-1.0, 3.0))),
     )
     np.testing.assert_allclose(shot["d"], scipy.special.expit(2 * x + 1), rtol=1e-5)
@@ -335,7 +334,7 @@ def test_a_snapshot_is_g_along_its_latents_and_d_along_x(latent_dim):
     s = setting(**LINEAR, **fields, **{"latent.high": 1.0, "target.loc": 1.0})
     g = linear(0.0, 3.0)
     g["params"]["output"]["kernel"] = jnp.full((latent_dim, 1), -2.0)
-    params = Pair(g, linear(0.5, -1.0))
+    params = Players(g, linear(0.5, -1.0))
     shot = jax.jit(metrics.snapshot)(s, params, reference_of(s, judging(points=POINTS)))
     latent = np.asarray(shot["latent"], float)
     assert latent.shape == (256, latent_dim)
@@ -367,7 +366,7 @@ def test_a_snapshots_d_sees_each_x_in_the_company_of_real_rows():
     output = {"kernel": jnp.array([[0.0], [1.0]]), "bias": zero}
     d = {"params": {"hidden_0": layer, "minibatch": layer, "output": output}}
     reference = reference_of(s, judging(points=POINTS))
-    shot = jax.jit(metrics.snapshot)(s, Pair(linear(1.0, 0.0), d), reference)
+    shot = jax.jit(metrics.snapshot)(s, Players(linear(1.0, 0.0), d), reference)
     x = 4 + 0.5 * np.linspace(-5, 5, 201)
     batches = -(-256 // batch_size)
     ranks = batches * np.arange(1, batch_size)  # of a batch's rows but the first

@@ -141,7 +141,8 @@ def test_a_record_that_is_none_is_refused(folder, text):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"schema": 99}, "schema 99"),
+        ({"schema": "new"}, "schema 'new'"),
+        ({"schema": 0}, "schema 0"),
         ({"config": []}, "not a results record"),
         ({"sha256": {}}, "damaged"),
         ({"complete": "yes"}, "not a results record"),

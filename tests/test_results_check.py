@@ -117,12 +117,15 @@ def values(name, value):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (attribute("schema", 99), "schema"),
+        (attribute("schema", 0), "schema"),
+        (attribute("schema", "4"), "schema"),
         (attribute("config", "{}"), "collapsed_std"),
         (attribute("config", "no json"), "no JSON"),
         (attribute("swept", "{}"), "no list"),
         (attribute("swept", '["w1"]'), "'w1' is"),
         (attribute("swept", '["none"]'), "'none' is missing"),
+        (attribute("swept", '["seed"]'), "'seed' is"),
+        (attribute("swept", '["x", "x"]'), "no list"),
         (attribute("title", 5), "title"),
         (values("outcome", 7), "out of its range"),
         (values("diverged_at", -2), "out of its range"),
@@ -131,7 +134,8 @@ def values(name, value):
         (values("seed", 1), "names something twice"),
         (values("level", np.linspace(1, 0, 101)), "does not ascend"),
         (lambda file: file.pop("w1"), "'w1' is missing"),
-        (lambda file: file.move("ks", "other"), "'ks' is missing"),
+        (lambda file: file.move("generated_std", "other"), "'generated_std' is missing"),
+        (lambda file: file.move("ks", "pretraining_loss"), "'pretraining_loss' is"),
     ],
 )
 def test_results_of_another_form_are_refused_by_name(folder, change, problem):

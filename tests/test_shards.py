@@ -59,7 +59,7 @@ def train_whole(folder, made=None, engine="auto"):
 
 
 def merge(folder, made=None, **options):
-    return api.merge(Sweep(made or declared()), folder, kinds=(), **options)
+    return api.merge(Sweep(made or declared()), folder, kinds=(), **options).runs
 
 
 @pytest.fixture(scope="module")

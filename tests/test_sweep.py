@@ -48,7 +48,16 @@ def reference():
 
 
 def assert_same(one, other, **tolerance):
-    for name in ("w1", "ks", "mean", "std", "d_flatness", "loss_d", "loss_g", "quantiles"):
+    for name in (
+        "w1",
+        "ks",
+        "generated_mean",
+        "generated_std",
+        "d_flatness",
+        "loss_d",
+        "loss_g",
+        "quantiles",
+    ):
         a, b = one[name].values, other[name].values
         if tolerance:
             np.testing.assert_allclose(a, b, err_msg=name, **tolerance)
@@ -175,7 +184,7 @@ def test_the_engine_runs_the_functions_of_one_gan():
         for step in range(4):
             run = advance(setting, run, draw(setting, key, step), step)
         reference = metrics.reference(setting, made.schedule.judging)
-        scores = metrics.evaluate(setting, run.state.params, reference)
+        scores = metrics.evaluate(setting, train.judged(run.state), reference)
         np.testing.assert_allclose(
             runs["quantiles"].values[0, column], scores.pop("quantiles"), rtol=1e-4
         )
@@ -318,13 +327,21 @@ def plane():
 
 def test_a_plane_goes_the_same_way(plane):
     runs = plane.runs
-    assert runs["mean"].dims == ("setting", "seed", "step", "dim")
+    assert runs.generated_mean.dims == ("setting", "seed", "step", "dim")
     assert runs["quantiles"].dims == ("setting", "seed", "level", "dim")
     tame = runs.isel(setting=0)
-    for name in ("w1", "energy", "std", "residual", "mean", "d_flatness", "centroid_distance"):
+    for name in (
+        "w1",
+        "energy",
+        "generated_std",
+        "residual",
+        "generated_mean",
+        "d_flatness",
+        "centroid_distance",
+    ):
         assert np.isfinite(tame[name]).all(), name
     lost = runs.isel(setting=1)
-    assert (lost.outcome == 3).all() and np.isnan(lost["mean"].values[:, -1]).all()
+    assert (lost.outcome == 3).all() and np.isnan(lost.generated_mean.values[:, -1]).all()
     assert plane.snapshots.samples.sizes["dim"] == 2
 
 
@@ -390,7 +407,7 @@ def test_snapshots_are_those_of_their_runs():
     result = loop.run(laid_out(made))
     assert result.snapshots.sizes["snapshot_seed"] == 2
     samples = result.snapshots.samples.values[..., 0]
-    means = result.runs["mean"].sel(seed=[0, 1]).values
+    means = result.runs.generated_mean.sel(seed=[0, 1]).values
     # The same generator on another grid of the same latents: means agree closely, not exactly.
     np.testing.assert_allclose(samples.mean(-1), means, rtol=0.01, atol=0.01)
     assert ((result.snapshots.d >= 0) & (result.snapshots.d <= 1)).all()

@@ -3,6 +3,7 @@
 Usage: python -m gan1d draw results/NAME [--kind=KIND ...] [--setting=LABEL] [--seed=N]
 """
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from absl import flags
 
 from gan1d import results
 from gan1d.commands import shell
-from gan1d.report import figures
+from gan1d.report import figures, tables
 
 _KIND = flags.DEFINE_multi_string(
     "kind", [], "Kind of figure to draw; repeatable. Default: all that apply, but animations."
@@ -33,8 +34,10 @@ def main(argv: list[str]) -> int:
         return shell.refuse(f"kind={unknown[0]}: there are {', '.join(figures.KINDS)}")
     try:
         runs, snapshots = results.load(folder), results.load_snapshots(folder)
-        selection = {"setting": _SETTING.value, "seed": _SEED.value}
-        drawn = figures.draw_all(folder, runs, snapshots, wanted or None, **selection)
+        summary = tables.summary(runs)
+        drawn = figures.draw_all(
+            folder, runs, snapshots, summary, wanted or None, _SETTING.value, _SEED.value
+        )
     except (results.ResultsError, figures.SelectionError) as error:
         return shell.refuse(str(error))
     for path in drawn:
@@ -49,7 +52,8 @@ def _kinds_help() -> str:
     """Every kind in one line, for --help."""
     width = max(map(len, figures.KINDS))
     lines = [
-        f"  {name:{width}}  {kind.__doc__.splitlines()[0]}" for name, kind in figures.KINDS.items()
+        f"  {name:{width}}  {inspect.getdoc(kind)}".splitlines()[0]
+        for name, kind in figures.KINDS.items()
     ]
     return "\n".join(["Kinds:", *lines])
 

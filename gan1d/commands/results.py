@@ -14,7 +14,6 @@ run and log point (`curves`), or one a setting (`summary`).
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
@@ -27,9 +26,10 @@ _TO = flags.DEFINE_string("to", None, "export: the file to write, .csv or .parqu
 _TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what has a row.")
 
 # What `info` shows of the record.
-TOLD = ("command", "overrides", "started", "finished", "seconds", "cohorts", "block_size")
-TOLD += ("devices", "machines", "versions", "python", "git", "source", "platform", "host")
-TOLD += ("processor",)
+SHOWN = (
+    "command overrides started finished seconds cohorts block_size devices machines versions "
+    "python git source platform host processor"
+).split()
 
 USAGE = "usage: python -m gan1d results verify|info|export results/NAME; see --help"
 
@@ -62,7 +62,7 @@ def verify(folder: Path) -> int:
     return 1 if wrong else 0
 
 
-def _verify_blocks(folder: Path, plan: dict[str, Any]) -> int:
+def _verify_blocks(folder: Path, plan: files.Record) -> int:
     """Check the finished blocks of a sweep that is under way; returns how many are damaged."""
     digest, found, wrong = files.digest(plan["identity"]), 0, 0
     for number, paths in blocks.listed(folder).items():
@@ -86,7 +86,7 @@ def info(folder: Path) -> int:
         if not (folder / netcdf.RECORD).exists():
             print("To go on, give the command again that it was begun with.")
             return 0
-    runs, record = netcdf.load(folder), netcdf.load_record(folder)
+    runs, record = netcdf.load(folder), netcdf.load_record(folder) or {}
     counts = {
         name: int((runs.outcome == code).sum())
         for code, name in [*enumerate(outcomes.OUTCOMES), (outcomes.UNFINISHED, "unfinished")]
@@ -97,13 +97,13 @@ def info(folder: Path) -> int:
         f"{runs.step.values[-1]} updates each",
         "outcomes": ", ".join(f"{count} {name}" for name, count in counts.items()),
     }
-    lines |= {name: _text(record.get(name)) for name in TOLD}
+    lines |= {name: _text(record.get(name)) for name in SHOWN}
     for name, text in lines.items():
         print(f"{name + ':':10} {text}")
     return 0
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Plain data in one line."""
     if isinstance(value, list):
         return "; ".join(dict.fromkeys(map(_text, value))) or "none"

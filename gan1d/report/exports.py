@@ -40,15 +40,12 @@ TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
 
 def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
     """A row a combination of `dims`, with all variables that have these and at most one more."""
-    swept = json.loads(runs.attrs["swept"])
-    known = schema.run_variables(1) | schema.run_variables(2) | schema.DERIVED
-    columns = {}
-    for name in known.keys() & runs.keys():
-        values = runs[name]
+    columns: dict[str, xr.DataArray] = {}
+    for name, values in runs.data_vars.items():
         if values.dims == dims:
-            columns[name] = values
+            columns[str(name)] = values
         elif values.dims == (*dims, "dim"):
-            parts = zip(AXES, values.transpose("dim", ...), strict=True)
+            parts = zip(AXES, values.transpose("dim", ...), strict=False)
             columns |= {f"{name}_{axis}": part for axis, part in parts}
         elif values.dims == (*dims, "moment"):
             for moment in schema.MOMENTS:
@@ -56,8 +53,8 @@ def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
                 columns[f"{name}_{moment.replace(' ', '_')}"] = part
     data = xr.Dataset(dict(sorted(columns.items())))
     data = data.drop_vars([name for name in data.coords if name not in dims])
-    frame = data.to_dataframe(dim_order=dims).reset_index()
-    for name in reversed(swept):
+    frame = data.to_dataframe(dim_order=list(dims)).reset_index()
+    for name in reversed(json.loads(runs.attrs["swept"])):
         by_setting = dict(zip(runs.setting.values, runs[name].values, strict=True))
         frame.insert(1, name, frame["setting"].map(by_setting))
     return frame

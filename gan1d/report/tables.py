@@ -8,6 +8,7 @@ import xarray as xr
 
 from gan1d.report import statistics
 from gan1d.results import outcomes
+from gan1d.results.schema import CURVE
 
 
 def w1_with_divergence(ds: xr.Dataset) -> np.ndarray:
@@ -20,12 +21,19 @@ def null_floor(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Median and 95th percentile `[setting]` of W1 between the target and real samples.
 
     The samples are as many as the generator is judged by: below this floor, a generator cannot be
-    told from a perfect one.
+    told from a perfect one. NaN where the results don't say.
     """
+    if "w1_null" not in ds:
+        return np.full(ds.sizes["setting"], np.nan), np.full(ds.sizes["setting"], np.nan)
     median, high = statistics.quantiles(
         ds.w1_null.transpose("replicate", "setting").values, (0.5, 0.95)
     )
     return median, high
+
+
+def measures(ds: xr.Dataset) -> list[str]:
+    """The variables with one number a run and log point, but for w1: whatever metrics there are."""
+    return sorted(str(name) for name in ds.data_vars if name != "w1" and ds[name].dims == CURVE)
 
 
 def _spread(name: str, values: np.ndarray) -> dict[str, float]:
@@ -36,9 +44,13 @@ def _spread(name: str, values: np.ndarray) -> dict[str, float]:
     return {f"{name}_{column}": value for column, value in columns.items()}
 
 
+def _count(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask))
+
+
 def _rate(name: str, count: int, total: int) -> dict[str, float]:
     """A count, its rate and the rate's interval, as columns."""
-    low, high = statistics.wilson_interval(count, total)
+    low, high = statistics.wilson_interval(np.array(count), np.array(total))
     rate = count / total if total else np.nan
     return {
         name: count,
@@ -50,9 +62,9 @@ def _rate(name: str, count: int, total: int) -> dict[str, float]:
 
 def _rates(outcome: np.ndarray) -> dict[str, float]:
     """Count, rate and the rate's interval of every outcome among the finished runs `[run]`."""
-    columns = {}
+    columns: dict[str, float] = {}
     for code, label in enumerate(outcomes.OUTCOMES):
-        columns |= _rate(label.replace(" ", "_"), np.count_nonzero(outcome == code), outcome.size)
+        columns |= _rate(outcomes.word(label), _count(outcome == code), outcome.size)
     return columns
 
 
@@ -64,15 +76,16 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     the criterion of success at some log point; `w1_*`, where diverged runs are +inf;
     `std_ratio_*`, the generator's std over the target's, of the `std_ratio_n` runs that did not
     diverge. Of the same: on the line `mean_error_*`, the distance of the generator's mean from the
-    target's in the target's stds; `d_flatness_*`, the mean of |D - 1/2| over the target; `loss_d_*`
-    and `loss_g_*`, the losses since the last log point but one; where features were followed,
-    `approach_*`, the mean of `approach` and its interval. At the end the null floor
-    `w1_null_median`, `w1_null_95`. Intervals (`low`, `high`) are at 95%.
+    target's in the target's stds; `NAME_*` of each of `measures`, among them `d_flatness_*`, the
+    mean of |D - 1/2| over the target, and `loss_d_*` and `loss_g_*`, the losses since the last log
+    point but one; where features were followed, `approach_*`, the mean of `approach` and its
+    interval. At the end the null floor `w1_null_median`, `w1_null_95`. Intervals (`low`, `high`)
+    are at 95%.
     """
     outcome = ds.outcome.values
     w1 = w1_with_divergence(ds)[:, :, -1]
-    std_ratio = ds["std"].values[:, :, -1] / ds.target_std.values[:, None]
-    flatness = ds.d_flatness.values[:, :, -1]
+    final = {name: ds[name].values[:, :, -1].astype(float) for name in measures(ds)}
+    std_ratio = final["generated_std"] / ds.target_std.values[:, None]
     ever = ds.first_met.values >= 0
     null_median, null_high = null_floor(ds)
     swept = json.loads(ds.attrs["swept"])
@@ -80,22 +93,20 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     for i, setting in enumerate(ds.setting.values):
         finished = outcome[i] != outcomes.UNFINISHED
         survived = finished & (outcome[i] != outcomes.DIVERGED)
-        rows.append(
-            {"setting": str(setting)}
-            | {field: ds[field].values[i] for field in swept}
-            | {"runs": finished.size, "finished": np.count_nonzero(finished)}
-            | _rates(outcome[i, finished])
-            | _rate("ever", np.count_nonzero(ever[i, finished]), np.count_nonzero(finished))
-            | _spread("w1", w1[i, finished])
-            | _spread("std_ratio", std_ratio[i, survived])
-            | {"std_ratio_n": np.count_nonzero(survived)}
-            | _off_centre(ds.isel(setting=i, seed=survived))
-            | _spread("d_flatness", flatness[i, survived])
-            | _spread("loss_d", ds.loss_d.values[i, survived, -1])
-            | _spread("loss_g", ds.loss_g.values[i, survived, -1])
-            | _approach(ds.isel(setting=i, seed=survived))
-            | {"w1_null_median": null_median[i], "w1_null_95": null_high[i]}
-        )
+        row: dict[str, object] = {"setting": str(setting)}
+        row |= {field: ds[field].values[i] for field in swept}
+        row |= {"runs": finished.size, "finished": _count(finished)}
+        row |= _rates(outcome[i, finished])
+        row |= _rate("ever", _count(ever[i, finished]), _count(finished))
+        row |= _spread("w1", w1[i, finished])
+        row |= _spread("std_ratio", std_ratio[i, survived])
+        row |= {"std_ratio_n": _count(survived)}
+        row |= _off_centre(ds.isel(setting=i, seed=survived))
+        for name, values in final.items():
+            row |= _spread(name, values[i, survived])
+        row |= _approach(ds.isel(setting=i, seed=survived))
+        row |= {"w1_null_median": null_median[i], "w1_null_95": null_high[i]}
+        rows.append(row)
     frame = pd.DataFrame(rows)
     order = ["success_rate", "w1_median"]  # sorting by several columns is stable
     return frame.sort_values(order, ascending=[False, True], ignore_index=True)
@@ -114,9 +125,11 @@ def approach(ds: xr.Dataset) -> np.ndarray:
 
 def _off_centre(ds: xr.Dataset) -> dict[str, float]:
     """How far one setting's final generators are beside the target, as columns."""
-    if "dim" in ds["mean"].dims:
+    curve = ("seed", "step")
+    if not {"generated_mean", "target_mean"} <= ds.keys() or ds.generated_mean.dims != curve:
         return {}
-    error = np.abs(ds["mean"].values[:, -1] - ds.target_mean.values) / ds.target_std.values
+    distance = np.abs(ds.generated_mean.values[:, -1] - ds.target_mean.values)
+    error = distance / ds.target_std.values
     return _spread("mean_error", error)
 
 

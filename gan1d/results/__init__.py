@@ -7,14 +7,20 @@ xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable of run
 `python -m gan1d results` verifies, describes and exports such a folder. None of it needs JAX.
 """
 
-from gan1d.results.files import ResultsError, WriteError, replace
+from gan1d.results.files import Record, ResultsError, WriteError, replace
 from gan1d.results.netcdf import damaged, load, load_record, load_snapshots, write
 from gan1d.results.schema import (
+    CURVE,
+    LOSS_VARIABLES,
     MOMENTS,
     NULL_REPLICATES,
     SCHEMA,
     SNAPSHOT_VARIABLES,
     SOURCES,
+    Axes,
+    Scalar,
+    Sweep,
+    Values,
     Variable,
     allocate,
     dataset,
@@ -25,12 +31,19 @@ from gan1d.results.schema import (
 )
 
 __all__ = [
+    "CURVE",
+    "LOSS_VARIABLES",
     "MOMENTS",
     "NULL_REPLICATES",
     "SCHEMA",
     "SNAPSHOT_VARIABLES",
     "SOURCES",
+    "Axes",
+    "Record",
     "ResultsError",
+    "Scalar",
+    "Sweep",
+    "Values",
     "Variable",
     "WriteError",
     "allocate",

@@ -11,14 +11,14 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from gan1d.results import files
-from gan1d.results.files import ResultsError
+from gan1d.results.files import Record, ResultsError
 
 FOLDER, PLAN = "blocks", "plan.json"
 NAME = re.compile(r"(\d+)-([0-9a-f]{64})\.safetensors")
@@ -30,23 +30,23 @@ class Finished(NamedTuple):
     """A block that is trained."""
 
     arrays: dict[str, np.ndarray]
-    facts: dict[str, Any]  # how it was: plain data
+    facts: Record  # how it was: plain data
 
 
-def load_plan(folder: Path) -> dict[str, Any] | None:
+def load_plan(folder: Path) -> Record | None:
     """What the blocks in a results folder are of, or None where there are none.
 
     Raises:
-      ResultsError: that can't be told.
+      ResultsError: it can't be read.
     """
     path = folder / FOLDER / PLAN
     plan = files.read_json(path)
     if plan is None:
         return None
     identity = plan.get("identity")
-    known = isinstance(identity, dict) and isinstance(identity.get("config"), dict)
     if not (
-        known
+        isinstance(identity, dict)
+        and isinstance(identity.get("config"), dict)
         and all(isinstance(identity.get(name), int) for name in ("devices", "block_size"))
         and isinstance(plan.get("started"), str)
     ):
@@ -59,13 +59,13 @@ def listed(folder: Path, numbers: range | None = None) -> dict[int, list[Path]]:
 
     `numbers` are those to look for; None means all.
     """
-    found: dict[int, list[Path]] = {}
+    paths: dict[int, list[Path]] = {}
     for group in groups(folder, numbers):
         for path in sorted(group.glob("*.safetensors")):
             match = NAME.fullmatch(path.name)
             if match and (numbers is None or int(match[1]) in numbers):
-                found.setdefault(int(match[1]), []).append(path)
-    return found
+                paths.setdefault(int(match[1]), []).append(path)
+    return paths
 
 
 def groups(folder: Path, numbers: range | None = None) -> list[Path]:
@@ -101,8 +101,8 @@ def write(folder: Path, plan: str, number: int, block: Finished) -> Path:
     Raises:
       WriteError: it can't be written.
     """
-    told = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
-    content = safetensors.numpy.save(block.arrays, told)
+    metadata = {"plan": plan, "number": str(number), "facts": json.dumps(block.facts)}
+    content = safetensors.numpy.save(block.arrays, metadata)
     path = _group(folder, number // GROUP) / name(number, hashlib.sha256(content).hexdigest())
     files.make_folder(path.parent)
     files.replace(path, lambda temporary: temporary.write_bytes(content))
@@ -125,21 +125,22 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
         if path.stat().st_size > limit + HEADER_BYTES:
             raise ResultsError(f"{path}: larger than its block can be")
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != NAME.fullmatch(path.name)[2]:
+        match = NAME.fullmatch(path.name)
+        if match is None or hashlib.sha256(content).hexdigest() != match[2]:
             raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
         arrays = safetensors.numpy.load(content)
-        told = told_by(path)
-        facts = json.loads(told["facts"])
+        metadata = metadata_of(path)
+        facts = json.loads(metadata["facts"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ResultsError):
             raise
         raise ResultsError(f"{path}: can't be read ({error})") from None
-    if told.get("plan") != plan or told.get("number") != str(number):
+    if metadata.get("plan") != plan or metadata.get("number") != str(number):
         raise ResultsError(f"{path}: a block of another sweep, or another one of this")
     return Finished(arrays, facts)
 
 
-def told_by(path: Path) -> dict[str, str]:
+def metadata_of(path: Path) -> dict[str, str]:
     """What a file in safetensors' format says besides its arrays.
 
     Raises:

@@ -6,12 +6,13 @@ a few bytes. Nothing of that is in results, so nothing of that is accepted.
 
 import json
 import math
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import xarray as xr
+from absl import logging
 
 from gan1d.results import outcomes, schema
 from gan1d.results.files import ResultsError
@@ -20,15 +21,27 @@ from gan1d.system import hardware
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 INFLATION = 1100  # times that the filters can make data larger at most: deflate's limit is 1032
 TEXT = "UOT"  # kinds of arrays of text in memory
+Form = tuple[tuple[Hashable, ...], str]  # a variable's dimensions, and kinds of its values
 LENGTH_ONLY = b"This is a netCDF dimension but not a netCDF variable"  # by the NetCDF4 convention
 
-# What is used of the config besides the swept fields, and its type.
-CONFIG = {
-    ("judging", "collapsed_std"): float,
-    ("judging", "success_w1"): float,
-    ("loss", "kind"): str,
-    ("loss", "label_smoothing"): float,
-    ("tricks", "feature_matching"): str,
+# What verdicts need, by the dimensions and the kinds of the values that it must have.
+REQUIRED = {
+    "w1": (schema.CURVE, "f"),
+    "generated_std": (schema.CURVE, "f"),
+    "target_std": (("setting",), "f"),
+    "diverged_at": (schema.RUN, "iu"),
+    "finished": (schema.RUN, "iu"),
+    "outcome": (schema.RUN, "i"),
+}
+# Coordinates and the kinds of their values; each is there if its dimension is.
+COORDINATES = {
+    "setting": TEXT,
+    "seed": "iu",
+    "step": "iu",
+    "snapshot_seed": "iu",
+    "level": "f",
+    "moment": TEXT,
+    "source": TEXT,
 }
 
 
@@ -83,88 +96,109 @@ def _check_array(item: h5py.Dataset, file_size: int) -> int:
 
 
 def check_runs(runs: xr.Dataset) -> None:
-    """Whether a Dataset of runs has the form that `schema` says.
+    """Whether a Dataset of runs can be used.
+
+    What verdicts need must be there. Whatever else there is must be numbers along known dimensions;
+    of variables that this version knows, along the right ones.
 
     Raises:
-      ResultsError: it has not.
+      ResultsError: it can't.
     """
     swept = _check_attributes(runs.attrs)
-    if "x" not in runs.variables:
-        raise ResultsError("'x' is missing")
-    dim = 2 if "dim" in runs.x.dims else 1
-    known = schema.run_variables(dim) | schema.target_variables(dim) | schema.DERIVED
-    coordinates = {"seed": "iu", "step": "iu", "level": "f", "setting": TEXT}
-    if "centroid_distance" in runs:
-        coordinates["moment"] = TEXT
-    _check_variables(runs, known, coordinates, schema.OPTIONAL, swept)
+    dim = runs.sizes.get("dim", 1)
+    if dim not in (1, 2):
+        raise ResultsError(f"its data have {dim} dimensions")
+    known = schema.run_variables(dim) | schema.target_variables(dim)
+    known |= schema.LOSS_VARIABLES | schema.DERIVED
+    forms = _forms(known) | REQUIRED
+    forms |= {name: (("setting",), "biuf" + TEXT) for name in swept}
+    missing = {"setting", "seed", "step", *REQUIRED, *swept} - runs.variables.keys()
+    if missing:
+        raise ResultsError(f"{min(missing)!r} is missing")
+    _check_variables(runs, forms, schema.DIMENSIONS)
 
 
 def check_snapshots(snapshots: xr.Dataset) -> None:
     """The same for a Dataset of snapshots."""
-    coordinates = {"snapshot_seed": "iu", "step": "iu", "setting": TEXT}
-    if "features" in snapshots:
-        coordinates |= {"moment": TEXT, "source": TEXT}
-    _check_variables(snapshots, schema.SNAPSHOT_VARIABLES, coordinates, schema.OPTIONAL, [])
+    missing = {"setting", "snapshot_seed", "step"} - snapshots.variables.keys()
+    if missing:
+        raise ResultsError(f"{min(missing)!r} is missing in the snapshots")
+    _check_variables(snapshots, _forms(schema.SNAPSHOT_VARIABLES), schema.SNAPSHOT_DIMENSIONS)
 
 
-def _check_attributes(attributes: dict[str, Any]) -> list[str]:
+def check_schema(number: object) -> None:
+    """Whether results of a schema may be read; of a newer one than this version's, with a warning.
+
+    Raises:
+      ResultsError: it is no number of a schema.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+        raise ResultsError(f"of schema {number!r}, which is none")
+    if number > schema.SCHEMA:
+        logging.log_first_n(
+            logging.WARNING,
+            "Results of schema %d, which is newer than this version's (%d): some may be ignored.",
+            1,
+            number,
+            schema.SCHEMA,
+        )
+
+
+def _check_attributes(attributes: Mapping[str, object]) -> list[str]:
     """Check what is said of a whole sweep; returns the swept fields."""
     if not isinstance(attributes.get("title"), str):
         raise ResultsError("the attribute 'title' is no text")
-    if attributes.get("schema") != schema.SCHEMA:
-        raise ResultsError(f"of schema {attributes.get('schema')}, not {schema.SCHEMA}")
+    check_schema(attributes.get("schema"))
     config, swept = (_json(attributes, name) for name in ("config", "swept"))
-    for (section, field), kind in CONFIG.items():
-        value = config.get(section) if isinstance(config, dict) else None
-        value = value.get(field) if isinstance(value, dict) else None
-        if not isinstance(value, kind) or value != value:
-            raise ResultsError(f"its config has no valid {section}.{field} ({value!r})")
-    if not isinstance(swept, list) or not all(isinstance(name, str) for name in swept):
+    try:
+        outcomes.criterion(config if isinstance(config, dict) else {})
+    except ValueError as problem:
+        raise ResultsError(str(problem)) from None
+    if (
+        not isinstance(swept, list)
+        or not all(isinstance(name, str) for name in swept)
+        or len(set(swept)) < len(swept)
+    ):
         raise ResultsError("the attribute 'swept' is no list of fields")
     return swept
 
 
-def _json(attributes: dict[str, Any], name: str) -> Any:
+def _json(attributes: Mapping[str, object], name: str) -> object:
+    text = attributes.get(name)
     try:
-        return json.loads(attributes.get(name))
-    except (TypeError, ValueError, RecursionError):
+        return json.loads(text if isinstance(text, str) else "")
+    except (ValueError, RecursionError):
         raise ResultsError(f"the attribute {name!r} is no JSON") from None
 
 
-def _check_variables(
-    data: xr.Dataset,
-    known: dict[str, schema.Variable],
-    coordinates: dict[str, str],
-    optional: frozenset[str],
-    swept: list[str],
-) -> None:
-    """Check names, dimensions and kinds of all variables; coordinates are one a dimension."""
-    expected = {
-        name: (variable.dims, np.dtype(variable.dtype).kind) for name, variable in known.items()
-    }
-    expected |= {name: ((name,), kinds) for name, kinds in coordinates.items()}
-    expected |= {name: (("setting",), "biuf" + TEXT) for name in swept}
-    missing = expected.keys() - data.variables.keys() - optional
-    if missing:
-        raise ResultsError(f"{min(missing)!r} is missing")
+def _forms(variables: Mapping[str, schema.Variable]) -> dict[str, Form]:
+    return {name: (each.dims, np.dtype(each.dtype).kind) for name, each in variables.items()}
+
+
+def _check_variables(data: xr.Dataset, forms: Mapping[str, Form], known: frozenset[str]) -> None:
+    """Check the dimensions and kinds of all variables; coordinates name a dimension's places."""
+    forms = {name: ((name,), kinds) for name, kinds in COORDINATES.items()} | {**forms}
     for name, variable in data.variables.items():
-        if name not in expected:
-            raise ResultsError(f"{name!r} is an unknown variable")
-        dims, kinds = expected[name]
+        dims, kinds = forms.get(str(name), (variable.dims, "biuf"))
         if variable.dims != dims or variable.dtype.kind not in kinds:
-            found = f"{variable.dtype} over {variable.dims}"
-            raise ResultsError(f"{name!r} is {found}, not {'/'.join(kinds)} over {dims}")
+            form = f"{variable.dtype} over {variable.dims}"
+            raise ResultsError(f"{name!r} is {form}, not {'/'.join(kinds)} over {dims}")
+        unknown = set(variable.dims) - known
+        if unknown:
+            raise ResultsError(f"{name!r} has an unknown dimension ({min(map(str, unknown))!r})")
         if not variable.size:
             raise ResultsError(f"{name!r} is empty")
-    for name in coordinates:
-        values = data[name].values
+    for dim in COORDINATES.keys() & data.sizes.keys():
+        if dim not in data.variables:
+            raise ResultsError(f"{dim!r} is missing")
+        values = data[dim].values
         if len(np.unique(values)) < len(values):
-            raise ResultsError(f"{name!r} names something twice")
-        if name in ("step", "level") and (np.diff(values) <= 0).any():
-            raise ResultsError(f"{name!r} does not ascend")
-    for name, options in (("moment", schema.MOMENTS), ("source", schema.SOURCES)):
-        if name in coordinates and tuple(data[name].values) != options:
-            raise ResultsError(f"{name!r} is not {', '.join(options)}")
+            raise ResultsError(f"{dim!r} names something twice")
+        if dim in ("step", "level") and (np.diff(values) <= 0).any():
+            raise ResultsError(f"{dim!r} does not ascend")
+        options = {"moment": schema.MOMENTS, "source": schema.SOURCES}.get(dim)
+        if options is not None and tuple(values) != options:
+            raise ResultsError(f"{dim!r} is not {', '.join(options)}")
 
 
 def check_values(runs: xr.Dataset) -> None:
@@ -173,14 +207,17 @@ def check_values(runs: xr.Dataset) -> None:
     Raises:
       ResultsError: they can't.
     """
+    ranges: dict[str, tuple[int, int | None]]
     ranges = {"outcome": (outcomes.UNFINISHED, len(outcomes.OUTCOMES) - 1), "finished": (0, 1)}
     ranges |= dict.fromkeys(("diverged_at", "first_met", "last_met", "best_step"), (-1, None))
     for name, (low, high) in ranges.items():
+        if name not in runs:
+            continue
         values = runs[name].values
         if values.min() < low or (high is not None and values.max() > high):
             raise ResultsError(f"{name!r} has values out of its range")
     for name in schema.target_variables(1).keys() | schema.target_variables(2).keys():
-        values = runs[name].values if name in runs else 0.0
+        values = runs[name].values if name in runs else np.zeros(())
         # Many a target reaches to infinity.
         valid = ~np.isnan(values) if name == "target_quantiles" else np.isfinite(values)
         if not valid.all():

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+Record = dict[str, Any]  # plain data by name, as JSON has it; who reads one checks its form
+
 
 class ResultsError(ValueError):
     """A results folder that can't be used, in one line."""
@@ -20,7 +22,7 @@ class WriteError(OSError):
 
 
 def replace(
-    path: Path, write_to: Callable[[Path], Any], put: Callable[[Path, Path], Any] = os.replace
+    path: Path, write_to: Callable[[Path], object], put: Callable[[Path, Path], object] = os.replace
 ) -> None:
     """Write a file under a temporary name, bring it to the disk, and put it in place at once.
 
@@ -96,17 +98,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """The SHA-256 of plain data, as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def write_json(path: Path, record: dict[str, Any]) -> None:
+def write_json(path: Path, record: Record) -> None:
     """Write a record together with its own digest, by which `read_json` knows it again."""
     replace(path, lambda temporary: temporary.write_text(_as_text(record)))
 
 
-def create_json(path: Path, record: dict[str, Any]) -> bool:
+def create_json(path: Path, record: Record) -> bool:
     """As `write_json` where there is no such file; otherwise False, and what is there stays.
 
     Of several processes that do this at once, one succeeds.
@@ -132,11 +134,11 @@ def _name_anew(temporary: Path, path: Path) -> None:
         os.replace(temporary, path)  # some network file systems have no links
 
 
-def _as_text(record: dict[str, Any]) -> str:
+def _as_text(record: Record) -> str:
     return json.dumps(record | {"digest": digest(record)}, indent=2) + "\n"
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> Record | None:
     """A record that `write_json` wrote; None where there is no such file.
 
     Raises:

@@ -1,16 +1,17 @@
 """runs.nc and config.json of a results folder: written, and read once they have been verified."""
 
+import functools
 import io
 import json
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gan1d.results import check, files
-from gan1d.results.files import ResultsError
-from gan1d.results.schema import SCHEMA, SNAPSHOT_VARIABLES
+from gan1d.results import check, files, older
+from gan1d.results.files import Record, ResultsError
+from gan1d.results.schema import SCHEMA
 
 RUNS, RECORD = "runs.nc", "config.json"
 
@@ -19,7 +20,7 @@ def write(
     folder: Path,
     runs: xr.Dataset,
     snapshots: xr.Dataset | None,
-    record: dict[str, Any],
+    record: Record,
     texts: dict[str, str],
 ) -> None:
     """Write results; each file appears whole or not at all, and the record last.
@@ -48,23 +49,29 @@ def write(
         files.clear_temporaries(folder, name)
     files.replace(folder / RUNS, lambda path: path.write_bytes(content.getbuffer()))
     for name, text in texts.items():
-        files.replace(folder / name, lambda path, text=text: path.write_text(text))
+        files.replace(folder / name, functools.partial(_write_text, text=text))
     hashes = {name: files.sha256(folder / name) for name in (RUNS, *texts)}
     files.write_json(folder / RECORD, record | {"schema": SCHEMA, "sha256": hashes})
 
 
-def load_record(folder: Path | str) -> dict[str, Any] | None:
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def load_record(folder: Path | str) -> Record | None:
     """What config.json of a folder says, or None where there is none.
 
     Raises:
-      ResultsError: it isn't a results record of this schema, or damaged.
+      ResultsError: it isn't a results record, or damaged.
     """
     path = Path(folder) / RECORD
     record = files.read_json(path)
     if record is None:
         return None
-    if record.get("schema") != SCHEMA:
-        raise ResultsError(f"{folder}: results of schema {record.get('schema')}, not {SCHEMA}")
+    try:
+        check.check_schema(record.get("schema"))
+    except ResultsError as problem:
+        raise ResultsError(f"{path}: {problem}") from None
     kinds = {"config": dict, "sha256": dict, "complete": bool}
     if not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
         raise ResultsError(f"{path}: not a results record of gan1d")
@@ -94,7 +101,7 @@ def load(folder: Path | str) -> xr.Dataset:
     No code from the file is run, and nothing is read from it that `check` doesn't allow.
 
     Raises:
-      ResultsError: nothing there, an unknown schema, or damage.
+      ResultsError: nothing there, not the form of results, or damage.
     """
     return _read(folder)[0]
 
@@ -124,17 +131,17 @@ def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
             path, engine="h5netcdf", decode_times=False, decode_timedelta=False
         )
         with opened as tree:
-            runs = tree.to_dataset(inherit=False)
+            runs = older.renamed(tree.to_dataset(inherit=False))
             check.check_runs(runs)
             snapshots = None
             if "snapshots" in tree:
-                snapshots = tree["snapshots"].to_dataset()  # with coordinates that the root has
-                kept = [name for name in snapshots if name in SNAPSHOT_VARIABLES]
-                snapshots = snapshots[kept]
+                snapshots = tree["snapshots"].to_dataset()
+                snapshots = snapshots[list(snapshots.data_vars)]  # without the root's coordinates
                 check.check_snapshots(snapshots)
                 snapshots = snapshots.load()
             runs = runs.load()
             check.check_values(runs)
+            runs = older.completed(runs)
     except ResultsError as problem:
         raise ResultsError(f"{path}: not results of gan1d: {problem}") from None
     except Exception as error:  # the libraries raise anything over a file that they don't expect
@@ -143,17 +150,22 @@ def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
     return runs, snapshots
 
 
-def _encoding(data: xr.Dataset) -> dict[str, dict[str, Any]]:
+def _encoding(data: xr.Dataset) -> dict[Hashable, dict[str, object]]:
     """Compression and a checksum for every variable with an extent."""
-    encoding: dict[str, dict[str, Any]] = {}
+    encoding: dict[Hashable, dict[str, object]] = {}
     for name, variable in data.variables.items():
         if not variable.shape:
             continue
-        entry = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+        entry: dict[str, object] = {
+            "zlib": True,
+            "complevel": 4,
+            "shuffle": True,
+            "fletcher32": True,
+        }
         if variable.dtype.kind in "OU":
             # Fixed-width characters: variable-length strings lie outside the checksummed chunks.
             entry |= {"dtype": "S1"}
         elif variable.dtype.kind == "f":
             entry |= {"_FillValue": np.nan}
-        encoding[str(name)] = entry
+        encoding[name] = entry
     return encoding

@@ -3,11 +3,44 @@
 numpy only. A run that diverged is an outcome of its own and is never dropped.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 
 OUTCOMES = ("success", "off target", "collapsed", "diverged")
 SUCCESS, OFF_TARGET, COLLAPSED, DIVERGED = range(len(OUTCOMES))
 UNFINISHED = -1
+
+
+class Criterion(NamedTuple):
+    """What tells a success from a collapse and from neither, in units of the target's std."""
+
+    collapsed_std: float  # below it a generator has collapsed
+    success_w1: float  # up to it a generator is close enough
+
+
+def criterion(config: Mapping[str, object]) -> Criterion:
+    """The criterion of a sweep by its resolved config.
+
+    Raises:
+      ValueError: the config has none.
+    """
+    judging = config.get("judging")
+    fields = judging if isinstance(judging, Mapping) else {}
+
+    def number(name: str) -> float:
+        value = fields.get(name)
+        if not isinstance(value, float) or value != value:
+            raise ValueError(f"its config has no valid judging.{name} ({value!r})")
+        return value
+
+    return Criterion(*map(number, Criterion._fields))
+
+
+def word(outcome: str) -> str:
+    """An outcome's name as one word, for attributes and columns."""
+    return outcome.replace(" ", "_")
 
 
 def classify(
@@ -72,9 +105,15 @@ def meets_criterion(
     return (w1 <= success_w1 * target_std) & (std >= collapsed_std * target_std)
 
 
-def stopping_steps(
-    met: np.ndarray, w1: np.ndarray, step: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+class StoppingSteps(NamedTuple):
+    """Log points of runs `[setting, seed]`; -1 where there is no such log point."""
+
+    first_met: np.ndarray  # the first that met the criterion
+    last_met: np.ndarray
+    best_step: np.ndarray  # of the lowest W1
+
+
+def stopping_steps(met: np.ndarray, w1: np.ndarray, step: np.ndarray) -> StoppingSteps:
     """The log points at which runs first and last met the criterion and had their lowest W1.
 
     What early stopping by the similarity of the two distributions (AYLIEN 2016) could have used, to
@@ -84,13 +123,10 @@ def stopping_steps(
       met: `[setting, seed, step]`.
       w1: `[setting, seed, step]`, NaN where there is none.
       step: `[step]`.
-
-    Returns:
-      Three arrays `[setting, seed]`; -1 where there is no such log point.
     """
     ever = met.any(-1)
     first = np.where(ever, step[met.argmax(-1)], -1)
     last = np.where(ever, step[met.shape[-1] - 1 - met[..., ::-1].argmax(-1)], -1)
     known = ~np.isnan(w1)
     best = np.where(known.any(-1), step[np.where(known, w1, np.inf).argmin(-1)], -1)
-    return first.astype(np.int32), last.astype(np.int32), best.astype(np.int32)
+    return StoppingSteps(*(each.astype(np.int32) for each in (first, last, best)))

@@ -1,15 +1,21 @@
-"""What results hold: every variable, and the Dataset of a sweep."""
+"""What results hold: how a variable is described, those that every sweep has, and its Dataset.
+
+Metrics bring variables of their own, so this is no list of all that there can be: `check` says what
+a file must hold, and what form everything else has to have.
+"""
 
 import json
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import DTypeLike
 
 from gan1d.results import outcomes
 
-SCHEMA = 3
+SCHEMA = 4  # raised where what a variable *is* changes (see `older`), not where there are more
 NULL_REPLICATES = 256
 
 
@@ -17,68 +23,99 @@ class Variable(NamedTuple):
     """What is known of a variable before there are values."""
 
     dims: tuple[str, ...]
-    meaning: str
-    dtype: Any = np.float32
+    long_name: str
+    dtype: DTypeLike = np.float32
     empty: float = np.nan  # what stands for "no value"
+    unit: str = ""  # in words; "" where there is none
+    better: str = ""  # "lower" or "higher"; "" where neither is
+
+    def attributes(self) -> dict[str, str]:
+        """What stands beside its values in a file."""
+        named = {"long_name": self.long_name, "units": self.unit, "better": self.better}
+        return {name: text for name, text in named.items() if text}
 
 
-_RUN = ("setting", "seed")
-_CURVE = (*_RUN, "step")
+class Values(NamedTuple):
+    """Variables together with their values."""
+
+    variables: Mapping[str, Variable]
+    arrays: Mapping[str, np.ndarray]
+
+    def described(self) -> dict[str, xr.Variable]:
+        """Those that there are values of, as xarray has them."""
+        return {
+            name: xr.Variable(variable.dims, self.arrays[name], variable.attributes())
+            for name, variable in self.variables.items()
+            if name in self.arrays
+        }
+
+
+class Axes(NamedTuple):
+    """What the rows, columns ... of a sweep's arrays are: a value along each dimension."""
+
+    setting: Sequence[str]  # labels
+    seed: Sequence[int]
+    step: Sequence[int]
+    level: np.ndarray
+
+
+Scalar = bool | int | float | str
+
+
+class Sweep(NamedTuple):
+    """What results say of a whole sweep."""
+
+    title: str
+    config: Mapping[str, object]  # resolved, plain data
+    swept: Mapping[str, Sequence[Scalar]]  # of each swept field its value in each setting
+
+
+RUN = ("setting", "seed")
+CURVE = (*RUN, "step")
+# All dimensions that variables can have, besides those of what is kept of the first seeds only.
+DIMENSIONS = frozenset((*CURVE, "level", "moment", "part", "grid", "point", "dim", "replicate"))
+SNAPSHOT_DIMENSIONS = DIMENSIONS | {"snapshot_seed", "latent_dim", "source", "row", "feature"}
+MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
+SOURCES = ("real", "generated")
 
 
 def run_variables(dim: int) -> dict[str, Variable]:
-    """What may be kept of every run, for targets of 1 or 2 dimensions."""
-    planar = dim == 2
-    each = ("dim",) if planar else ()
-    sliced = "sliced Wasserstein-1 distance, in standardised coordinates, of the generator from"
-    variables = {
-        "w1": Variable(
-            _CURVE,
-            f"{sliced if planar else 'Wasserstein-1 distance of the generator from'} the target",
-        ),
-        "ks": Variable(_CURVE, "Kolmogorov-Smirnov distance of the generator from the target"),
-        "energy": Variable(_CURVE, "energy distance, in standardised coordinates"),
-        "high_quality": Variable(_CURVE, "share of samples within 3 standard deviations of a mode"),
-        "modes": Variable(_CURVE, "modes with at least one sample within 3 standard deviations"),
-        "residual": Variable(_CURVE, "mean distance from the curve, in standardised coordinates"),
-        "mean": Variable((*_CURVE, *each), "mean of the generated samples"),
-        "std": Variable(
-            _CURVE,
-            "mean standard deviation over directions, in standardised coordinates"
-            if planar
-            else "standard deviation of the generated samples",
-        ),
-        "d_flatness": Variable(_CURVE, "density-weighted mean of |D - 1/2|"),
-        "loss_d": Variable(_CURVE, "mean loss of D since the last log point"),
-        "loss_g": Variable(_CURVE, "mean loss of G since the last log point"),
+    """What may be kept of every run besides metrics, for targets of 1 or 2 dimensions."""
+    each = ("dim",) if dim == 2 else ()
+    return {
+        "loss_d": Variable(CURVE, "mean loss of D since the last log point"),
+        "loss_g": Variable(CURVE, "mean loss of G since the last log point"),
         "centroid_distance": Variable(
-            (*_CURVE, "moment"), "distance of the mean features of real and of generated rows"
+            (*CURVE, "moment"), "distance of the mean features of real and of generated rows"
         ),
         "pretraining_loss": Variable(
-            (*_RUN, "part"), "mean loss of D over each hundredth of its pretraining"
+            (*RUN, "part"), "mean loss of D over each hundredth of its pretraining"
         ),
-        "quantiles": Variable((*_RUN, "level", *each), "quantiles of the final generator"),
+        "quantiles": Variable(
+            (*RUN, "level", *each), "quantiles of the final generator", unit="data units"
+        ),
         "diverged_at": Variable(
-            _RUN, "first update with a non-finite value, -1 for never", np.int32, -1
+            RUN, "first update with a non-finite value, -1 for never", np.int32, -1
         ),
-        "finished": Variable(_RUN, "1 where a run was trained to its end", np.int8, 0),
+        "finished": Variable(RUN, "1 where a run was trained to its end", np.int8, 0),
     }
-    left_out = {"ks"} if planar else {"energy", "high_quality", "modes", "residual"}
-    return {name: variable for name, variable in variables.items() if name not in left_out}
 
 
 def target_variables(dim: int) -> dict[str, Variable]:
     """What is kept of every setting's target, of 1 or 2 dimensions."""
     each = ("dim",) if dim == 2 else ()
     if dim == 2:
-        picture = Variable(("setting", "point", "dim"), "samples of the target")
+        picture = Variable(("setting", "point", "dim"), "samples of the target", unit="data units")
     else:
         picture = Variable(("setting", "grid"), "density of the target at x")
+    unit = "data units"
     return {
-        "target_quantiles": Variable(("setting", "level", *each), "quantiles of the target"),
-        "target_mean": Variable(("setting", *each), "mean of the target"),
-        "target_std": Variable(("setting",), "standard deviation of the target, as std"),
-        "x": Variable(("setting", "grid", *each), "points where D is drawn"),
+        "target_quantiles": Variable(
+            ("setting", "level", *each), "quantiles of the target", unit=unit
+        ),
+        "target_mean": Variable(("setting", *each), "mean of the target", unit=unit),
+        "target_std": Variable(("setting",), "standard deviation of the target, as generated_std"),
+        "x": Variable(("setting", "grid", *each), "points where D is drawn", unit=unit),
         "target_samples" if dim == 2 else "target_density": picture,
         "w1_null": Variable(
             ("setting", "replicate"), "w1 of real samples, as many as judge a generator"
@@ -86,12 +123,26 @@ def target_variables(dim: int) -> dict[str, Variable]:
     }
 
 
+# Of every setting's losses; missing where there is no such number.
+LOSS_VARIABLES = {
+    "loss_d_rest": Variable(
+        ("setting",), "loss of D, less penalties, where it can't tell real from generated"
+    ),
+    "loss_g_rest": Variable(("setting",), "loss of G where D can't tell real from generated"),
+    "g_matches_features": Variable(
+        ("setting",), "1 where G's loss is one of D's features, not of its output", np.int8, 0
+    ),
+    "d_is_probability": Variable(
+        ("setting",), "1 where D is kept as a probability, 0 where as its raw output", np.int8, 1
+    ),
+}
+
 # Judged from what is kept of a run, when results are put together.
 DERIVED = {
-    "first_met": Variable(_RUN, "first log point of a success, -1 for never", np.int32, -1),
-    "last_met": Variable(_RUN, "last log point of a success, -1 for never", np.int32, -1),
-    "best_step": Variable(_RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
-    "outcome": Variable(_RUN, "how the run ended", np.int8, outcomes.UNFINISHED),
+    "first_met": Variable(RUN, "first log point of a success, -1 for never", np.int32, -1),
+    "last_met": Variable(RUN, "last log point of a success, -1 for never", np.int32, -1),
+    "best_step": Variable(RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
+    "outcome": Variable(RUN, "how the run ended", np.int8, outcomes.UNFINISHED),
 }
 
 # The state that training ended in, where a run has diverged: its last finite one.
@@ -99,7 +150,7 @@ DERIVED = {
 _SNAPSHOT = ("setting", "snapshot_seed", "step")
 SNAPSHOT_VARIABLES = {
     "latent": Variable(("setting", "point", "latent_dim"), "latents of the samples"),
-    "samples": Variable((*_SNAPSHOT, "point", "dim"), "G of each latent"),
+    "samples": Variable((*_SNAPSHOT, "point", "dim"), "G of each latent", unit="data units"),
     "d": Variable((*_SNAPSHOT, "grid"), "D at each x of the setting"),
     "d_initial": Variable(("setting", "snapshot_seed", "grid"), "unclipped D before pretraining"),
     "d_pretrained": Variable(("setting", "snapshot_seed", "grid"), "unclipped D after it"),
@@ -107,16 +158,9 @@ SNAPSHOT_VARIABLES = {
         (*_SNAPSHOT, "moment", "source", "row", "feature"), "D's last hidden features"
     ),
 }
-# Variables that results have only where they make sense.
-OPTIONAL = frozenset(
-    "high_quality modes residual centroid_distance pretraining_loss "
-    "d_initial d_pretrained features".split()
-)
-MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
-SOURCES = ("real", "generated")
 
 
-def allocate(variables: dict[str, Variable], sizes: dict[str, int]) -> dict[str, np.ndarray]:
+def allocate(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """An array a variable, filled with what stands for "no value"; `sizes` maps dimensions."""
     return {
         name: np.full([sizes[dim] for dim in variable.dims], variable.empty, variable.dtype)
@@ -124,7 +168,7 @@ def allocate(variables: dict[str, Variable], sizes: dict[str, int]) -> dict[str,
     }
 
 
-def nbytes(variables: dict[str, Variable], sizes: dict[str, int]) -> int:
+def nbytes(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> int:
     """What `allocate` would take."""
     return sum(
         math.prod(sizes[dim] for dim in variable.dims) * np.dtype(variable.dtype).itemsize
@@ -132,74 +176,64 @@ def nbytes(variables: dict[str, Variable], sizes: dict[str, int]) -> int:
     )
 
 
-def dataset(
-    *,
-    arrays: dict[str, np.ndarray],
-    target: dict[str, np.ndarray],
-    coords: dict[str, Any],
-    config: dict[str, Any],
-    swept: dict[str, list[Any]],
-    title: str,
-) -> xr.Dataset:
+def dataset(runs: Values, targets: Values, axes: Axes, sweep: Sweep) -> xr.Dataset:
     """Assemble the Dataset of a sweep and judge every run.
 
     Args:
-      arrays: variables of `run_variables`, as `allocate` makes them.
-      target: those of `target_variables`.
-      coords: `setting` (labels), `seed`, `step`, `level`, and `moment` where there is one.
-      config: the resolved config.
-      swept: per swept field its value in each setting: numbers, flags or text.
-      title: the sweep's name.
+      runs: what is kept of every run, w1, generated_std, diverged_at and finished among it.
+      targets: what is known of every setting, target_std among it.
+      axes: what the arrays' rows are.
+      sweep: what was run.
     """
-    dim = 1 if "target_density" in target else 2
-    variables = _described(run_variables(dim), arrays)
-    variables |= _described(target_variables(dim), target)
-    judging = config["judging"]
+    arrays, target_std = runs.arrays, targets.arrays["target_std"]
+    criterion = outcomes.criterion(sweep.config)._asdict()
+    w1, std = arrays["w1"], arrays["generated_std"]
     outcome = outcomes.classify(
-        final_w1=arrays["w1"][:, :, -1],
-        final_std=arrays["std"][:, :, -1],
-        target_std=target["target_std"][:, None],
+        final_w1=w1[:, :, -1],
+        final_std=std[:, :, -1],
+        target_std=target_std[:, None],
         diverged_at=arrays["diverged_at"],
         finished=arrays["finished"],
-        collapsed_std=judging["collapsed_std"],
-        success_w1=judging["success_w1"],
+        **criterion,
     )
     met = outcomes.meets_criterion(
-        w1=arrays["w1"],
-        std=arrays["std"],
-        target_std=target["target_std"][:, None, None],
-        collapsed_std=judging["collapsed_std"],
-        success_w1=judging["success_w1"],
+        w1=w1, std=std, target_std=target_std[:, None, None], **criterion
     )
-    first, last, best = outcomes.stopping_steps(met, arrays["w1"], np.asarray(coords["step"]))
-    judged = {"first_met": first, "last_met": last, "best_step": best, "outcome": outcome}
-    variables |= _described(DERIVED, judged)
-    meanings = ["unfinished", *(name.replace(" ", "_") for name in outcomes.OUTCOMES)]
-    variables["outcome"][2].update(
-        flag_values=np.arange(outcomes.UNFINISHED, len(outcomes.OUTCOMES), dtype=np.int8),
-        flag_meanings=" ".join(meanings),
-    )
-    fields = {name: ("setting", np.asarray(values)) for name, values in swept.items()}
+    derived = outcomes.stopping_steps(met, w1, np.asarray(axes.step))
+    variables = runs.described() | targets.described()
+    variables |= Values(DERIVED, derived._asdict() | {"outcome": outcome}).described()
+    variables["outcome"].attrs |= {
+        "flag_values": np.arange(outcomes.UNFINISHED, len(outcomes.OUTCOMES), dtype=np.int8),
+        "flag_meanings": " ".join(["unfinished", *map(outcomes.word, outcomes.OUTCOMES)]),
+    }
+    coordinates = _coordinates(axes, variables)
+    coordinates |= {
+        name: xr.Variable("setting", np.asarray(values)) for name, values in sweep.swept.items()
+    }
     attributes = {
-        "title": title,
+        "title": sweep.title,
         "schema": SCHEMA,
-        "config": json.dumps(config),
-        "swept": json.dumps(list(swept)),
+        "config": json.dumps(sweep.config),
+        "swept": json.dumps(list(sweep.swept)),
     }
-    return xr.Dataset(variables, coords | fields, attributes)
+    return xr.Dataset(variables, coordinates, attributes)
 
 
-def snapshot_dataset(arrays: dict[str, np.ndarray], coords: dict[str, Any]) -> xr.Dataset:
-    """The Dataset of the first seeds' samples and discriminators.
+def snapshot_dataset(snapshots: Values, axes: Axes) -> xr.Dataset:
+    """The Dataset of samples and discriminators of the first seeds, which are those of `axes`."""
+    variables = snapshots.described()
+    coordinates = _coordinates(axes, variables)
+    seeds = coordinates.pop("seed").values
+    del coordinates["level"]
+    return xr.Dataset(
+        variables, coordinates | {"snapshot_seed": xr.Variable("snapshot_seed", seeds)}
+    )
 
-    `coords` are setting, snapshot_seed and step.
-    """
-    return xr.Dataset(_described(SNAPSHOT_VARIABLES, arrays), coords)
 
-
-def _described(variables: dict[str, Variable], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    return {
-        name: (variable.dims, arrays[name], {"long_name": variable.meaning})
-        for name, variable in variables.items()
-        if name in arrays
-    }
+def _coordinates(axes: Axes, variables: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
+    """A coordinate a dimension whose places have names."""
+    named = {name: np.asarray(values) for name, values in axes._asdict().items()}
+    used = {dim for variable in variables.values() for dim in variable.dims}
+    words = {"moment": np.asarray(MOMENTS), "source": np.asarray(SOURCES)}
+    named |= {dim: values for dim, values in words.items() if dim in used}
+    return {str(name): xr.Variable(name, values) for name, values in named.items()}

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import ml_collections
+import pandas as pd
 import xarray as xr
 from absl import logging
 
@@ -71,7 +73,19 @@ def run(
         if runs is not None:
             return runs
     report = progress.reporter
-    return train_and_publish(sweep, folder, choices, report=report, overwrite=overwrite)
+    return train_and_publish(sweep, folder, choices, report=report, overwrite=overwrite).runs
+
+
+class Published(NamedTuple):
+    """Results that are in a folder."""
+
+    runs: xr.Dataset
+    summary: pd.DataFrame  # what `tables.summary` says of them, for all who show it
+
+
+def _as_published(runs: xr.Dataset) -> Published:
+    """Results that are there already."""
+    return Published(runs, tables.summary(runs))
 
 
 def _in_memory(layout: Layout) -> xr.Dataset:
@@ -112,7 +126,7 @@ def train_and_publish(
     overwrite: bool = False,
     kinds: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
-) -> xr.Dataset:
+) -> Published:
     """Train what is missing of a sweep, and write everything about it to a folder.
 
     Args:
@@ -125,7 +139,7 @@ def train_and_publish(
       overrides: what was given besides the config file, for the record.
 
     Returns:
-      The sweep's runs; those that the folder has, if they are all there.
+      The sweep's results; those that the folder has, if they are all there.
 
     Raises:
       ConfigError: it can't be laid out like that, another process is at work in the folder, or the
@@ -138,7 +152,7 @@ def train_and_publish(
         contents = _looked_into(folder, sweep, overwrite=overwrite)
         runs = None if overwrite else contents.complete()
         if runs is not None:
-            return runs
+            return _as_published(runs)
         layout = layout_in(contents, sweep, choices)
         if overwrite:
             store.discard(folder)
@@ -150,9 +164,9 @@ def train_and_publish(
                     f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
                     "been written; give the same command again to train these runs anew"
                 )
-            _publish(sweep, folder, result, finished, overrides)
-        _draw(folder, result, kinds)
-    return result.runs
+            summary = _publish(sweep, folder, result, finished, overrides)
+        _draw(folder, result, summary, kinds)
+    return Published(result.runs, summary)
 
 
 def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Contents:
@@ -206,7 +220,7 @@ def merge(
     partial: bool = False,
     kinds: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
-) -> xr.Dataset:
+) -> Published:
     """Make results of a sweep's finished blocks, whoever has trained them; trains nothing.
 
     Args:
@@ -217,7 +231,7 @@ def merge(
       overrides: what was given besides the config file, for the record.
 
     Returns:
-      The sweep's runs; those that the folder has, if they are more than its blocks give.
+      The sweep's results; those that the folder has, if they are more than its blocks give.
 
     Raises:
       ConfigError: a process is at work in the folder, its blocks are of another sweep, or this
@@ -242,13 +256,13 @@ def _merge(
     partial: bool,
     kinds: Sequence[str] | None,
     overrides: Sequence[str],
-) -> xr.Dataset:
+) -> Published:
     """As `merge`, in a folder that is locked."""
     contents = _looked_into(folder, sweep)
     if contents.plan is None and not contents.plan_problem:
         runs = contents.complete()  # another process has merged them meanwhile
         if runs is not None:
-            return runs
+            return _as_published(runs)
     of_sweep, identity = _blocks_of_others(contents, sweep, partial=partial)
     # Targets are described as they were for training: by XLA, if that was on GPUs.
     on_cpus = identity.device_kind in ("cpu", ANY)
@@ -260,13 +274,13 @@ def _merge(
         runs = _complete_despite(contents)
         if runs is not None:
             logging.warning("%s: its results have more runs than its blocks; they stay.", folder)
-            return runs
+            return _as_published(runs)
         if not partial:
             raise results.ResultsError(f"{folder}: {result.unfinished} runs are not finished")
     with signals.noted():
-        _publish(sweep, folder, result, finished, overrides)
-    _draw(folder, result, kinds)
-    return result.runs
+        summary = _publish(sweep, folder, result, finished, overrides)
+    _draw(folder, result, summary, kinds)
+    return Published(result.runs, summary)
 
 
 def _blocks_of_others(
@@ -302,8 +316,11 @@ def _complete_despite(contents: Contents) -> xr.Dataset | None:
 
 def _publish(
     sweep: Sweep, folder: Path, result: loop.Result, finished: OnDisk, overrides: Sequence[str]
-) -> None:
-    """Write a sweep's results and tables; of a whole one blocks are not needed any more."""
+) -> pd.DataFrame:
+    """Write a sweep's results and tables, and return their summary.
+
+    Of a whole sweep blocks are not needed any more.
+    """
     figures.clear(folder)  # of an earlier sweep; not all may be drawn again
     summary = tables.summary(result.runs)
     texts = {
@@ -314,11 +331,14 @@ def _publish(
     results.write(folder, result.runs, result.snapshots, plain, texts)
     if not result.unfinished:
         store.discard(folder)
+    return summary
 
 
-def _draw(folder: Path, result: loop.Result, kinds: Sequence[str] | None) -> None:
+def _draw(
+    folder: Path, result: loop.Result, summary: pd.DataFrame, kinds: Sequence[str] | None
+) -> None:
     if kinds is None or kinds:
-        figures.draw_all(folder, result.runs, result.snapshots, kinds)
+        figures.draw_all(folder, result.runs, result.snapshots, summary, kinds)
 
 
 def written(folder: Path) -> list[str]:

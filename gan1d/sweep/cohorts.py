@@ -14,7 +14,7 @@ from gan1d.config.experiment import Experiment
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import specs
 from gan1d.sweep import collect
-from gan1d.sweep.collect import Tables
+from gan1d.sweep.collect import Shape
 
 
 class Cohort(NamedTuple):
@@ -46,9 +46,9 @@ class Sweep:
         return group(self.settings)
 
     @functools.cached_property
-    def tables(self) -> Tables:
+    def shape(self) -> Shape:
         """What its results will hold."""
-        return collect.tables(self.experiment, self.settings)
+        return collect.shape_of(self.experiment, self.settings)
 
     @property
     def run_count(self) -> int:

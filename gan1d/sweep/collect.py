@@ -1,11 +1,14 @@
 """What results keep of a block of runs, and how blocks are put together to a sweep's results."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from absl import logging
+from jax import Array
 
 from gan1d import results
 from gan1d.config.experiment import Experiment
@@ -13,7 +16,9 @@ from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan import feature_motion, metrics, pretrain, targets
+from gan1d.gan.losses import LOSSES, LossFields
 from gan1d.gan.setting import Setting
+from gan1d.gan.spec import OFF
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
 PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
@@ -26,7 +31,7 @@ Arrays = dict[str, np.ndarray]
 Entry = tuple[np.ndarray, np.ndarray, Arrays]
 
 
-class Kept(NamedTuple):
+class Variables(NamedTuple):
     """The variables that a sweep's results have."""
 
     runs: dict[str, results.Variable]
@@ -34,10 +39,10 @@ class Kept(NamedTuple):
     snapshots: dict[str, results.Variable]
 
 
-class Tables(NamedTuple):
+class Shape(NamedTuple):
     """What a sweep's results will hold."""
 
-    kept: Kept
+    variables: Variables
     sizes: dict[str, int]  # the length of every dimension
 
     @property
@@ -47,10 +52,10 @@ class Tables(NamedTuple):
 
     def of_block(self, runs: int, pictured: int) -> Arrays:
         """Room for a block of so many runs, filled with what stands for "no value"."""
-        variables = {name: _of(variable, "run") for name, variable in self.kept.runs.items()}
+        variables = {name: _of(variable, "run") for name, variable in self.variables.runs.items()}
         variables |= {
             PICTURE + name: _of(variable, "picture")
-            for name, variable in self.kept.snapshots.items()
+            for name, variable in self.variables.snapshots.items()
         }
         return results.allocate(variables, self.sizes | {"run": runs, "picture": pictured})
 
@@ -61,17 +66,17 @@ def _of(variable: results.Variable, row: str) -> results.Variable:
     return variable._replace(dims=(row, *rest))
 
 
-def tables(experiment: Experiment, settings: Sequence[Setting]) -> Tables:
-    """The tables of a sweep with these settings."""
-    kept = kept_variables(experiment, settings)
-    made = Tables(kept, sizes(experiment, settings, kept))
+def shape_of(experiment: Experiment, settings: Sequence[Setting]) -> Shape:
+    """What the results of a sweep with these settings will hold."""
+    variables = variables_of(experiment, settings)
+    shape = Shape(variables, sizes(experiment, settings, variables))
     asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
-    if made.snapshot_seeds < asked:
-        logging.info("Snapshots of %d seeds, not %d, to bound memory.", made.snapshot_seeds, asked)
-    return made
+    if shape.snapshot_seeds < asked:
+        logging.info("Snapshots of %d seeds, not %d, to bound memory.", shape.snapshot_seeds, asked)
+    return shape
 
 
-def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
+def variables_of(experiment: Experiment, settings: Sequence[Setting]) -> Variables:
     """Those that make sense for at least one setting."""
     features = experiment.schedule.judging.features
     useless = set()
@@ -82,22 +87,32 @@ def kept_variables(experiment: Experiment, settings: Sequence[Setting]) -> Kept:
     if not (features and all(map(feature_motion.is_picture, settings))):
         useless |= {"features"}
     dim = targets.dim(settings[0].target)
-    if dim == 2:
-        curves = [targets.pieces(setting.target) > 0 for setting in settings]
-        if all(curves):
-            useless |= {"high_quality", "modes"}
-        if not any(curves):
-            useless |= {"residual"}
-    found = (results.run_variables(dim), results.target_variables(dim), results.SNAPSHOT_VARIABLES)
-    return Kept(
+    measures: dict[str, metrics.Metric] = {}
+    for setting in settings:
+        measures |= metrics.of(setting)
+    runs = {name: _variable(metric) for name, metric in measures.items()}
+    every = (
+        runs | results.run_variables(dim),
+        results.target_variables(dim) | results.LOSS_VARIABLES,
+        results.SNAPSHOT_VARIABLES,
+    )
+    return Variables(
         *(
-            {name: variable for name, variable in table.items() if name not in useless}
-            for table in found
+            {name: variable for name, variable in group.items() if name not in useless}
+            for group in every
         )
     )
 
 
-def sizes(experiment: Experiment, settings: Sequence[Setting], kept: Kept) -> dict[str, int]:
+def _variable(metric: metrics.Metric) -> results.Variable:
+    """A metric as results keep it."""
+    dims = (*results.CURVE, *metric.dims)
+    return results.Variable(dims, metric.long_name, unit=metric.unit, better=metric.better)
+
+
+def sizes(
+    experiment: Experiment, settings: Sequence[Setting], variables: Variables
+) -> dict[str, int]:
     """The length of every dimension of a sweep's results."""
     dim = targets.dim(settings[0].target)
     lengths = {
@@ -116,7 +131,7 @@ def sizes(experiment: Experiment, settings: Sequence[Setting], kept: Kept) -> di
         "row": max(setting.training.batch_size for setting in settings),
         "feature": 2,
     }
-    seed_bytes = results.nbytes(kept.snapshots, lengths | {"snapshot_seed": 1})
+    seed_bytes = results.nbytes(variables.snapshots, lengths | {"snapshot_seed": 1})
     fitting = SNAPSHOT_BYTES // seed_bytes
     wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
     return lengths | {"snapshot_seed": min(wanted, fitting)}
@@ -133,21 +148,23 @@ def judged(
 
     Args:
       log_steps: all of them.
-      block: room for it, `Tables.of_block`; is filled.
+      block: room for it, `Shape.of_block`; is filled.
       start: what is known before the first update.
       diverged_at: in the end, `[R]`.
       looks: at all log points, in order.
     """
     steps = np.asarray(log_steps)[:, None]
-    parts = [look._replace(quantiles=None) for look in looks]
-    whole = jax.tree.map(lambda *each: np.concatenate(each), *parts)
+    whole = jax.tree.map(
+        lambda *each: np.concatenate(each),
+        *(look._replace(quantiles=np.empty(0)) for look in looks),
+    )
     # Before the first update there is no loss.
     spans = np.diff(steps, axis=0, prepend=0).astype(np.float32)
     spans[0] = np.nan
-    loss_d, loss_g = (sums / spans for sums in whole.loss_sums)
-    values = whole.metrics | {"loss_d": loss_d, "loss_g": loss_g}
+    sums = whole.loss_sums
+    values = whole.metrics | {"loss_d": sums.d / spans, "loss_g": sums.g / spans}
     # Weights can be finite and yet so large that what is generated is not.
-    overflow = ~np.isfinite(values["w1"] + values["std"])
+    overflow = ~np.isfinite(values["w1"] + values["generated_std"])
     overflow_at = np.where(overflow, steps, _NEVER).min(0)
     ended = np.minimum(np.where(diverged_at < 0, _NEVER, diverged_at), overflow_at)
     for name in values.keys() & block.keys():
@@ -183,21 +200,22 @@ def _masked(values: np.ndarray, lost: np.ndarray) -> np.ndarray:
 
 def datasets(
     experiment: Experiment,
-    made: Tables,
-    target: dict[str, np.ndarray],
+    shape: Shape,
+    target: Arrays,
     blocks: Iterable[Entry],
-) -> tuple[Any, Any]:
+) -> tuple[xr.Dataset, xr.Dataset | None]:
     """The sweep as a Dataset of runs and one of snapshots (None where none are kept).
 
     Args:
       experiment: the sweep.
-      made: its tables.
+      shape: what they will hold.
       target: what `describe_targets` gives.
-      blocks: (index of the setting `[R]`, index of the seed `[R]`, what is kept of these runs);
-        runs that are in none are marked as not finished.
+      blocks: those that are finished; runs that are in none are marked as not finished.
     """
-    arrays = results.allocate(made.kept.runs, made.sizes)
-    snapshots = results.allocate(made.kept.snapshots, made.sizes) if made.snapshot_seeds else {}
+    arrays = results.allocate(shape.variables.runs, shape.sizes)
+    snapshots = (
+        results.allocate(shape.variables.snapshots, shape.sizes) if shape.snapshot_seeds else {}
+    )
     for setting, seed, block in blocks:
         for name, value in block.items():
             if not name.startswith(PICTURE):
@@ -207,51 +225,71 @@ def datasets(
                 whole = snapshots[name.removeprefix(PICTURE)]
                 # All seeds of a setting share their pictures' latents.
                 whole[row if name == PICTURE + "latent" else (row, column)] = value
-    coords = {
-        "setting": np.asarray(experiment.labels),
-        "seed": np.asarray(experiment.seeds),
-        "step": np.asarray(experiment.log_steps()),
-        "level": metrics.LEVELS,
-    }
-    if "centroid_distance" in arrays:
-        coords["moment"] = np.asarray(results.MOMENTS)
-    columns = zip(*experiment.points, strict=True) if experiment.swept else ()
+    axes = results.Axes(experiment.labels, experiment.seeds, experiment.log_steps(), metrics.LEVELS)
     runs = results.dataset(
-        arrays=arrays,
-        target=target,
-        coords=coords,
-        config=experiment.config(),
-        swept={
-            name: [
-                value if isinstance(value, int | float) else value_text(value) for value in column
-            ]
-            for name, column in zip(experiment.swept, columns, strict=True)
-        },
-        title=experiment.name,
+        results.Values(shape.variables.runs, arrays),
+        results.Values(shape.variables.targets, target | rest(experiment.settings)),
+        axes,
+        results.Sweep(experiment.name, experiment.config(), _swept(experiment)),
     )
     if not snapshots:
         return runs, None
-    shown = {
-        "setting": coords["setting"],
-        "snapshot_seed": coords["seed"][: made.snapshot_seeds],
-        "step": coords["step"],
+    pictured = axes._replace(seed=experiment.seeds[: shape.snapshot_seeds])
+    return runs, results.snapshot_dataset(
+        results.Values(shape.variables.snapshots, snapshots), pictured
+    )
+
+
+def _swept(experiment: Experiment) -> dict[str, list[results.Scalar]]:
+    """Of each swept field its value in each setting."""
+    columns = zip(*experiment.points, strict=True) if experiment.swept else ()
+    return {
+        name: [value if isinstance(value, int | float) else value_text(value) for value in column]
+        for name, column in zip(experiment.swept, columns, strict=True)
     }
-    if "features" in snapshots:
-        shown |= {"moment": np.asarray(results.MOMENTS), "source": np.asarray(results.SOURCES)}
-    return runs, results.snapshot_dataset(snapshots, shown)
+
+
+def rest(settings: Sequence[Setting]) -> Arrays:
+    """What is to be known of each setting's losses, by the names of results' variables."""
+    at_rest: dict[LossFields, tuple[float, float]] = {}
+    structures: dict[object, list[LossFields]] = {}  # one call for all that differ in numbers only
+    for loss in dict.fromkeys(setting.loss for setting in settings):
+        structures.setdefault(jax.tree.structure(loss), []).append(loss)
+    for alike in structures.values():
+        numbers = jax.tree.map(lambda *each: np.asarray(each, np.float32), *alike)
+        d, g = map(np.asarray, jax.vmap(_losses_at_rest)(numbers))
+        at_rest |= dict(zip(alike, zip(d, g, strict=True), strict=True))
+    d, g = np.array([at_rest[setting.loss] for setting in settings], np.float32).T
+    matches = np.array([setting.tricks.feature_matching != OFF for setting in settings])
+    is_read = [LOSSES[setting.loss.kind].read is not None for setting in settings]
+    return {
+        "loss_d_rest": d,
+        "loss_g_rest": np.where(matches, np.float32(np.nan), g),
+        "g_matches_features": matches.astype(np.int8),
+        "d_is_probability": np.array(is_read, np.int8),
+    }
+
+
+def _losses_at_rest(loss: LossFields) -> tuple[Array, Array]:
+    """The losses of D and of G where D can't tell real from generated; NaN if that is nowhere."""
+    formula = LOSSES[loss.kind]
+    if formula.rest is None:
+        return jnp.full((), jnp.nan), jnp.full((), jnp.nan)
+    output = jnp.reshape(jnp.asarray(formula.rest(loss), jnp.float32), (1,))
+    return formula.d(loss, output, output).mean(), formula.g(loss, output, output).mean()
 
 
 def describe_targets(
     experiment: Experiment, settings: Sequence[Setting], *, on_lanes: bool
-) -> dict[str, np.ndarray]:
+) -> Arrays:
     """The variables of every setting's target, found out by native code or by XLA.
 
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
     """
-    made = [setting.target for setting in settings]
+    of_settings = [setting.target for setting in settings]
     described = describe(
-        made, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
+        of_settings, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
     )
     for label, std in zip(experiment.labels, described["target_std"], strict=True):
         if not (np.isfinite(std) and std > 0):

@@ -20,7 +20,7 @@ from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
 from gan1d.sweep import collect, provenance
 from gan1d.sweep.cohorts import Cohort, Sweep
-from gan1d.sweep.collect import Arrays, Tables
+from gan1d.sweep.collect import Arrays, Shape
 from gan1d.sweep.provenance import ANY, Identity
 from gan1d.system import backend, hardware
 
@@ -56,9 +56,9 @@ class Block(NamedTuple):
         """Some of its runs."""
         return jax.tree.map(lambda array: array[runs], self)
 
-    def pictured(self, tables: Tables) -> int:
+    def pictured(self, shape: Shape) -> int:
         """Of how many of its runs, the first ones, snapshots are kept."""
-        return int((self.seed_index < tables.snapshot_seeds).sum())
+        return int((self.seed_index < shape.snapshot_seeds).sum())
 
 
 class CohortBlocks(NamedTuple):
@@ -129,8 +129,8 @@ class Blocks:
 
     def room(self, block: Block) -> Arrays:
         """Room for what is kept of a block."""
-        tables = self.sweep.tables
-        return tables.of_block(block.run_count, block.pictured(tables))
+        shape = self.sweep.shape
+        return shape.of_block(block.run_count, block.pictured(shape))
 
     @functools.cached_property
     def costs(self) -> np.ndarray:
@@ -282,8 +282,8 @@ def default_block_size(sweep: Sweep, devices: int, platform: str, shards: int | 
 
 def result_bytes(sweep: Sweep) -> int:
     """Bytes of memory that a sweep's results take."""
-    tables = sweep.tables
-    return sum(results.nbytes(variables, tables.sizes) for variables in tables.kept)
+    shape = sweep.shape
+    return sum(results.nbytes(variables, shape.sizes) for variables in shape.variables)
 
 
 def check_memory(sweep: Sweep) -> None:

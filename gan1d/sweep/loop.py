@@ -109,7 +109,7 @@ def gather(layout: Layout, store: Store, seconds: Mapping[str, float] | None = N
     """
     gathering = _Gathering(layout, store, collections.defaultdict(float, seconds or {}))
     runs, snapshots = collect.datasets(
-        layout.sweep.experiment, layout.sweep.tables, layout.targets, gathering.blocks()
+        layout.sweep.experiment, layout.sweep.shape, layout.targets, gathering.blocks()
     )
     return Result(runs, snapshots, gathering.trained(), gathering.unfinished)
 
@@ -323,7 +323,7 @@ def _train_part(
     log_steps = sweep.experiment.log_steps()
     updates_before, diverged_before = progress.updates_done, progress.diverged
     began = time.monotonic()
-    start = programs.start(runs.settings, runs.seeds, runs.pictured(sweep.tables))
+    start = programs.start(runs.settings, runs.seeds, runs.pictured(sweep.shape))
     block = start.block
     seconds["starting"] += time.monotonic() - began
     done, log_points, ahead = 0, list[LogPoints](), log_steps

@@ -169,7 +169,7 @@ def _refuse_foreign(folder: Path, identity: Identity) -> None:
     """Raise ConfigError if there are blocks of another plan, where plan.json doesn't say so."""
     for path in itertools.chain(*blocks.listed(folder).values()):
         try:
-            foreign = blocks.told_by(path)["plan"] != identity.digest
+            foreign = blocks.metadata_of(path)["plan"] != identity.digest
         except (OSError, ValueError, KeyError, TypeError):
             continue  # damaged: reading it will say so
         if foreign:

@@ -1,12 +1,12 @@
 """How close a generator is to its target, and how flat its discriminator: pure and jittable.
 
 `line` judges generators of one coordinate against the target's CDF, `plane` those of two against a
-fixed sample. The scores are named as the results' variables. X below is the target's dimension.
+fixed sample. A metric is a function of what is judged together with all that is said of it
+(`metric.Metric`), under the name of the results' variable. X below is the target's dimension.
 """
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,36 +14,57 @@ from jax import Array
 
 from gan1d.gan import latents, losses, perceptrons, targets
 from gan1d.gan.judging import Judging
+from gan1d.gan.losses import LOSSES, LossFields
 from gan1d.gan.metrics import line, plane
 from gan1d.gan.metrics.levels import LEVELS
+from gan1d.gan.metrics.metric import Judged, Metric, Reference, shared
+from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Players
 from gan1d.gan.randomness import uniforms
 from gan1d.gan.setting import Setting
+from gan1d.gan.targets import TargetFields
 
 __all__ = [
     "LEVELS",
+    "METRICS",
     "SNAPSHOT_POINTS",
+    "Judged",
+    "Metric",
     "Reference",
     "describe",
     "discriminator",
     "evaluate",
     "grid_size",
     "null_w1",
+    "of",
     "reference",
+    "shared",
     "snapshot",
     "stages",
 ]
+
+Params = dict[str, Variables]  # of one network: its layers' weights
 
 D_ROWS = 256  # of the target, on which D's flatness is measured
 SNAPSHOT_POINTS = 256  # generated samples in a snapshot, in the order of their latents
 
 
-class Reference(NamedTuple):
-    """What judging needs of a target, computed once a run."""
+# What applies to targets of any kind. To add one: its function of a Judged, and its entry here; or
+# in a program of your own, before its sweep starts, METRICS["name"] = Metric(...).
+METRICS: dict[str, Metric] = {
+    "d_flatness": Metric(
+        lambda judged: jnp.abs(judged.probabilities - 0.5).mean(),
+        "density-weighted mean of |D - 1/2|",
+        better="lower",
+        applies=lambda setting: LOSSES[setting.loss.kind].read is not None,
+    ),
+}
 
-    law: Any  # what samples are compared with: line.Edges or plane.Cloud
-    real: Array  # [batches, B, X] rows of the target, each batch spread over the whole of it
-    x: Array  # [G, X] where D is drawn
+
+def of(setting: Setting) -> dict[str, Metric]:
+    """The metrics that a setting has, by the names of results' variables."""
+    every = _judge(setting.target).METRICS | METRICS
+    return {name: metric for name, metric in every.items() if metric.applies(setting)}
 
 
 def grid_size(dim: int) -> int:
@@ -62,24 +83,23 @@ def reference(setting: Setting, judging: Judging) -> Reference:
     )
 
 
-def evaluate(setting: Setting, variables: Players[Any], ref: Reference) -> dict[str, Array]:
+def evaluate(setting: Setting, variables: Players[Variables], ref: Reference) -> dict[str, Array]:
     """Judge a generator on a fixed grid of latents, and D on rows of the target.
 
     Returns:
-      what `line.scores` or `plane.scores` say of the generated samples.
-      d_flatness: the density-weighted mean of |D - 1/2|, with D applied to batches of the size that
-        it is trained on, each a stratified sample of the target.
+      The value of each metric of the setting, and beside them
+      quantiles: of the generated samples at LEVELS, `[101]`; in the plane each coordinate's,
+        `[101, 2]`.
     """
     judge = _judge(setting.target)
     latent = latents.grid(setting.latent, judge.points(ref.law))
     samples = perceptrons.generate(setting, variables.g, latent)
-    outputs = jax.vmap(lambda x: perceptrons.discriminate(setting, variables.d, x).value)(ref.real)
-    probabilities = losses.probability(setting.loss, outputs)
-    d_flatness = jnp.abs(probabilities - 0.5).mean()
-    return judge.scores(setting.target, samples, ref.law) | {"d_flatness": d_flatness}
+    judged = Judged(setting, variables, ref, samples)
+    values = {name: metric.function(judged) for name, metric in of(setting).items()}
+    return values | {"quantiles": judge.quantiles(judged)}
 
 
-def snapshot(setting: Setting, variables: Players[Any], ref: Reference) -> dict[str, Array]:
+def snapshot(setting: Setting, variables: Players[Variables], ref: Reference) -> dict[str, Array]:
     """What pictures and animations are made of.
 
     Returns:
@@ -97,9 +117,9 @@ def snapshot(setting: Setting, variables: Players[Any], ref: Reference) -> dict[
 
 def discriminator(
     setting: Setting,
-    variables: Any,
+    variables: Variables,
     ref: Reference,
-    read: Callable[[Any, Array], Array] = losses.probability,
+    read: Callable[[LossFields, Array], Array] = losses.probability,
 ) -> Array:
     """D `[G]` at each row of the reference's x, its raw output read by a function of `losses`.
 
@@ -119,7 +139,7 @@ def discriminator(
     return read(setting.loss, outputs)
 
 
-def stages(setting: Setting, ref: Reference, before: Any, after: Any) -> dict[str, Array]:
+def stages(setting: Setting, ref: Reference, before: Params, after: Params) -> dict[str, Array]:
     """D `[G]` before and after pretraining, unclipped, as it is fitted to the density."""
     stage = {"d_initial": before, "d_pretrained": after}
     return {
@@ -128,7 +148,7 @@ def stages(setting: Setting, ref: Reference, before: Any, after: Any) -> dict[st
     }
 
 
-def describe(target: Any, judging: Judging) -> dict[str, Array]:
+def describe(target: TargetFields, judging: Judging) -> dict[str, Array]:
     """A target as results keep it.
 
     Returns:
@@ -144,7 +164,7 @@ def describe(target: Any, judging: Judging) -> dict[str, Array]:
     return judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
 
 
-def null_w1(target: Any, judging: Judging, key: Array) -> Array:
+def null_w1(target: TargetFields, judging: Judging, key: Array) -> Array:
     """The `w1` of random real samples, `[]`.
 
     No generator that is judged on as many samples should be expected to score below.
@@ -154,5 +174,5 @@ def null_w1(target: Any, judging: Judging, key: Array) -> Array:
     return judge.w1(target, targets.sample(target, u), judge.law(target, judging.points))
 
 
-def _judge(target: Any) -> ModuleType:
+def _judge(target: TargetFields) -> ModuleType:
     return line if targets.dim(target) == 1 else plane

@@ -6,7 +6,8 @@ target is a hundred times as high as it is wide. So w1, energy, std and residual
 the target's loc and scale.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,9 @@ from jax import Array
 
 from gan1d.gan import latents, targets
 from gan1d.gan.metrics.levels import at_levels
+from gan1d.gan.metrics.metric import Judged, Metric, shared
+from gan1d.gan.setting import Setting
+from gan1d.gan.targets import TargetFields
 
 DIRECTIONS = 64  # that samples are projected on
 SEGMENTS = 512  # straight ones, that stand for the target's curve
@@ -33,7 +37,7 @@ class Cloud(NamedTuple):
     segments: tuple[Array, Array] | None  # starts and ends [512, 2]; None without a curve
 
 
-def law(target: Any, points: int) -> Cloud:
+def law(target: TargetFields, points: int) -> Cloud:
     """`points` rows that stand for the target, and what is compared with them."""
     rows = _standardised(target, _sample(target, points))
     projections = jnp.sort(_project(rows), axis=1)
@@ -46,7 +50,7 @@ def points(cloud: Cloud) -> int:
     return cloud.rows.shape[-2]
 
 
-def batches(target: Any, count: int, size: int) -> Array:
+def batches(target: TargetFields, count: int, size: int) -> Array:
     """Rows of the target in batches `[count, size, 2]`, each spread over the whole of it."""
     # Along the curve, or over the modes, a batch has one row in each of `size` equal slices.
     places = latents.levels(count * size, 1).reshape(size, count).T[:, :, None]
@@ -54,7 +58,7 @@ def batches(target: Any, count: int, size: int) -> Array:
     return targets.sample(target, jnp.asarray(np.concatenate([places, noise], axis=-1)))
 
 
-def grid(target: Any, view: tuple[float, float]) -> Array:
+def grid(target: TargetFields, view: tuple[float, float]) -> Array:
     """A grid of points `[1681, 2]` around the target's mean, the second coordinate running first.
 
     `view` is meant for the line.
@@ -65,61 +69,12 @@ def grid(target: Any, view: tuple[float, float]) -> Array:
     return _row(targets.mean(target)) + _row(targets.std(target)) * t
 
 
-def scores(target: Any, samples: Array, cloud: Cloud) -> dict[str, Array]:
-    """Scores of samples `[N, 2]`; N is the cloud's.
-
-    Returns:
-      w1: the sliced Wasserstein-1 distance from the cloud (Bonneel et al. 2015), `[]`: the mean,
-        over directions spread evenly over the half circle, of that of the projections.
-      energy: the energy distance of Szekely and Rizzo (2013), 2 E|X-Y| - E|X-X'| - E|Y-Y'|, from
-        the cloud, each pair of rows counted, those of a row with itself too, `[]`.
-      std: the mean over the same directions of the projections' std, `[]`.
-      mean: in data units, `[2]`.
-      quantiles: of each coordinate at LEVELS, in data units, `[101, 2]`.
-      high_quality: the share of the samples that are within 3 stds of a mode, `[]`: the convention
-        of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018). The target itself has
-        1 - exp(-9 / 2) = 98.89 % there. NaN without modes.
-      modes: how many modes have such a sample nearest to them, `[]`; NaN without modes.
-      residual: the samples' mean distance from the curve, `[]`. The target's own is not 0 but that
-        of its noise. NaN without a curve.
-    """
-    rows = _standardised(target, samples)
-    projections = _project(rows)
-
-    def energy_of(row: Array) -> Array:
-        return 2 * _lengths(cloud.rows - _row(row)).mean() - _lengths(rows - _row(row)).mean()
-
-    # Rounding can make it negative.
-    energy = jnp.maximum(_mean_over_rows(energy_of, rows) - cloud.spread, 0.0)
-    high_quality, modes = _modes(target, samples)
-    return {
-        "w1": _sliced_w1(projections, cloud),
-        "energy": energy,
-        "std": projections.std(axis=1).mean(),
-        "mean": samples.mean(axis=0),
-        "quantiles": at_levels(jnp.sort(samples, axis=0)),
-        "high_quality": high_quality,
-        "modes": modes,
-        "residual": _residual(rows, cloud),
-    }
-
-
-def w1(target: Any, samples: Array, cloud: Cloud) -> Array:
+def w1(target: TargetFields, samples: Array, cloud: Cloud) -> Array:
     """The sliced Wasserstein-1 distance of samples `[N, 2]` from the cloud."""
     return _sliced_w1(_project(_standardised(target, samples)), cloud)
 
 
-def describe(target: Any, cloud: Cloud, x: Array) -> dict[str, Array]:
-    """The cloud's quantiles `[101, 2]` and std `[]` (as `scores` has them), x and a sample."""
-    return {
-        "target_quantiles": at_levels(jnp.sort(_sample(target, points(cloud)), axis=0)),
-        "target_std": cloud.projections.std(axis=1).mean(),
-        "x": x,
-        "target_samples": _sample(target, KEPT_SAMPLES),
-    }
-
-
-def _sample(target: Any, points: int) -> Array:
+def _sample(target: TargetFields, points: int) -> Array:
     """Rows `[points, 2]` that represent the target."""
     return batches(target, 1, points)[0]
 
@@ -128,7 +83,7 @@ def _row(values: Array) -> Array:
     return values[None, :]
 
 
-def _standardised(target: Any, x: Array) -> Array:
+def _standardised(target: TargetFields, x: Array) -> Array:
     """Rows `[N, 2]` in standardised coordinates."""
     return (x - _row(targets.mean(target))) / _row(targets.std(target))
 
@@ -150,7 +105,7 @@ def _lengths(vectors: Array) -> Array:
     return jnp.sqrt((vectors**2).sum(-1))
 
 
-def _mean_over_rows(function: Any, rows: Array) -> Array:
+def _mean_over_rows(function: Callable[[Array], Array], rows: Array) -> Array:
     """The mean of a function of a row `[2]`, taken row by row.
 
     So the memory needed is that of one row's distances, and no float32 sum is so long that its
@@ -159,7 +114,7 @@ def _mean_over_rows(function: Any, rows: Array) -> Array:
     return jax.lax.map(function, rows).mean()
 
 
-def _segments(target: Any) -> tuple[Array, Array] | None:
+def _segments(target: TargetFields) -> tuple[Array, Array] | None:
     pieces = targets.pieces(target)
     if not pieces:
         return None
@@ -171,10 +126,49 @@ def _segments(target: Any) -> tuple[Array, Array] | None:
     return x[:, :-1].reshape(-1, 2), x[:, 1:].reshape(-1, 2)
 
 
-def _residual(rows: Array, cloud: Cloud) -> Array:
-    if cloud.segments is None:
-        return jnp.full((), jnp.nan)
-    starts, ends = cloud.segments
+@shared
+def _rows(judged: Judged) -> Array:
+    """The generated samples `[N, 2]` in standardised coordinates."""
+    return _standardised(judged.setting.target, judged.samples)
+
+
+@shared
+def _projections(judged: Judged) -> Array:
+    """The generated samples along each direction, `[64, N]`."""
+    return _project(_rows(judged))
+
+
+@shared
+def _captured(judged: Judged) -> Array:
+    """By which mode `[N, K]` each sample is: the nearest, if that is near enough."""
+    target = judged.setting.target
+    centres = targets.modes(target)
+    reach = MODE_STDS * targets.mode_std(target)
+
+    def captured(row: Array) -> Array:
+        distances = _lengths(centres - _row(row))
+        return (distances == distances.min()) & (distances <= reach)
+
+    return jax.lax.map(captured, judged.samples)
+
+
+def _energy(judged: Judged) -> Array:
+    """2 E|X-Y| - E|X-X'| - E|Y-Y'| from the cloud Y.
+
+    Each pair of rows is counted, those of a row with itself too.
+    """
+    rows, cloud = _rows(judged), judged.reference.law
+
+    def energy_of(row: Array) -> Array:
+        return 2 * _lengths(cloud.rows - _row(row)).mean() - _lengths(rows - _row(row)).mean()
+
+    # Rounding can make it negative.
+    return jnp.maximum(_mean_over_rows(energy_of, rows) - cloud.spread, 0.0)
+
+
+def _residual(judged: Judged) -> Array:
+    """The samples' mean distance from the curve; the target's own is not 0 but its noise's."""
+    starts, ends = judged.reference.law.segments
     along = ends - starts
     lengths = (along**2).sum(-1)
 
@@ -183,21 +177,78 @@ def _residual(rows: Array, cloud: Cloud) -> Array:
         part = jnp.clip((offsets * along).sum(-1) / lengths, 0, 1)
         return _lengths(offsets - part[:, None] * along).min()
 
-    return _mean_over_rows(distance, rows)
+    return _mean_over_rows(distance, _rows(judged))
 
 
-def _modes(target: Any, samples: Array) -> tuple[Array, Array]:
-    """The share of the samples `[N, 2]` near a mode, and the number of modes that have any."""
-    if targets.pieces(target):
-        return jnp.full((), jnp.nan), jnp.full((), jnp.nan)
-    centres = targets.modes(target)
+def _has_modes(setting: Setting) -> bool:
+    return not targets.pieces(setting.target)
 
-    reach = MODE_STDS * targets.mode_std(target)
 
-    def captured(row: Array) -> Array:
-        """By which mode `[K]` a sample is: the nearest, if that is near enough."""
-        distances = _lengths(centres - _row(row))
-        return (distances == distances.min()) & (distances <= reach)
+def _has_curve(setting: Setting) -> bool:
+    return targets.pieces(setting.target) > 0
 
-    by = jax.lax.map(captured, samples)
-    return by.any(1).mean(), by.any(0).sum().astype(samples.dtype)
+
+STANDARDISED = "stds of the target"
+METRICS: dict[str, Metric] = {
+    # Bonneel et al. 2015: the mean, over directions spread evenly over the half circle, of that of
+    # the projections.
+    "w1": Metric(
+        lambda judged: _sliced_w1(_projections(judged), judged.reference.law),
+        "sliced Wasserstein-1 distance, in standardised coordinates, of the generator from the "
+        "target",
+        unit=STANDARDISED,
+        better="lower",
+    ),
+    # Szekely and Rizzo 2013.
+    "energy": Metric(
+        _energy, "energy distance, in standardised coordinates", unit=STANDARDISED, better="lower"
+    ),
+    "generated_std": Metric(
+        lambda judged: _projections(judged).std(axis=1).mean(),
+        "mean standard deviation over directions, in standardised coordinates",
+        unit=STANDARDISED,
+    ),
+    "generated_mean": Metric(
+        lambda judged: judged.samples.mean(axis=0),
+        "mean of the generated samples",
+        unit="data units",
+        dims=("dim",),
+    ),
+    # The convention of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018); the target
+    # itself has 1 - exp(-9 / 2) = 98.89 % there.
+    "high_quality": Metric(
+        lambda judged: _captured(judged).any(1).mean(),
+        "share of samples within 3 standard deviations of a mode",
+        better="higher",
+        applies=_has_modes,
+    ),
+    "modes": Metric(
+        lambda judged: _captured(judged).any(0).sum().astype(judged.samples.dtype),
+        "modes with at least one sample within 3 standard deviations",
+        unit="modes",
+        better="higher",
+        applies=_has_modes,
+    ),
+    "residual": Metric(
+        _residual,
+        "mean distance from the curve, in standardised coordinates",
+        unit=STANDARDISED,
+        better="lower",
+        applies=_has_curve,
+    ),
+}
+
+
+def quantiles(judged: Judged) -> Array:
+    """Of each coordinate of the generated samples at LEVELS, in data units, `[101, 2]`."""
+    return at_levels(judged.ordered)
+
+
+def describe(target: TargetFields, cloud: Cloud, x: Array) -> dict[str, Array]:
+    """The cloud's quantiles `[101, 2]` and std `[]` (as METRICS have them), x and a sample."""
+    return {
+        "target_quantiles": at_levels(jnp.sort(_sample(target, points(cloud)), axis=0)),
+        "target_std": cloud.projections.std(axis=1).mean(),
+        "x": x,
+        "target_samples": _sample(target, KEPT_SAMPLES),
+    }

@@ -9,15 +9,17 @@ import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
 from gan1d.report.figures import common, film, final, line, plane, training
-from gan1d.report.figures.common import SelectionError
+from gan1d.report.figures.common import Selection, SelectionError
 from gan1d.report.figures.film import Film
 from gan1d.results import files
 
-Kind = Callable[[xr.Dataset, xr.Dataset | None, int | None], Figure | Film | None]
+# To add one: its function, and its entry below. Its docstring's first line is what --help says.
+Kind = Callable[[Selection], Figure | Film | None]
 
 KINDS: dict[str, Kind] = {
     "densities": line.densities,
@@ -26,6 +28,7 @@ KINDS: dict[str, Kind] = {
     "losses": training.losses,
     "final_w1": final.final_w1,
     "heatmap": final.heatmap,
+    "measures": training.measures,
     "successes": training.successes,
     "approach": training.approach,
     "pretraining": training.pretraining,
@@ -38,13 +41,14 @@ KINDS: dict[str, Kind] = {
 ON_REQUEST = ("animation", "seeds_animation")  # slow
 SUFFIXES = (".png", ".gif", ".mp4")
 
-__all__ = ["KINDS", "SelectionError", "clear", "draw_all"]
+__all__ = ["KINDS", "Selection", "SelectionError", "clear", "draw_all"]
 
 
 def draw_all(
     folder: Path,
     runs: xr.Dataset,
     snapshots: xr.Dataset | None,
+    summary: pd.DataFrame,
     kinds: Sequence[str] | None = None,
     setting: str | None = None,
     seed: int | None = None,
@@ -55,6 +59,7 @@ def draw_all(
       folder: a results folder.
       runs: what `results.load` gives.
       snapshots: what `results.load_snapshots` gives.
+      summary: what `tables.summary` says of the runs.
       kinds: names in KINDS; None: all but animations.
       setting: the label of the only setting to draw; None: all, or the best.
       seed: of the kinds that show one seed; None: the first one with snapshots.
@@ -63,14 +68,14 @@ def draw_all(
       SelectionError: there is no such setting, or no snapshots of that seed.
       WriteError: a figure can't be written.
     """
-    selected = common.select(runs, snapshots, setting, seed)
+    selected = common.select(runs, summary, snapshots, setting, seed)
     if kinds is None:
         kinds = [kind for kind in KINDS if kind not in ON_REQUEST]
     target = Path(folder) / "figures"
     files.make_folder(target)
     paths = []
     for kind in kinds:
-        drawn = KINDS[kind](*selected)
+        drawn = KINDS[kind](selected)
         if isinstance(drawn, Film):
             paths += film.write(drawn, target / kind)
         elif drawn is not None:

@@ -1,23 +1,22 @@
 """What every kind of figure shares: colours, grids of panels, titles, legends, and who is drawn.
 
-A kind is a pure function (runs, snapshots, seed) -> Figure, or None where it does not apply.
-`snapshots` is None where none were kept; `seed` is the one that kinds of a single run draw.
+A kind is a pure function of a Selection that gives a Figure, or None where it does not apply.
 """
 
 import json
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gan1d.report import tables
 from gan1d.results import outcomes
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well.
@@ -39,9 +38,30 @@ class SelectionError(ValueError):
     """A setting or seed that the results do not have, in one line that says what they have."""
 
 
+class Selection(NamedTuple):
+    """What is drawn."""
+
+    runs: xr.Dataset
+    summary: pd.DataFrame  # what `tables.summary` says of all these runs
+    snapshots: xr.Dataset | None  # None where none were kept
+    seed: int | None  # that kinds of a single run draw; None without snapshots
+
+
+class Ranked(NamedTuple):
+    """Settings in the summary's order, best first."""
+
+    runs: xr.Dataset
+    summary: pd.DataFrame
+    note: str  # what was left out; "" where nothing was
+
+
 def select(
-    runs: xr.Dataset, snapshots: xr.Dataset | None, setting: str | None, seed: int | None
-) -> tuple[xr.Dataset, xr.Dataset | None, int | None]:
+    runs: xr.Dataset,
+    summary: pd.DataFrame,
+    snapshots: xr.Dataset | None,
+    setting: str | None,
+    seed: int | None,
+) -> Selection:
     """The results of one setting (None: all), and the seed to draw (None: the first one kept).
 
     Raises:
@@ -52,23 +72,24 @@ def select(
         if setting not in labels:
             raise SelectionError(f"setting={setting}: there are {_listed(labels)}")
         runs = runs.sel(setting=[setting])
+        summary = summary[summary.setting == setting].reset_index(drop=True)
         snapshots = None if snapshots is None else snapshots.sel(setting=[setting])
-    kept = [] if snapshots is None else snapshots.snapshot_seed.values.tolist()
+    seeds = [] if snapshots is None else snapshots.snapshot_seed.values.tolist()
     if seed is None:
-        return runs, snapshots, kept[0] if kept else None
-    if seed not in kept:
-        raise SelectionError(f"seed={seed}: snapshots were kept of {_listed(kept) or 'no seed'}")
-    return runs, snapshots, seed
+        return Selection(runs, summary, snapshots, seeds[0] if seeds else None)
+    if seed not in seeds:
+        raise SelectionError(f"seed={seed}: snapshots were kept of {_listed(seeds) or 'no seed'}")
+    return Selection(runs, summary, snapshots, seed)
 
 
-def _listed(values: list[Any], most: int = 40) -> str:
+def _listed(values: Sequence[object], most: int = 40) -> str:
     more = [f"and {len(values) - most} more"] if len(values) > most else []
     return ", ".join([*map(repr, values[:most]), *more])
 
 
-def config_of(runs: xr.Dataset) -> dict:
-    """The resolved config."""
-    return json.loads(runs.attrs["config"])
+def criterion_of(runs: xr.Dataset) -> outcomes.Criterion:
+    """What a success is."""
+    return outcomes.criterion(json.loads(runs.attrs["config"]))
 
 
 def swept_fields(runs: xr.Dataset) -> list[str]:
@@ -78,12 +99,21 @@ def swept_fields(runs: xr.Dataset) -> list[str]:
 
 def is_plane(runs: xr.Dataset) -> bool:
     """Whether the targets are 2-D."""
-    return "dim" in runs.x.dims
+    return "dim" in runs.sizes
 
 
-def ranked(runs: xr.Dataset, most: int = MAX_PANELS) -> tuple[xr.Dataset, pd.DataFrame, str]:
-    """The settings to draw in the summary's order, their summary, and what was left out."""
-    frame = tables.summary(runs)
+def holds(data: xr.Dataset | None, *names: str) -> bool:
+    """Whether results have all these variables: those of other versions may have fewer."""
+    return data is not None and all(name in data for name in names)
+
+
+def ranked(
+    selection: Selection, most: int = MAX_PANELS, among: Sequence[str] | None = None
+) -> Ranked:
+    """The settings to draw: at most so many, of all or of those that are named."""
+    frame = selection.summary
+    if among is not None:
+        frame = frame[frame.setting.isin(among)]
     note = ""
     if len(frame) > most:
         frame = frame[frame.finished > 0]
@@ -91,21 +121,42 @@ def ranked(runs: xr.Dataset, most: int = MAX_PANELS) -> tuple[xr.Dataset, pd.Dat
         half = most // 2
         note = f"{half} best and {half} worst of {len(frame)} settings"
         frame = pd.concat([frame.head(half), frame.tail(half)])
-    return runs.sel(setting=frame.setting.to_numpy()), frame.reset_index(drop=True), note
+    runs = selection.runs.sel(setting=frame.setting.to_numpy())
+    return Ranked(runs, frame.reset_index(drop=True), note)
 
 
-def best(runs: xr.Dataset) -> str:
+def best(selection: Selection) -> str:
     """The setting at the top of the summary."""
-    return tables.summary(runs).setting[0]
+    return str(selection.summary.setting[0])
 
 
-def one_run(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int) -> xr.Dataset:
+def one_run(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int | None) -> xr.Dataset:
     """One run's snapshots, NaN from its divergence on, and what is known of its target."""
     run = runs.sel(setting=setting, seed=seed)
-    kept = snapshots.sel(setting=setting, snapshot_seed=seed)
-    alive = (run.diverged_at < 0) | (kept.step < run.diverged_at)
-    kept = kept.map(lambda values: values.where(alive) if "step" in values.dims else values)
-    return run.drop_dims("step").assign(kept.data_vars)
+    shown = snapshots.sel(setting=setting, snapshot_seed=seed)
+    alive = (run.diverged_at < 0) | (shown.step < run.diverged_at)
+    shown = shown.map(lambda values: values.where(alive) if "step" in values.dims else values)
+    return run.drop_dims("step").assign(shown.data_vars)
+
+
+def is_probability(run: xr.Dataset) -> bool:
+    """Whether one run's D is drawn as a probability, 1/2 where it can't tell; else as it is."""
+    return "d_is_probability" not in run or bool(run.d_is_probability)
+
+
+def d_label(run: xr.Dataset, name: str = "D") -> str:
+    """What is drawn of one run's D."""
+    return name if is_probability(run) else f"{name}, raw output"
+
+
+def d_limits(run: xr.Dataset) -> tuple[float, float]:
+    """A range that one run's D is drawn in."""
+    if is_probability(run):
+        return 0, 1
+    finite = run.d.values[np.isfinite(run.d.values)]
+    if not finite.size or finite.min() == finite.max():
+        return -1, 1
+    return float(finite.min()), float(finite.max())
 
 
 def fate(run: xr.Dataset) -> str:
@@ -139,7 +190,7 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.0f}%"
 
 
-def counted(row: Any) -> str:
+def counted(row: pd.Series) -> str:
     """How many runs there are, those diverged among them, by a setting's row of the summary."""
     diverged = f", {row.diverged} diverged" if row.diverged else ""
     return f"n = {row.finished}{diverged}"
@@ -201,15 +252,15 @@ def rows_of_panels(
 
 def legend(figure: Figure, markerscale: float = 1) -> None:
     """One legend for all axes, below them."""
-    entries = {}
+    entries: dict[str, Artist] = {}
     for ax in figure.axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(wrapped(label, 80), handle)
     longest = max(len(label) for label in entries)
     columns = max(1, min(len(entries), int(12 * figure.get_figwidth() / (longest + 8))))
     figure.legend(
-        entries.values(),
-        entries.keys(),
+        list(entries.values()),
+        list(entries),
         loc="outside lower center",
         ncols=columns,
         fontsize=8,

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan1d.report.figures import common
+from gan1d.report.figures import common, line, plane
+from gan1d.report.figures.common import Selection
 from gan1d.report.figures.line import LinePanel
-from gan1d.report.figures.plane import PlanePanel, draw_scale
+from gan1d.report.figures.plane import PlanePanel, draw_scales
 from gan1d.results import files
 
 MAX_FRAMES = 400
@@ -34,43 +34,42 @@ class Film(NamedTuple):
     frames: int
 
 
-def animation(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Film | None:
+def animation(selection: Selection) -> Film | None:
     """One seed's training as an animation: its densities and D, or its points (only by --kind)."""
-    if snapshots is None:
-        return None
-    return _film(runs, snapshots, [seed], (5.6, 3.6))
+    seed = selection.seed
+    return None if seed is None else _film(selection, [seed], (5.6, 3.6))
 
 
-def seeds_animation(
-    runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None
-) -> Film | None:
+def seeds_animation(selection: Selection) -> Film | None:
     """The same of all kept seeds, side by side (only by --kind)."""
-    if snapshots is None:
+    if selection.snapshots is None:
         return None
-    seeds = snapshots.snapshot_seed.values[: common.MAX_PANELS].tolist()
-    return _film(runs, snapshots, seeds, (2.6, 2.0))
+    seeds = selection.snapshots.snapshot_seed.values[: common.MAX_PANELS].tolist()
+    return _film(selection, seeds, (2.6, 2.0))
 
 
-def _film(
-    runs: xr.Dataset, snapshots: xr.Dataset, seeds: list[int], size: tuple[float, float]
-) -> Film:
+def _film(selection: Selection, seeds: list[int], size: tuple[float, float]) -> Film | None:
     """The training of the best setting's seeds, a panel each."""
-    setting = common.best(runs)
-    plane = common.is_plane(runs)
-    figure, axes = common.panels(len(seeds), "" if plane else "x", size)
-    panels, headings = [], []
-    for seed, ax in zip(seeds, axes, strict=True):
-        run = common.one_run(runs, snapshots, setting, seed)
-        panels.append((PlanePanel if plane else LinePanel)(ax, run))
-        headings.append(f"seed {seed}: {common.fate(run)}")
+    runs, _, snapshots, _ = selection
+    is_plane = common.is_plane(runs)
+    can_show = plane.can_show if is_plane else line.can_show
+    if snapshots is None or not can_show(selection):
+        return None
+    setting = common.best(selection)
+    figure, axes = common.panels(len(seeds), "" if is_plane else "x", size)
+    shown = [common.one_run(runs, snapshots, setting, seed) for seed in seeds]
+    headings = [f"seed {seed}: {common.fate(run)}" for seed, run in zip(seeds, shown, strict=True)]
+    panels: Sequence[PlanePanel | LinePanel]
+    if is_plane:
+        panels = planes = [PlanePanel(ax, run) for ax, run in zip(axes, shown, strict=True)]
+        draw_scales(figure, [[panel] for panel in planes])
+    else:
+        panels = [LinePanel(ax, run) for ax, run in zip(axes, shown, strict=True)]
+        figure.supylabel("density", fontsize=9)
     steps = snapshots.step.values
     chosen = common.checkpoints(len(steps), MAX_FRAMES)
-    if plane:
-        draw_scale(figure, panels[0], axes)
-    else:
-        figure.supylabel("density", fontsize=9)
-    shown = f"{len(seeds)} of {runs.sizes['seed']} seeds"
-    title = common.set_title(figure, runs, setting, seeds=shown)
+    seeds_shown = f"{len(seeds)} of {runs.sizes['seed']} seeds"
+    title = common.set_title(figure, runs, setting, seeds=seeds_shown)
     what = title.get_text()
     common.legend(figure)
 
@@ -89,8 +88,18 @@ def write(film: Film, stem: Path) -> list[Path]:
     images = _images(film)
     gif = stem.with_suffix(".gif")
     durations = [1000 // rate] * (len(images) - 1) + [LAST_FRAME]
-    moving = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
-    files.replace(gif, lambda path: images[0].save(path, format="GIF", **moving))
+
+    def save(path: Path) -> None:
+        images[0].save(
+            path,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=durations,
+            loop=0,
+        )
+
+    files.replace(gif, save)
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         return [gif]
@@ -127,7 +136,7 @@ def _images(film: Film) -> list[Image.Image]:
 
     typical = [np.asarray(image(frame)) for frame in common.checkpoints(film.frames, 5)]
     palette = Image.fromarray(np.concatenate(typical)).quantize(255)
-    colors = np.reshape(palette.getpalette(), (-1, 3))[:255]
+    colors = np.reshape(palette.getpalette() or [], (-1, 3))[:255]
     # Pillow looks colours up as multiples of 4: of two near white, it takes the nearer to 252.
     colors[(colors > 246).all(axis=1)] = 255
     palette.putpalette([*colors.ravel().tolist(), 255, 255, 255])

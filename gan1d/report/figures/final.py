@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,16 +11,16 @@ from matplotlib.ticker import PercentFormatter
 
 from gan1d.report import tables
 from gan1d.report.figures import common
-from gan1d.report.figures.common import BLUE, GREY, LINES, ORANGE, SKY
-from gan1d.results.outcomes import OUTCOMES, UNFINISHED
+from gan1d.report.figures.common import BLUE, GREY, LINES, ORANGE, SKY, Selection
+from gan1d.results.outcomes import OUTCOMES, UNFINISHED, word
 
 OUTCOME_COLORS = dict(zip(OUTCOMES, (BLUE, SKY, ORANGE, "#404040"), strict=True))
 MAX_CELLS = 24  # along an axis of the heat map, for its numbers to be legible
 
 
-def outcomes(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
+def outcomes(selection: Selection) -> Figure:
     """Share of each outcome among the finished runs, and the success rate's 95% interval."""
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     labels = [common.wrapped(label, 44) for label in frame.setting]
     lines = sum(max(2, 1 + label.count("\n")) for label in labels)
     figure = Figure(figsize=(9, 1.8 + 0.17 * lines), layout="constrained")
@@ -27,24 +28,10 @@ def outcomes(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -
     position = np.arange(len(frame))
     left = np.zeros(len(frame))
     for outcome, color in OUTCOME_COLORS.items():
-        rate = frame[f"{outcome.replace(' ', '_')}_rate"].fillna(0).to_numpy()
+        rate = frame[f"{word(outcome)}_rate"].fillna(0).to_numpy()
         ax.barh(position, rate, left=left, height=0.75, color=color, label=outcome)
         left += rate
-    known = frame[frame.finished > 0]
-    centre = known.success_rate.to_numpy()
-    error = np.abs([known.success_low - centre, known.success_high - centre])
-    style = {"xerr": error, "fmt": "none", "zorder": 3, "clip_on": False}
-    ax.errorbar(centre, known.index, ecolor="white", elinewidth=4, capsize=5, capthick=4, **style)
-    ax.errorbar(
-        centre,
-        known.index,
-        ecolor="black",
-        elinewidth=1.4,
-        capsize=4,
-        capthick=1.4,
-        label="success rate, 95% interval (Wilson)",
-        **style,
-    )
+    _draw_intervals(ax, frame[frame.finished > 0])
     for i, row in frame.iterrows():
         ax.text(1.01, i, f"{row.success} of {row.finished}", va="center", fontsize=7)
     ax.set_yticks(position, labels, fontsize=8)
@@ -53,6 +40,29 @@ def outcomes(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -
     common.set_title(figure, ds, "outcomes", note)
     common.legend(figure)
     return figure
+
+
+def _draw_intervals(ax: Axes, frame: pd.DataFrame) -> None:
+    """The success rates' 95% intervals, black on white to be seen on every colour."""
+    centre = frame.success_rate.to_numpy()
+    error = np.abs([frame.success_low - centre, frame.success_high - centre])
+    for color, width, cap, label in (
+        ("white", 4, 5, None),
+        ("black", 1.4, 4, "success rate, 95% interval (Wilson)"),
+    ):
+        ax.errorbar(
+            centre,
+            frame.index,
+            xerr=error,
+            fmt="none",
+            ecolor=color,
+            elinewidth=width,
+            capsize=cap,
+            capthick=width,
+            zorder=3,
+            clip_on=False,
+            label=label,
+        )
 
 
 def w1_label(runs: xr.Dataset) -> str:
@@ -66,7 +76,7 @@ def w1_limits(runs: xr.Dataset, w1: np.ndarray) -> tuple[float, float]:
     """A range of W1 that holds the null floor and what of `w1` is not absurdly large."""
     scale = float(runs.target_std.max())
     null = np.concatenate(tables.null_floor(runs))
-    shown = np.concatenate([w1[np.isfinite(w1) & (w1 > 0)], null, [scale]])
+    shown = np.concatenate([w1[np.isfinite(w1) & (w1 > 0)], null[np.isfinite(null)], [scale]])
     return shown.min() / 1.3, min(shown.max() * 1.3, 1000 * scale)
 
 
@@ -87,20 +97,21 @@ def _ecdf(ordered: np.ndarray, left: float, right: float) -> np.ndarray:
 
 def _mark_judgement(ax: Axes, floor: tuple[float, float], threshold: float) -> None:
     """The null floor and the largest W1 of a success on an axis of W1."""
-    ax.axvspan(*floor, color=GREY, alpha=0.5, lw=0, label="null floor, median to 95%")
+    if np.isfinite(floor).all():
+        ax.axvspan(*floor, color=GREY, alpha=0.5, lw=0, label="null floor, median to 95%")
     ax.axvline(threshold, color="black", lw=0.8, ls=":", label="success threshold")
 
 
-def final_w1(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
+def final_w1(selection: Selection) -> Figure:
     """Empirical CDF of the final W1; diverged runs keep a curve below 1.
 
     A few settings share one axes, more get a panel each.
     """
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     final = [np.sort(w1[:, -1]) for w1 in finished_w1(ds)]
     limits = w1_limits(ds, np.concatenate(final))
     curves = [_ecdf(values, *limits) for values in final]
-    thresholds = common.config_of(ds)["judging"]["success_w1"] * ds.target_std.values
+    thresholds = common.criterion_of(ds).success_w1 * ds.target_std.values
     judgements = list(zip(zip(*tables.null_floor(ds), strict=True), thresholds, strict=True))
     xlabel = w1_label(ds)
     if len(frame) <= len(LINES):
@@ -139,15 +150,16 @@ def _grid_fields(runs: xr.Dataset) -> tuple[str, str] | None:
     return None
 
 
-def heatmap(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def heatmap(selection: Selection) -> Figure | None:
     """Success rate over the first two numeric fields that span a grid, pooled over all others.
 
     None where there are no two such fields, more values than can be told apart, or no finished run.
     """
+    runs = selection.runs
     fields = _grid_fields(runs)
     if fields is None or max(len(np.unique(runs[field])) for field in fields) > MAX_CELLS:
         return None
-    counts = tables.summary(runs).groupby(list(fields))[["success", "diverged", "finished"]].sum()
+    counts = selection.summary.groupby(list(fields))[["success", "diverged", "finished"]].sum()
     counts = counts[counts.finished > 0]
     if counts.empty:
         return None

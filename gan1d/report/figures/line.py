@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gan1d.report import statistics
 from gan1d.report.figures import common
-from gan1d.report.figures.common import BLUE, GREEN
+from gan1d.report.figures.common import BLUE, GREEN, Selection
 
 BAND = (0.5, 0.05, 0.95)
 TALLEST = 2.5  # of an axis of densities, in heights of the target's
@@ -53,15 +53,16 @@ def generated_masses(run: xr.Dataset) -> np.ndarray:
     return np.where(lost, np.nan, counts / samples.shape[-1])
 
 
-def densities(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def densities(selection: Selection) -> Figure | None:
     """Target density and the generators' densities: median over seeds and 5-95% band.
 
     Both are pointwise: where runs collapse, each at its own place, the median is near 0 everywhere.
     None in 2-D.
     """
-    if common.is_plane(runs):
+    runs = selection.runs
+    if common.is_plane(runs) or not common.holds(runs, "x", "target_density", "quantiles"):
         return None
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     same_target = bool(
         (ds.x == ds.x[0]).all() and (ds.target_density == ds.target_density[0]).all()
     )
@@ -115,6 +116,13 @@ def _draw_target(ax: Axes, run: xr.Dataset) -> None:
     ax.set_ylim(0, TALLEST * float(run.target_density.max()))
 
 
+def can_show(selection: Selection) -> bool:
+    """Whether results have what a LinePanel is drawn from."""
+    return common.holds(selection.runs, "x", "target_density") and common.holds(
+        selection.snapshots, "samples", "latent", "d"
+    )
+
+
 class LinePanel:
     """Target density, generator density and D over x of one run, at one log point at a time."""
 
@@ -126,13 +134,15 @@ class LinePanel:
         self._ax, self.d_ax = ax, ax.twinx()
         _draw_target(ax, run)
         ax.set_xlim(self._edges[0], self._edges[-1])
-        self.d_ax.set_ylim(0, 1)
         self.d_ax.tick_params(labelsize=7, colors=GREEN)
-        self.d_ax.axhline(0.5, color=GREEN, lw=0.6, ls=":", label="D = 1/2")
+        self.d_ax.set_ylim(*common.d_limits(run))
+        if common.is_probability(run):
+            self.d_ax.axhline(0.5, color=GREEN, lw=0.6, ls=":", label="D = 1/2")
         nothing = np.zeros(len(self._edges) - 1)
-        style = {"fill": True, "color": BLUE, "alpha": 0.5, "label": "generator density"}
-        self._density = ax.stairs(nothing, self._edges, **style)
-        label = "D(x), right axis"
+        self._density = ax.stairs(
+            nothing, self._edges, fill=True, color=BLUE, alpha=0.5, label="generator density"
+        )
+        label = f"{common.d_label(run, 'D(x)')}, right axis"
         (self._line,) = self.d_ax.plot(run.x, self._d[0], color=GREEN, lw=1.2, label=label)
         self.artists: list[Artist] = [self._density, self._line, ax.title]
 
@@ -152,14 +162,15 @@ class LinePanel:
         self._ax.set_title(f"{heading}\n{'; '.join(notes)}", fontsize=common.TITLE)
 
 
-def boundary(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def boundary(selection: Selection) -> Figure | None:
     """Target density, generator density and D over x, before and after training, of one seed.
 
     None in 2-D and without snapshots.
     """
-    if common.is_plane(runs) or snapshots is None:
+    snapshots, seed = selection.snapshots, selection.seed
+    if common.is_plane(selection.runs) or snapshots is None or not can_show(selection):
         return None
-    ds, frame, note = common.ranked(runs, common.MAX_ROWS)
+    ds, frame, note = common.ranked(selection, common.MAX_ROWS)
     figure, axes = common.rows_of_panels(len(frame), ["x", "x"], (3.4, 2.3))
     for setting, row in zip(frame.setting, axes, strict=True):
         run = common.one_run(ds, snapshots, setting, seed)

@@ -1,7 +1,7 @@
 """Samples in the plane, and the plane of the discriminator's features."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -9,14 +9,40 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from gan1d.report.figures import common
-from gan1d.report.figures.common import BLUE, VERMILLION
+from gan1d.report.figures.common import BLUE, VERMILLION, Selection
 
 CHECKPOINTS = 5
 # D's output: light, for points to stand out, and white where D can't tell.
 SHADE = LinearSegmentedColormap.from_list("shade", ["#BDBDBD", "white", "#8EC3E6"])
+RAW_SHADE = LinearSegmentedColormap.from_list("raw shade", ["#BDBDBD", "#8EC3E6"])
 SOURCES = {"real": "black", "generated": VERMILLION}
+
+
+def can_show(selection: Selection) -> bool:
+    """Whether results have what a PlanePanel is drawn from."""
+    return common.holds(selection.runs, "x", "target_samples") and common.holds(
+        selection.snapshots, "samples", "d"
+    )
+
+
+def _draw_points(
+    ax: Axes, points: np.ndarray, source: str, size: float, alpha: float, label: str | None = None
+) -> Line2D:
+    """Points `[N, 2]` in the colour of where they come from."""
+    (drawn,) = ax.plot(
+        *points.T,
+        ls="none",
+        marker="o",
+        ms=size,
+        mew=0,
+        alpha=alpha,
+        color=SOURCES[source],
+        label=source if label is None else label,
+    )
+    return drawn
 
 
 class PlanePanel:
@@ -29,14 +55,21 @@ class PlanePanel:
         x, y = run.x.values.reshape(side, side, 2).transpose(2, 0, 1)
         self._d = run.d.values.reshape(-1, side, side)
         self._limits = np.array([[x.min(), y.min()], [x.max(), y.max()]])
-        self._ax = ax
-        style = {"vmin": 0, "vmax": 1, "cmap": SHADE, "shading": "nearest", "rasterized": True}
-        self.shade = ax.pcolormesh(x, y, self._d[0], **style)
-        style = {"ls": "none", "marker": "o", "ms": 2, "mew": 0, "alpha": 0.7}
-        (self._real,) = ax.plot(*run.target_samples.values.T, color=SOURCES["real"], **style)
-        (self._generated,) = ax.plot([], [], color=SOURCES["generated"], **style)
-        self._real.set_label("real")
-        self._generated.set_label("generated")
+        self.ax = ax
+        low, high = common.d_limits(run)
+        self.is_probability, self.d_label = common.is_probability(run), common.d_label(run)
+        self.shade = ax.pcolormesh(
+            x,
+            y,
+            self._d[0],
+            vmin=low,
+            vmax=high,
+            cmap=SHADE if self.is_probability else RAW_SHADE,
+            shading="nearest",
+            rasterized=True,
+        )
+        self._real = _draw_points(ax, run.target_samples.values, "real", 2, 0.7)
+        self._generated = _draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
         ax.set(xlim=self._limits[:, 0], ylim=self._limits[:, 1])
         # The spines too, since the shade is drawn over them.
         above = [self._real, self._generated, *ax.spines.values(), ax.title]
@@ -54,34 +87,40 @@ class PlanePanel:
             note = "nothing finite to draw"
         elif not inside.all():
             note = f"{np.count_nonzero(~inside)} of {len(points)} outside"
-        self._ax.set_title(f"{heading}\n{note}", fontsize=common.TITLE)
+        self.ax.set_title(f"{heading}\n{note}", fontsize=common.TITLE)
 
 
-def draw_scale(figure: Figure, panel: PlanePanel, axes: Iterable[Axes]) -> None:
-    """The scale of D's shades in `panel`, and in all others, beside their axes."""
-    bar = figure.colorbar(panel.shade, ax=list(axes), aspect=6 * figure.get_figheight())
-    bar.ax.tick_params(labelsize=7)
-    bar.set_label("D", fontsize=8)
+def draw_scales(figure: Figure, rows: Sequence[Sequence[PlanePanel]]) -> None:
+    """The scale of D's shades beside the axes; one a row unless D is a probability in all."""
+    if all(row[0].is_probability for row in rows):
+        rows = [[panel for row in rows for panel in row]]
+    for row in rows:
+        aspect = 6 * figure.get_figheight() / len(rows)
+        bar = figure.colorbar(row[0].shade, ax=[panel.ax for panel in row], aspect=aspect)
+        bar.ax.tick_params(labelsize=7)
+        bar.set_label(row[0].d_label, fontsize=8)
 
 
-def samples(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def samples(selection: Selection) -> Figure | None:
     """Real and generated points over D's output at a few checkpoints of one seed's training.
 
     None in 1-D and without snapshots.
     """
-    if not common.is_plane(runs) or snapshots is None:
+    snapshots, seed = selection.snapshots, selection.seed
+    if not common.is_plane(selection.runs) or snapshots is None or not can_show(selection):
         return None
-    ds, frame, note = common.ranked(runs, common.MAX_ROWS)
+    ds, frame, note = common.ranked(selection, common.MAX_ROWS)
     chosen = common.checkpoints(snapshots.sizes["step"], CHECKPOINTS)
     figure, axes = common.rows_of_panels(len(frame), [""] * len(chosen), (2.3, 2.3))
+    rows = []
     for setting, row in zip(frame.setting, axes, strict=True):
         run = common.one_run(ds, snapshots, setting, seed)
-        for ax, i in zip(row, chosen, strict=True):
-            panel = PlanePanel(ax, run)
+        rows.append([PlanePanel(ax, run) for ax in row])
+        for panel, i in zip(rows[-1], chosen, strict=True):
             panel.show(i, common.moment(run.step.values[i]))
-            ax.tick_params(labelleft=ax is row[0])
+            panel.ax.tick_params(labelleft=panel.ax is row[0])
         row[0].set_ylabel(f"{common.wrapped(setting, 24)}\n({common.fate(run)})", fontsize=8)
-    draw_scale(figure, panel, axes.flat)
+    draw_scales(figure, rows)
     what = "real and generated points during training"
     common.set_title(figure, ds, what, note, seeds=f"seed {seed}")
     common.legend(figure, markerscale=2)
@@ -91,15 +130,16 @@ def samples(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) ->
 UPDATES = {"D": ("before D", "after D"), "G": ("after D", "after G")}
 
 
-def features(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def features(selection: Selection) -> Figure | None:
     """D's two last hidden features of real and generated rows around an update of D, and of G.
 
     Of one seed of the best setting, at a few checkpoints. None where D's last hidden layer has not
     two units.
     """
+    runs, _, snapshots, seed = selection
     if snapshots is None or "features" not in snapshots:
         return None
-    setting = common.best(runs)
+    setting = common.best(selection)
     run = common.one_run(runs, snapshots, setting, seed)
     chosen = common.checkpoints(run.sizes["step"], CHECKPOINTS)
     shared = {"sharex": "col", "sharey": "col"}
@@ -122,17 +162,26 @@ def _draw_move(ax: Axes, rows: xr.DataArray) -> np.ndarray:
     centroids = rows.mean("row").values  # [moment, source, feature]
     for i, (source, color) in enumerate(SOURCES.items()):
         before, after = rows.sel(source=source).values
-        style = {"ls": "none", "marker": "o", "ms": 3, "mew": 0, "color": color}
-        ax.plot(*before.T, **style, alpha=0.12)
-        ax.plot(*after.T, **style, alpha=0.4, label=source)
-        start, end = centroids[:, i]
-        style = {"ls": "none", "marker": "o", "ms": 7, "mew": 1}
-        before_label = f"centroid before, {source}"
-        ax.plot(*start, **style, mfc="white", mec=color, label=before_label)
-        ax.plot(*end, **style, mfc=color, mec="white", label=f"centroid after, {source}")
-    starts, moves = centroids[0].T, (centroids[1] - centroids[0]).T
-    units = {"angles": "xy", "scale_units": "xy", "scale": 1}
-    ax.quiver(*starts, *moves, **units, color=BLUE, width=0.012, zorder=4)
+        _draw_points(ax, before, source, 3, 0.12, label="")
+        _draw_points(ax, after, source, 3, 0.4)
+        for when, (x, y), face, edge in zip(
+            ("before", "after"), centroids[:, i], ("white", color), (color, "white"), strict=True
+        ):
+            label = f"centroid {when}, {source}"
+            ax.plot(x, y, ls="none", marker="o", ms=7, mew=1, mfc=face, mec=edge, label=label)
+    (x, y), (dx, dy) = centroids[0].T, (centroids[1] - centroids[0]).T
+    ax.quiver(
+        x,
+        y,
+        dx,
+        dy,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color=BLUE,
+        width=0.012,
+        zorder=4,
+    )
     return np.linalg.norm(centroids[:, 0] - centroids[:, 1], axis=-1)
 
 

@@ -1,5 +1,7 @@
 """What happens during training, over seeds: W1, losses, successes, pretraining, centroids."""
 
+import textwrap
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -8,25 +10,16 @@ from matplotlib.ticker import PercentFormatter
 
 from gan1d.report import statistics, tables
 from gan1d.report.figures import common, final
-from gan1d.report.figures.common import BLUE, GREY, ORANGE, QUARTILES, VERMILLION
+from gan1d.report.figures.common import BLUE, GREY, ORANGE, QUARTILES, VERMILLION, Selection
 from gan1d.results import outcomes
 
 BAND = (0.5, 0.05, 0.95)
-LOG2 = np.log(2)
-# D's and G's loss at D(x) = 1/2, where generator and target agree (Goodfellow et al. 2014).
-EQUILIBRIUM = {"non_saturating": (2 * LOG2, LOG2), "saturating": (2 * LOG2, -LOG2)}
+MAX_MEASURES = 12
 
 
-def _equilibrium(ds: xr.Dataset) -> tuple[float, float] | None:
-    """The losses of D and G at the equilibrium; None where that is not D(x) = 1/2 throughout."""
-    loss = common.config_of(ds)["loss"]
-    smoothed = loss["label_smoothing"] or "loss.label_smoothing" in common.swept_fields(ds)
-    return None if smoothed else EQUILIBRIUM.get(loss["kind"])
-
-
-def w1(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
+def w1(selection: Selection) -> Figure:
     """W1 during training: median over seeds, 5-95% band, and the null floor."""
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     quantiles = np.stack([statistics.quantiles(values, BAND) for values in final.finished_w1(ds)])
     bottom, top = final.w1_limits(ds, quantiles)
     # A line to +inf would end short of the axes' upper edge: let it cross.
@@ -38,23 +31,16 @@ def w1(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figu
         if len(axes) > 1:
             common.draw_behind(ax, medians, "medians of other settings")
         common.draw_band(ax, ds.step, quantiles[i], BLUE, "median over seeds", "5-95% of seeds")
-        ax.axhline(null_median[i], color="black", lw=0.8, ls="--", label="null floor, median")
-        ax.axhline(null_high[i], color="black", lw=0.8, ls=":", label="null floor, 95%")
+        for height, style, which in ((null_median[i], "--", "median"), (null_high[i], ":", "95%")):
+            if np.isfinite(height):
+                label = f"null floor, {which}"
+                ax.axhline(height, color="black", lw=0.8, ls=style, label=label)
         ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
     axes[0].set(yscale="log", ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
     figure.supylabel(final.w1_label(ds), fontsize=9)
     common.set_title(figure, ds, "W1 during training, diverged runs counted as infinite", note)
     common.legend(figure)
     return figure
-
-
-def _matching(runs: xr.Dataset) -> np.ndarray:
-    """Whether G's loss is a feature matching loss `[setting]`."""
-    field = "tricks.feature_matching"
-    if field in common.swept_fields(runs):
-        return runs[field].values != "off"
-    matching = common.config_of(runs)["tricks"]["feature_matching"] != "off"
-    return np.full(runs.sizes["setting"], matching)
 
 
 def _surviving_quantiles(values: np.ndarray) -> np.ndarray:
@@ -74,16 +60,28 @@ def _common_limits(bands: np.ndarray) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def losses(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
+def _rest(ds: xr.Dataset) -> np.ndarray:
+    """The losses `[setting, 2]` of D and of G where D can't tell, NaN where they say nothing."""
+    if not common.holds(ds, "loss_d_rest", "loss_g_rest"):
+        return np.full((ds.sizes["setting"], 2), np.nan)
+    return np.stack([ds.loss_d_rest.values, ds.loss_g_rest.values], axis=-1).astype(float)
+
+
+def losses(selection: Selection) -> Figure | None:
     """Losses of D and G during training: median and quartiles over the runs not yet diverged.
 
     Quartiles, since a D whose logs are all at their floor is common enough to fill a wider band. A
-    feature matching loss of G has a scale of its own, so it gets an axis of its own.
+    feature matching loss of G has a scale of its own, so it gets an axis of its own. None where
+    losses were not kept.
     """
-    ds, frame, note = common.ranked(runs)
+    if not common.holds(selection.runs, "loss_d", "loss_g"):
+        return None
+    ds, frame, note = common.ranked(selection)
     one_loss = "loss.kind" not in common.swept_fields(ds)
-    equilibrium = _equilibrium(ds) if one_loss else None
-    matching = _matching(ds)
+    rest = _rest(ds)
+    matching = np.zeros(len(frame), bool)
+    if "g_matches_features" in ds:
+        matching = ds.g_matches_features.values != 0
     step = ds.step.values
     d_bands, g_bands = (
         np.stack([_surviving_quantiles(values) for values in ds[name].values])
@@ -95,9 +93,10 @@ def losses(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> 
         if matching[i]:
             g_ax, g_label = ax.twinx(), "G, feature matching loss (right axis)"
             g_ax.tick_params(labelsize=7, colors=VERMILLION)
-        elif equilibrium:
-            for value in equilibrium:
-                ax.axhline(value, color="black", lw=0.8, ls="--", label="equilibrium, D(x) = 1/2")
+        elif np.isfinite(rest[i]).all():
+            for value in rest[i]:
+                label = "equilibrium: D can't tell"
+                ax.axhline(value, color="black", lw=0.8, ls="--", label=label)
         common.draw_band(ax, step, d_bands[i], BLUE, "D")
         common.draw_band(g_ax, step, g_bands[i], VERMILLION, g_label)
         ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
@@ -111,15 +110,50 @@ def losses(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> 
     return figure
 
 
+def measures(selection: Selection) -> Figure | None:
+    """Medians over the runs not yet diverged of every measure but W1 and losses, a panel each.
+
+    Whatever metrics there are, ours or a user's. None where there are none.
+    """
+    names = [name for name in tables.measures(selection.runs) if not name.startswith("loss_")]
+    names = names[:MAX_MEASURES]
+    if not names:
+        return None
+    ds, frame, note = common.ranked(selection)
+    figure, axes = common.panels(len(names), "updates", sharex=True)
+    for name, ax in zip(names, axes, strict=True):
+        curves = [
+            np.column_stack([ds.step, _surviving_quantiles(values.astype(float))[0]])
+            for values in ds[name].values
+        ]
+        if len(curves) > 1:
+            common.draw_behind(ax, curves[1:], "other settings")
+        ax.plot(*curves[0].T, color=BLUE, lw=1.3, label=common.wrapped(frame.setting[0], 80))
+        title = textwrap.fill(_described(ds[name]), common.PANEL_CHARACTERS)
+        ax.set_title(title, fontsize=common.TITLE)
+        ax.set_ylabel(ds[name].attrs.get("units", ""), fontsize=8)
+        ax.autoscale_view()
+    axes[0].set_xlim(0, ds.step.values[-1])
+    figure.supylabel("median over seeds", fontsize=9)
+    common.set_title(figure, ds, "measures of the runs not yet diverged", note)
+    common.legend(figure)
+    return figure
+
+
+def _described(values: xr.DataArray) -> str:
+    """A measure's name, and which way is better if either is."""
+    better = values.attrs.get("better")
+    name = str(values.attrs.get("long_name", values.name))
+    return f"{name} ({better} is better)" if better else name
+
+
 def _met(runs: xr.Dataset) -> np.ndarray:
     """Whether a run met the criterion of success at a log point `[setting, seed, step]`."""
-    judging = common.config_of(runs)["judging"]
     return outcomes.meets_criterion(
         w1=runs.w1.values,
-        std=runs["std"].values,
+        std=runs.generated_std.values,
         target_std=runs.target_std.values[:, None, None],
-        collapsed_std=judging["collapsed_std"],
-        success_w1=judging["success_w1"],
+        **common.criterion_of(runs)._asdict(),
     )
 
 
@@ -129,12 +163,12 @@ def _share(count: np.ndarray, total: np.ndarray) -> np.ndarray:
     return np.where(total > 0, [share, *statistics.wilson_interval(count, total)], np.nan)
 
 
-def successes(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure:
+def successes(selection: Selection) -> Figure:
     """Share of runs that meet the criterion of success at each log point, and that ever did so far.
 
     The second is what early stopping would keep, if it knew the distance to the target.
     """
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     met = _met(ds)
     finished = ds.outcome.values != outcomes.UNFINISHED
     figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
@@ -192,16 +226,16 @@ def _share_with_interval(moves: np.ndarray) -> str:
     return f"{common.percent(shares.mean())}{interval}"
 
 
-def approach(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def approach(selection: Selection) -> Figure | None:
     """How often G's updates move the centroids of D's features together, and D's move them apart.
 
     The centroids are those of real and of generated rows, before and after one update on one batch.
     A panel's title has the mean over runs and log points, as in the summary of runs that did not
     diverge. None where they were not looked at.
     """
-    if "centroid_distance" not in runs:
+    if "centroid_distance" not in selection.runs:
         return None
-    ds, frame, note = common.ranked(runs)
+    ds, frame, note = common.ranked(selection)
     moves = _moves(ds)
     colors = dict(zip(moves, (BLUE, VERMILLION), strict=True))
     survived = ~np.isin(ds.outcome.values, (outcomes.UNFINISHED, outcomes.DIVERGED))
@@ -224,18 +258,24 @@ def approach(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -
     return figure
 
 
-def pretraining(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None) -> Figure | None:
+def pretraining(selection: Selection) -> Figure | None:
     """D before and after its pretraining with the target's density, and the pretraining's loss.
 
     None where no setting pretrains D. In 2-D, or without snapshots, the loss alone.
     """
+    runs, _, snapshots, _ = selection
     if "pretraining_loss" not in runs:
         return None
     pretrains = runs.pretraining_loss.notnull().any(["seed", "part"]).values
     if not pretrains.any():
         return None
-    ds, frame, note = common.ranked(runs.isel(setting=pretrains), common.MAX_ROWS)
-    with_d = not common.is_plane(runs) and snapshots is not None
+    among = runs.setting.values[pretrains].tolist()
+    ds, frame, note = common.ranked(selection, common.MAX_ROWS, among)
+    with_d = (
+        not common.is_plane(runs)
+        and common.holds(runs, "x", "target_density")
+        and common.holds(snapshots, "d_initial", "d_pretrained")
+    )
     xlabels = [*(["x"] if with_d else []), "share of the pretraining"]
     figure, axes = common.rows_of_panels(len(frame), xlabels, (3.6, 2.2))
     share = (np.arange(ds.sizes["part"]) + 0.5) / ds.sizes["part"]
@@ -248,7 +288,7 @@ def pretraining(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None
         loss_ax.set_ylabel("pretraining loss", fontsize=8)
         trained = int(np.isfinite(ds.pretraining_loss.values[i]).any(axis=-1).sum())
         loss_ax.set_title(f"{common.wrapped(setting)}\nn = {trained}", fontsize=common.TITLE)
-        if with_d:
+        if with_d and snapshots is not None:
             _draw_d(axes[i, 0], ds.sel(setting=setting), snapshots.sel(setting=setting))
             axes[i, 0].set_title(common.wrapped(setting), fontsize=common.TITLE)
     common.set_title(figure, ds, "pretraining of D", note)
@@ -258,10 +298,10 @@ def pretraining(runs: xr.Dataset, snapshots: xr.Dataset | None, seed: int | None
 
 def _draw_d(ax: Axes, runs: xr.Dataset, snapshots: xr.Dataset) -> None:
     """D of every kept seed of one setting over x, before its pretraining and after."""
-    kept = snapshots.sizes["snapshot_seed"]
+    seeds = snapshots.sizes["snapshot_seed"]
     curves = {"before": (snapshots.d_initial, GREY), "after": (snapshots.d_pretrained, BLUE)}
     for when, (d, color) in curves.items():
-        label = f"D {when} pretraining, {kept} seeds"
+        label = f"D {when} pretraining, {seeds} seeds"
         ax.plot(runs.x, d.transpose("grid", "snapshot_seed"), color=color, lw=0.8)
         ax.lines[-1].set_label(label)
     ax.plot(runs.x, runs.target_density, color="black", lw=1.2, ls="--", label="target density")

@@ -1,0 +1,61 @@
+"""What earlier versions wrote otherwise, or left out, as this one has it."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from gan1d.results import outcomes, schema
+
+# xarray and pandas have methods of these names, so that `runs.std` was never the variable.
+RENAMED = {"mean": "generated_mean", "std": "generated_std"}
+# Before results said so themselves (schema 3): D's and G's loss at D(x) = 1/2, where generator and
+# target agree (Goodfellow et al. 2014).
+LOG2 = np.log(2)
+REST = {"non_saturating": (2 * LOG2, LOG2), "saturating": (2 * LOG2, -LOG2)}
+
+
+def renamed(runs: xr.Dataset) -> xr.Dataset:
+    """Runs with the names that variables have today."""
+    names = {old: new for old, new in RENAMED.items() if old in runs and new not in runs.variables}
+    return runs.rename(names)
+
+
+def completed(runs: xr.Dataset) -> xr.Dataset:
+    """Runs with what follows from what there is; they have been checked."""
+    config, swept = json.loads(runs.attrs["config"]), json.loads(runs.attrs["swept"])
+    criterion = outcomes.criterion(config)
+    met = outcomes.meets_criterion(
+        w1=runs.w1.values,
+        std=runs.generated_std.values,
+        target_std=runs.target_std.values[:, None, None],
+        **criterion._asdict(),
+    )
+    derived = outcomes.stopping_steps(met, runs.w1.values, runs.step.values)
+    arrays = {name: array for name, array in derived._asdict().items() if name not in runs}
+    runs = runs.assign(schema.Values(schema.DERIVED, arrays).described())
+    if "loss_d_rest" in runs:
+        return runs
+    matches = _column(runs, config, swept, "tricks", "feature_matching") != "off"
+    kinds = _column(runs, config, swept, "loss", "kind")
+    smoothed = _column(runs, config, swept, "loss", "label_smoothing") != 0
+    rest = np.array([REST.get(str(kind), (np.nan, np.nan)) for kind in kinds], np.float32)
+    rest[smoothed] = np.nan
+    arrays = {"loss_d_rest": rest[:, 0], "loss_g_rest": np.where(matches, np.nan, rest[:, 1])}
+    arrays["g_matches_features"] = matches.astype(np.int8)
+    return runs.assign(schema.Values(schema.LOSS_VARIABLES, arrays).described())
+
+
+def _column(
+    runs: xr.Dataset, config: Mapping[str, object], swept: list[str], section: str, field: str
+) -> np.ndarray:
+    """A field's value in each setting; of a field that there is not, its value without effect."""
+    if f"{section}.{field}" in swept:
+        return runs[f"{section}.{field}"].values
+    fields = config.get(section)
+    value = fields.get(field) if isinstance(fields, Mapping) else None
+    without_effect = {"feature_matching": "off", "kind": "", "label_smoothing": 0.0}
+    if not isinstance(value, str | float):
+        value = without_effect[field]
+    return np.full(runs.sizes["setting"], value)
