@@ -19,6 +19,8 @@ sweep: install
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 # Starts a Slurm of its own on this machine, as root, where Slurm and munge are installed.
@@ -26,4 +28,4 @@ test-slurm: install
 	$(BIN)/python -m pytest -rs tests/test_launch_slurm.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

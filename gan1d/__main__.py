@@ -27,11 +27,11 @@ def main() -> None:
     """Hand over to the command that is named first."""
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help", "--helpfull", "help"):
-        print(__doc__.strip())
+        print((__doc__ or "").strip())
         return
     if name not in COMMANDS:
         sys.exit(shell.refuse(f"gan1d: {name}: there are {', '.join(COMMANDS)}"))
-    command = importlib.import_module(COMMANDS[name])
+    command: shell.Command = importlib.import_module(COMMANDS[name]).COMMAND
     command.start([f"gan1d {name}", *rest])
 
 

@@ -191,15 +191,9 @@ def _described(layout: "Layout", folder: Path, shard: Shard | None) -> str:
     )
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return f"{__doc__}\n{options.fields_help()}"
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
-
+COMMAND = shell.Command(
+    __name__, functools.partial(options.run, main), options.fields_help, options.parse
+)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

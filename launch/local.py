@@ -173,15 +173,7 @@ class _Pool:
             process.send_signal(signal.SIGTERM)
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return __doc__ or ""
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
-
+COMMAND = shell.Command(__name__, functools.partial(options.run, main), parse=options.parse)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

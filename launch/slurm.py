@@ -265,15 +265,7 @@ VERBS: dict[str, Callable[[Experiment, Path], int]] = {
 }
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return __doc__ or ""
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, functools.partial(options.run, main), usage, argv, options.parse)
-
+COMMAND = shell.Command(__name__, functools.partial(options.run, main), parse=options.parse)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

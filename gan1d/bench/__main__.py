@@ -165,15 +165,7 @@ def _workloads_help() -> str:
     return "\n".join(["Workloads:", *lines])
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return f"{__doc__}\n{_workloads_help()}"
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, main, usage, argv)
-
+COMMAND = shell.Command(__name__, main, _workloads_help)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

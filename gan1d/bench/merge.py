@@ -86,15 +86,7 @@ def pretend(layout: Layout, folder: Path, numbers: range) -> None:
         finished.add(number, Finished(room, training.plain()))
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return __doc__ or ""
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, main, usage, argv)
-
+COMMAND = shell.Command(__name__, main)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

@@ -125,15 +125,7 @@ def export(folder: Path) -> int:
 COMMANDS: dict[str, Callable[[Path], int]] = {"verify": verify, "info": info, "export": export}
 
 
-def usage() -> str:
-    """What the command's help says."""
-    return __doc__ or ""
-
-
-def start(argv: list[str] | None = None) -> None:
-    """Run the command to its end."""
-    shell.start(__name__, main, usage, argv)
-
+COMMAND = shell.Command(__name__, main)
 
 if __name__ == "__main__":
-    start()
+    COMMAND.start()

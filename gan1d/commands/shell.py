@@ -1,5 +1,6 @@
 """What all commands share: how they start, their help, and a problem as a line and exit code 2."""
 
+import dataclasses
 import sys
 from collections.abc import Callable
 
@@ -7,30 +8,26 @@ from absl import app, flags
 
 HELP = frozenset({"-h", "-help", "--help"})
 
-Main = Callable[[list[str]], int]
 
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command, as its module declares it."""
 
-def start(
-    module: str,
-    main: Main,
-    usage: Callable[[], str],
-    argv: list[str] | None = None,
-    parse: Callable[[list[str]], list[str]] | None = None,
-) -> None:
-    """Run a command to its end.
+    module: str  # the name of the module whose flags are the command's
+    main: Callable[[list[str]], int]  # does what is asked for; returns the exit code
+    more_help: Callable[[], str] = str  # behind what the module says of itself
+    parse: Callable[[list[str]], list[str]] | None = None  # of flags; None: `parse_flags`
 
-    Args:
-      module: the name of the module whose flags are the command's.
-      main: does what is asked for; returns the exit code.
-      usage: what its help says before the flags.
-      argv: the command line; None is this process's.
-      parse: parses flags; None is `parse_flags`.
-    """
-    given = sys.argv if argv is None else argv
-    if HELP & set(given[1:]):
-        print(f"{usage().strip()}\n\nFlags:\n{flags.FLAGS.module_help(sys.modules[module])}")
-        sys.exit(0)
-    app.run(main, argv=given, flags_parser=parse or parse_flags)
+    def start(self, argv: list[str] | None = None) -> None:
+        """Run it to its end; `argv` is the command line, None this process's."""
+        given = sys.argv if argv is None else argv
+        if HELP & set(given[1:]):
+            module = sys.modules[self.module]
+            said = [module.__doc__ or "", self.more_help(), "Flags:"]
+            print("\n".join(text.strip() + "\n" for text in said if text).rstrip())
+            print(flags.FLAGS.module_help(module))
+            sys.exit(0)
+        app.run(self.main, argv=given, flags_parser=self.parse or parse_flags)
 
 
 def refuse(problem: str) -> int:

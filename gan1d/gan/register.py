@@ -29,6 +29,7 @@ __all__ = [
     "choice",
     "field",
     "loss",
+    "metric",
     "number",
     "optimizer",
     "penalty",
@@ -87,6 +88,18 @@ def optimizer(name: str, **fields: Any) -> Callable[[F], F]:
     Its updates are multiplied by minus the learning rate, which is scheduled for all of them.
     """
     return lambda function: _add(OPTIMIZERS, name, function, function, OptimizerFields, fields)
+
+
+def metric(name: str, long_name: str, **said: Any) -> Callable[[F], F]:
+    """Register a metric: a function of `metrics.Judged` to a scalar; `said` is that of `Metric`."""
+
+    def registered(function: F) -> F:
+        from gan1d.gan import metrics  # which JAX comes with
+
+        entry = metrics.Metric(function, long_name, **said)
+        return _add(metrics.METRICS, name, entry, function)
+
+    return registered
 
 
 def target(name: str, **fields: Any) -> Callable[[F], F]:

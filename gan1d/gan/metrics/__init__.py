@@ -19,7 +19,7 @@ from gan1d.gan.metrics import line, plane
 from gan1d.gan.metrics.levels import LEVELS
 from gan1d.gan.metrics.metric import Judged, Metric, Reference, shared
 from gan1d.gan.perceptrons import Variables
-from gan1d.gan.players import Players
+from gan1d.gan.players import Params, Players
 from gan1d.gan.randomness import uniforms
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
@@ -43,14 +43,11 @@ __all__ = [
     "stages",
 ]
 
-Params = dict[str, Variables]  # of one network: its layers' weights
-
 D_ROWS = 256  # of the target, on which D's flatness is measured
 SNAPSHOT_POINTS = 256  # generated samples in a snapshot, in the order of their latents
 
 
-# What applies to targets of any kind. To add one: its function of a Judged, and its entry here; or
-# in a program of your own, before its sweep starts, METRICS["name"] = Metric(...).
+# What applies to targets of any kind. To add one: its function of a Judged, and its entry here.
 METRICS: dict[str, Metric] = {
     "d_flatness": Metric(
         lambda judged: jnp.abs(judged.probabilities - 0.5).mean(),
