@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -808,3 +809,10 @@ def test_random_programs_agree_with_jax(lowered, first, second, written, seed):
     wanted, (their_exact, their_smooth) = steps(step, given_, carried, 3, 1)
     assert_agree((kept, exact), (wanted, their_exact))
     assert_agree(smooth, their_smooth, rtol=1e-5)
+
+
+def test_scans_are_read_in_the_words_of_older_and_newer_jax():
+    """From 0.11 on JAX says by a tree which operands stay and which are carried."""
+    newer = {"ft_in": types.SimpleNamespace(unpack=lambda: ((None,), (None, None), (None,)))}
+    assert jaxpr.scan_counts(newer) == (1, 2)
+    assert jaxpr.scan_counts({"num_consts": 3, "num_carry": 0}) == (3, 0)

@@ -15,6 +15,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 from gan1d.gan import randomness, train
 from gan1d.gan.setting import Setting
+from gan1d.simd.jaxpr import scan_counts
 
 ELEMENTWISE = frozenset(
     "abs add add_any cos div erf erf_inv exp exp2 expm1 floor integer_pow log log1p logistic max"
@@ -75,15 +76,13 @@ def _of_equation(equation: JaxprEqn, wanted: Sequence[bool]) -> tuple[int, list[
     if called is None:
         return _of_primitive(equation), [True] * len(equation.invars)
     if equation.primitive.name == "scan":
-        return _of_scan(called, equation.params["num_carry"], equation, wanted)
+        return _of_scan(called, equation, wanted)
     return _of_jaxpr(called, wanted)
 
 
-def _of_scan(
-    body: Jaxpr, carries: int, equation: JaxprEqn, wanted: Sequence[bool]
-) -> tuple[int, list[bool]]:
+def _of_scan(body: Jaxpr, equation: JaxprEqn, wanted: Sequence[bool]) -> tuple[int, list[bool]]:
     """A scan's; what an iteration needs of its carry, the one before must give."""
-    constants = equation.params["num_consts"]
+    constants, carries = scan_counts(equation.params)
     wanted = list(wanted)
     while True:
         operations, arguments = _of_jaxpr(body, wanted)

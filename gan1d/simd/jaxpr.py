@@ -107,10 +107,19 @@ def _views(values: Sequence[Value], problem: str) -> list[View]:
     return views
 
 
+def scan_counts(params: Params) -> tuple[int, int]:
+    """How many of a scan's operands are constants, and how many are carried."""
+    if "ft_in" not in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()  # from JAX 0.11 on
+    return len(list(consts)), len(list(carry))
+
+
 def _scan(graph: Graph, params: Params, operands: list[Value]) -> list[Value]:
-    consts, rest = operands[: params["num_consts"]], operands[params["num_consts"] :]
+    const_count, carry_count = scan_counts(params)
+    consts, rest = operands[:const_count], operands[const_count:]
     views = _views(rest, "primitive scan that carries keys")
-    carry, scanned = views[: params["num_carry"]], views[params["num_carry"] :]
+    carry, scanned = views[:carry_count], views[carry_count:]
     body, length, reverse = params["jaxpr"], params["length"], params["reverse"]
     short = length * len(body.jaxpr.eqns) <= UNROLLED
     return (_unrolled if short else _looped)(graph, body, length, reverse, consts, carry, scanned)
