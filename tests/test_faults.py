@@ -226,7 +226,7 @@ def flip(path):
 
 def other_arrays(path):
     """With a hash that fits, as by hand."""
-    told = blocks.told_by(path)
+    told = blocks.metadata_of(path)
     arrays = {"w1": np.zeros(3, np.float32)}
     path.unlink()
     blocks.write(path.parents[2], told["plan"], 1, blocks.Finished(arrays, {}))
@@ -267,7 +267,7 @@ def test_a_damaged_block_is_trained_again_and_no_other(damage, stopped, whole, t
 def test_every_flipped_bit_of_a_block_is_noticed(stopped):
     """At 2,000 positions."""
     (path,) = blocks.listed(stopped)[0]
-    plan, content = blocks.told_by(path)["plan"], path.read_bytes()
+    plan, content = blocks.metadata_of(path)["plan"], path.read_bytes()
     blocks.read(path, plan, 0, len(content))
     positions = np.unique(np.linspace(0, len(content) - 1, 2000).astype(int))
     assert len(positions) > 1990

@@ -38,7 +38,6 @@ DISTRIBUTIONS = {
     "glorot_normal": truncated(2 / (16 + 8)),
     "he_normal": truncated(2 / 16),
     "lecun_normal": truncated(1 / 16),
-    "ones": scipy.stats.uniform(1, 0),
 }
 
 generate, discriminate = perceptrons.generate, perceptrons.discriminate
@@ -312,8 +311,16 @@ def pooled(s):
     return jax.vmap(lambda seed: parameters(s, seed)[1])(jnp.arange(500))["params"]
 
 
+def test_every_initializer_is_drawn_below_but_the_constant_one():
+    assert DISTRIBUTIONS.keys() | {"ones"} == networks.INITIALIZERS.keys()
+    s = setting(**{"generator.kernel_init": "ones", "generator.kernel_scale": -0.5})
+    g, _ = parameters(s)
+    for layer in g["params"].values():
+        np.testing.assert_array_equal(layer["kernel"], -0.5)
+
+
 @pytest.mark.parametrize(
-    "init, kernel_scale", [*((init, 1.0) for init in networks.INITIALIZERS), ("normal", 0.25)]
+    "init, kernel_scale", [*((init, 1.0) for init in DISTRIBUTIONS), ("normal", 0.25)]
 )
 def test_initial_kernels_have_their_distribution_and_biases_are_zero(init, kernel_scale):
     s = setting(

@@ -20,8 +20,8 @@ heavy, code = json.loads(sys.argv.pop(1)), sys.argv.pop(1)
 atexit.register(lambda: print("imported:", *(name for name in heavy if name in sys.modules)))
 exec(code)
 """
-MAIN = "from gan1d import main; main.start()"
-LAUNCH = "from launch import local; local.start()"
+MAIN = "from gan1d import main; main.COMMAND.start()"
+LAUNCH = "from launch import local; local.COMMAND.start()"
 TINY = """
 from beside import STEPS
 from gan1d.config.experiment import default_config
