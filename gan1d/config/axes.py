@@ -23,26 +23,26 @@ def parse_seeds(text: str) -> tuple[int, ...]:
       ValueError: on anything else, an empty or overlapping range, a seed outside [0, 2^31), or too
         many of them.
     """
-    told = fields.value_text(text)
+    shown = fields.value_text(text)
     spans: list[tuple[int, int]] = []
     for part in text.split(","):
         first, colon, last = part.strip().partition(":")
         numbers = [first, last] if colon else [first]
         if not all(re.fullmatch("[0-9]{1,10}", number) for number in numbers):
-            raise ValueError(f"seeds={told}: write FIRST:END or one number, for example 0:128")
+            raise ValueError(f"seeds={shown}: write FIRST:END or one number, for example 0:128")
         start, end = int(first), int(last) if colon else int(first) + 1
         if end > 2**31:
-            raise ValueError(f"seeds={told}: {part.strip()} goes beyond 2^31, seeds are below")
+            raise ValueError(f"seeds={shown}: {part.strip()} goes beyond 2^31, seeds are below")
         if end <= start:
             raise ValueError(
-                f"seeds={told}: {part.strip()} holds no seed; END is excluded and above FIRST"
+                f"seeds={shown}: {part.strip()} holds no seed; END is excluded and above FIRST"
             )
         spans.append((start, end))
     if sum(end - start for start, end in spans) > MOST_SEEDS:
-        raise ValueError(f"seeds={told}: they are more than {MOST_SEEDS}; run several sweeps")
+        raise ValueError(f"seeds={shown}: they are more than {MOST_SEEDS}; run several sweeps")
     for (_, end), (start, _) in itertools.pairwise(sorted(spans)):
         if start < end:
-            raise ValueError(f"seeds={told}: ranges overlap; name every seed once")
+            raise ValueError(f"seeds={shown}: ranges overlap; name every seed once")
     return tuple(itertools.chain.from_iterable(range(*span) for span in spans))
 
 
@@ -53,26 +53,26 @@ def parse_axis(text: str) -> list[tuple[str, list[Value]]]:
       ValueError: unknown or fixed fields, values of the wrong type or range, uneven lengths; one
         problem a line.
     """
-    known, told = fields.specs(), fields.value_text(text)
+    known, shown = fields.specs(), fields.value_text(text)
     columns, problems = [], []
     for term in _split(text, " "):
         field, equals, listed = term.partition("=")
         if not equals:
-            problems.append(f"sweep={told}: write an axis as FIELD=V1,V2,...")
+            problems.append(f"sweep={shown}: write an axis as FIELD=V1,V2,...")
         elif field not in known:
-            problems.append(f"sweep={told}: {fields.unknown_field(field, known)}")
+            problems.append(f"sweep={shown}: {fields.unknown_field(field, known)}")
         elif field not in {name for name, _, _ in spec.specs(Setting)}:
-            problems.append(f"sweep={told}: {field} is the same for a whole sweep; run two sweeps")
+            problems.append(f"sweep={shown}: {field} is the same for a whole sweep; run two sweeps")
         else:
             values = [_value(field, value, problems) for value in _split(listed, ",")]
             if not values:
-                problems.append(f"sweep={told}: {field} has no values")
+                problems.append(f"sweep={shown}: {field} has no values")
             columns.append((field, values))
     if not columns and not problems:
         problems.append("sweep: an axis is empty; write FIELD=V1,V2,...")
     if len({len(values) for _, values in columns}) > 1 and not problems:
         counts = ", ".join(f"{field}: {len(values)}" for field, values in columns)
-        problems.append(f"sweep={told}: fields varied in step need as many values each ({counts})")
+        problems.append(f"sweep={shown}: fields varied in step need as many values each ({counts})")
     if problems:
         raise ValueError("\n".join(problems))
     return columns
@@ -102,9 +102,9 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
         left = varied(axis) - anew
         if left and varied(axis) & anew:
             names = " and ".join(sorted(left))
-            told = fields.value_text(axis)
+            shown = fields.value_text(axis)
             raise fields.ConfigError(
-                [f"sweep={told}: it also varies {names}; give --sweep for that too"]
+                [f"sweep={shown}: it also varies {names}; give --sweep for that too"]
             )
     return (*(axis for axis in axes if not varied(axis) & anew), *more)
 

@@ -39,20 +39,20 @@ def distinct(
         return points, ()
     defaults = [fields.specs()[field][1] for field in swept]
     without: dict[str, None] = {}
-    found: dict[Point, None] = {}
+    unique: dict[Point, None] = {}
     for point in points:
         canonical = list(point)
         for i in conditional:
             if not has_effect(swept[i], base, swept, point):
                 canonical[i] = defaults[i]
                 without[swept[i]] = None
-        found[tuple(canonical)] = None
-    if len(found) == len(points):
-        return tuple(found), ()
+        unique[tuple(canonical)] = None
+    if len(unique) == len(points):
+        return tuple(unique), ()
     why = "; ".join(_needed(field) for field in without)
-    return tuple(found), (
-        f"sweep: {len(points)} points are {len(found)} settings, as others differ only in what has "
-        f"no effect there ({why})",
+    return tuple(unique), (
+        f"sweep: {len(points)} points are {len(unique)} settings, as others differ only in what "
+        f"has no effect there ({why})",
     )
 
 

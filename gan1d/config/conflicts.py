@@ -52,8 +52,8 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
             yield "tricks.minibatch_rows", setting.tricks.minibatch_rows, f"a batch has {size} rows"
     last = setting.discriminator.last_activation
     if last != "same" and (not layers or setting.tricks.minibatch == "replace"):
-        where = "minibatch=replace leaves none" if layers else hidden
-        yield "discriminator.last_activation", last, f"it needs a last hidden layer, but {where}"
+        why = "minibatch=replace leaves none" if layers else hidden
+        yield "discriminator.last_activation", last, f"it needs a last hidden layer, but {why}"
     if setting.tricks.feature_matching != "off" and not layers:
         yield (
             "tricks.feature_matching",

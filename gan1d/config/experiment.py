@@ -138,8 +138,8 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
         problems.append(f"judging.view={value_text(view)}: {remedy}")
     log_points = values["steps"] // values["judging.log_every"]
     if log_points > MOST_LOG_POINTS:
-        made = f"it makes {log_points} log points of {values['steps']} steps"
-        remedy = f"{made}; at most {MOST_LOG_POINTS}"
+        count = f"it makes {log_points} log points of {values['steps']} steps"
+        remedy = f"{count}; at most {MOST_LOG_POINTS}"
         problems.append(f"judging.log_every={values['judging.log_every']}: {remedy}")
     if problems:
         raise ConfigError(problems)
@@ -166,9 +166,9 @@ def _check_settings(experiment: Experiment) -> None:
     dims: set[int] = set()
     problems: dict[str, str] = {}
     for label, setting in zip(experiment.labels, experiment.settings, strict=True):
-        where = f" (in the setting {label})" if experiment.swept else ""
+        setting_name = f" (in the setting {label})" if experiment.swept else ""
         for field, value, remedy in conflicts.find(setting):
-            problems.setdefault(f"{field}={value_text(value)}: {remedy}", where)
+            problems.setdefault(f"{field}={value_text(value)}: {remedy}", setting_name)
         dims.add(targets.dim(setting.target))
     view = experiment.schedule.judging.view
     if dims == {2} and view != (0.0, 0.0):
@@ -176,4 +176,4 @@ def _check_settings(experiment: Experiment) -> None:
     if len(dims) > 1:
         problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""
     if problems:
-        raise ConfigError([problem + where for problem, where in problems.items()])
+        raise ConfigError([problem + setting_name for problem, setting_name in problems.items()])

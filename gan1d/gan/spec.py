@@ -178,11 +178,11 @@ def pytree(cls: type[T]) -> type[T]:
     cls.__annotations__["added"] = Added
     setattr(cls, "added", dataclasses.field(default_factory=Added, repr=False))  # noqa: B010
     setattr(cls, "__getattr__", added)  # noqa: B010
-    made = dataclasses.dataclass(frozen=True)(cls)
-    SECTIONS[made] = {}
+    section = dataclasses.dataclass(frozen=True)(cls)
+    SECTIONS[section] = {}
     for call in DECLARED:
-        call(made)
-    return made
+        call(section)
+    return section
 
 
 def add(section: type, name: str, spec: Spec, default: Value) -> None:
