@@ -62,6 +62,17 @@ MINIBATCH = {"tricks.minibatch": "append"}
         ({"target.kind": "grid", "target.noise": 0.0}, "target.noise"),
         (MINIBATCH | {"tricks.minibatch_rows": 9}, "tricks.minibatch_rows"),
         ({"tricks.minibatch": "replace", "tricks.minibatch_rows": 100}, "tricks.minibatch_rows"),
+        ({"training.order": "simultaneous", "training.d_steps": 2}, "training.d_steps"),
+        ({"training.order": "simultaneous", "training.g_steps": 3}, "training.g_steps"),
+        (
+            {
+                "training.order": "simultaneous",
+                "tricks.feature_matching_trains": "g_and_features",
+            },
+            "tricks.feature_matching_trains",
+        ),
+        ({"loss.kind": "relativistic"}, "training.sort"),
+        ({"generator.kind": "point", "tricks.virtual_batch_norm": "on"}, "generator.kind"),
     ],
 )
 def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
@@ -89,6 +100,9 @@ def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
         MINIBATCH | {"tricks.minibatch_rows": 8},  # a batch has 8 rows
         {"tricks.minibatch_rows": 9},  # unused without minibatch discrimination
         {"training.fresh_batches": False, "training.d_steps": 10},
+        {"training.order": "generator_first", "training.d_steps": 5},
+        {"loss.kind": "relativistic", "training.sort": False},
+        {"loss.kind": "relativistic", "target.kind": "moons", "latent.kind": "normal"},
     ],
 )
 def test_what_can_be_run_is_not_reported(changes):

@@ -213,3 +213,10 @@ def test_any_axis_and_seeds_resolve_or_are_refused(axis, seeds):
 @given(names, st.text(max_size=30))
 def test_any_value_of_an_axis_resolves_or_is_refused(name, text):
     resolves_or_is_refused({"sweep": (f"{name}={text}",)})
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "generator_first"])
+def test_features_are_followed_in_the_order_that_they_are_shown_in(order):
+    fields_ = {"judging.features": True, "training.order": order}
+    with pytest.raises(ConfigError, match=r"judging.features=True: features are followed through"):
+        resolve(fields_)

@@ -20,6 +20,7 @@ from gan1d.config import axes, canonical, conflicts, fields
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
 from gan1d.gan import spec, targets
+from gan1d.gan.inputs import ALTERNATING
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
 
@@ -170,6 +171,9 @@ def _check_settings(experiment: Experiment) -> None:
         for field, value, remedy in conflicts.find(setting):
             problems.setdefault(f"{field}={value_text(value)}: {remedy}", setting_name)
         dims.add(targets.dim(setting.target))
+        if experiment.schedule.judging.features and setting.training.order != ALTERNATING:
+            remedy = "features are followed through D's steps and then G's; set it to False"
+            problems.setdefault(f"judging.features=True: {remedy}", setting_name)
     view = experiment.schedule.judging.view
     if dims == {2} and view != (0.0, 0.0):
         problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
