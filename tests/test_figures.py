@@ -360,6 +360,21 @@ def test_draw_all_writes_what_applies_but_animations(tmp_path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
+def test_a_kind_is_a_function_and_its_entry(tmp_path, monkeypatch):
+    """Nothing else has to know of it for it to be drawn, listed and cleared."""
+
+    def mine(selection):
+        """A figure of one's own."""
+        return common.new_figure(1, 1)
+
+    monkeypatch.setitem(figures.KINDS, "mine", mine)
+    ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
+    assert tmp_path / "figures" / "mine.png" in draw_all(tmp_path, ds, synthetic.snapshots(ds))
+    assert "A figure of one's own." in command_line._kinds_help()
+    figures.clear(tmp_path)
+    assert not list((tmp_path / "figures").iterdir())
+
+
 def test_clear_removes_what_is_drawn_and_nothing_else(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     drawn = draw_all(tmp_path, ds, synthetic.snapshots(ds), ["outcomes", "animation"])
