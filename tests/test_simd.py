@@ -13,7 +13,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jax import lax
 
-from gan1d.simd import Program, Unsupported, arrays, fusion, graph, jaxpr, llvm, runtime
+from gan1d.simd import (
+    Program,
+    Unsupported,
+    arrays,
+    fusion,
+    graph,
+    jaxpr,
+    llvm,
+    primitives,
+    runtime,
+)
 
 RUNS = 5  # no multiple of the width of any vector
 
@@ -816,3 +826,11 @@ def test_scans_are_read_in_the_words_of_older_and_newer_jax():
     newer = {"ft_in": types.SimpleNamespace(unpack=lambda: ((None,), (None, None), (None,)))}
     assert jaxpr.scan_counts(newer) == (1, 2)
     assert jaxpr.scan_counts({"num_consts": 3, "num_carry": 0}) == (3, 0)
+
+
+def test_a_primitive_of_newer_jax_is_its_formula():
+    whole = graph.Graph()
+    x = whole.constant(np.float32([-2.0, 0.5, 3.0]))
+    out = jax.ShapeDtypeStruct((3,), np.float32)
+    view = primitives.RULES["one_minus_square"](whole, {}, out, x)
+    np.testing.assert_array_equal(view.constant, np.float32([-3.0, 0.75, -8.0]))

@@ -19,7 +19,7 @@ from gan1d.simd.jaxpr import scan_counts
 
 ELEMENTWISE = frozenset(
     "abs add add_any cos div erf erf_inv exp exp2 expm1 floor integer_pow log log1p logistic max"
-    " min mul neg pow round rsqrt sign sin sqrt square sub tanh".split()
+    " min mul neg one_minus_square pow round rsqrt sign sin sqrt square sub tanh".split()
 )
 REDUCTIONS = frozenset("reduce_sum reduce_max reduce_min reduce_prod cumsum".split())
 MOVEMENT = frozenset(

@@ -104,6 +104,13 @@ def _integer_pow(graph: Graph, params: Params, out: Shaped, base: View) -> View:
     return power(exponent)
 
 
+def _one_minus_square(graph: Graph, params: Params, out: Shaped, x: View) -> View:
+    """What JAX has from 0.11 on in derivatives, tanh's among them."""
+    square = graph.elementwise("mul", out.dtype, out.shape, x, x)
+    one = graph.constant(np.ones(out.shape, out.dtype))
+    return graph.elementwise("sub", out.dtype, out.shape, one, square)
+
+
 def _select(graph: Graph, params: Params, out: Shaped, which: View, *cases: View) -> View:
     if len(cases) != 2 or which.dtype != BOOL:
         raise Unsupported("primitive select_n of other than two cases")
@@ -227,6 +234,7 @@ def _dot_general(graph: Graph, params: Params, out: Shaped, left: View, right: V
 RULES: dict[str, Callable[..., View]] = {
     "gather": _gather,
     "integer_pow": _integer_pow,
+    "one_minus_square": _one_minus_square,
     "square": lambda graph, params, out, x: graph.elementwise("mul", out.dtype, out.shape, x, x),
     "select_n": _select,
     "convert_element_type": _convert,
