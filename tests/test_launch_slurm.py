@@ -16,7 +16,9 @@ import launch.slurm
 from gan1d import results
 from gan1d.config import experiment
 from gan1d.results import blocks
-from gan1d.sweep import shards, store
+from gan1d.sweep import locks
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Blocks
 
 ROOT = Path(__file__).parents[1]
 SWEEP = ["--config=configs/sweep.py", "--nofigures"]
@@ -62,13 +64,13 @@ class Cluster:
         """The tasks that train, with blocks left to be finished; not shard 3, which can not."""
         there = blocks.listed(self.folder).keys()
         names = {i: f"{i}-of-{self.shards}" for i in range(self.shards)}
-        held = {i for i, name in names.items() if store.holder(self.folder, name)}
+        held = {i for i, name in names.items() if locks.holder(self.folder, name)}
         left = {i for i in held if not there >= set(self.blocks_of(i))}
         return left & self.tasks("RUNNING") - {3}
 
     def blocks_of(self, shard):
         """The numbers of a shard's blocks."""
-        return shards.cut(main_job(), 32, self.shards)[shard]
+        return main_job().cut(self.shards)[shard]
 
     def wait(self, condition, seconds=60):
         end = time.monotonic() + seconds
@@ -80,7 +82,8 @@ class Cluster:
 
 @functools.cache
 def main_job():
-    return experiment.resolve(config_of("sweep"), "sweep")
+    """Its blocks."""
+    return Blocks(Sweep(experiment.resolve(config_of("sweep"), "sweep")), 32)
 
 
 def call(*arguments):
@@ -122,7 +125,7 @@ def cluster(tmp_path, capfd):
 def test_an_array_of_the_main_job_survives_what_clusters_do(cluster, tmp_path):
     dry = cluster.launch("submit", "--shards=8", *ASKED, "--dry_run")
     assert not cluster.folder.exists()
-    with store.locked(cluster.folder, "3-of-8"):  # so shard 3 will be refused
+    with locks.locked(cluster.folder, "3-of-8"):  # so shard 3 will be refused
         told = cluster.launch("submit", "--shards=8", *ASKED)
         job = re.search(r"as job (\d+)", told)[1]
         scripts = list((cluster.folder / "launch" / "logs").glob("[0-9]*.sh"))
