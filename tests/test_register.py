@@ -140,6 +140,14 @@ def test_what_would_hide_something_is_refused(name, options, problem):
         register.loss(name, **options)(boosting)
 
 
+def test_two_entries_do_not_share_a_field():
+    """The second would take the first one's field, and its condition, away."""
+    registered()
+    with pytest.raises(ValueError, match="there is a field 'sharpness' already"):
+        register.loss("other", sharpness=register.number(3.0, "another"))(boosting)
+    assert "other" not in losses.LOSSES and fields.specs()["loss.sharpness"][1] == 1.0
+
+
 def test_registering_again_replaces():
     registered()
     before = losses.LOSSES["boosting"]

@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-PACKAGE = Path(__file__).parents[1]
 
 # Functions that were registered from outside of the package, by registry and name.
 _OWN: dict[tuple[int, str], Callable[..., Any]] = {}
@@ -154,10 +153,13 @@ def _add(
     if name in registry and (id(registry), name) not in _OWN:
         raise ValueError(f"register: gan1d has a {name!r} already; choose another name")
     if section is not None:
-        taken = {known for known, *_ in spec.specs(section)} - spec.SECTIONS[section].keys()
+        added = spec.SECTIONS[section]
+        ours = {word for word, (known, _) in added.items() if known.only == ("kind", name)}
+        taken = {known for known, *_ in spec.specs(section)} - ours
+        hidden = taken & (fields or {}).keys()
+        if hidden:
+            raise ValueError(f"register: {name}: there is a field {min(hidden)!r} already")
         for word, declared in (fields or {}).items():
-            if word in taken:
-                raise ValueError(f"register: {name}: there is a field {word!r} already")
             entry_spec = dataclasses.replace(declared.metadata["spec"], only=("kind", name))
             label = entry_spec.label or word.replace("_", " ")
             spec.add(section, word, dataclasses.replace(entry_spec, label=label), declared.default)
