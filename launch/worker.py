@@ -52,7 +52,7 @@ class Work:
         # No wait(): it holds a lock that a signal handler could not get at.
         while self._process.poll() is None:
             time.sleep(POLL_SECONDS)
-        if self._terminated and _is_running():
+        if self._process.returncode and self._terminated and _is_running():
             # Preempted with a time of grace, in which Slurm requeues nothing that ends by itself.
             signal.raise_signal(own)
         if self._process.returncode:

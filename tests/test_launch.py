@@ -404,11 +404,21 @@ def test_slurm_is_asked_about_one_task_of_the_array(tmp_path, monkeypatch, told,
     assert worker._is_running() is False
 
 
-def test_work_stops_its_shard_and_waits_for_it(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "job", "ends", "expected", "said"),
+    [
+        (signal.SIGUSR2, "", 143, 7, "checkpointed\n"),
+        (signal.SIGTERM, "", 143, 143, ""),
+        # Preempted with a time of grace: only what is not finished has to come back.
+        (signal.SIGTERM, "RUNNING", 143, 7, "checkpointed\n"),
+        (signal.SIGTERM, "RUNNING", 0, 0, ""),
+    ],
+)
+def test_work_stops_its_shard_and_waits_for_it(tmp_path, number, job, ends, expected, said):
     """A checkpoint interrupts the wait for the shard, as a signal handler does."""
     code = (
         "import signal, sys, time\n"
-        "def stop(*_):\n    time.sleep(0.5); open('stopped', 'w').close(); sys.exit(143)\n"
+        f"def stop(*_):\n    time.sleep(0.5); open('stopped', 'w').close(); sys.exit({ends})\n"
         "signal.signal(signal.SIGTERM, stop)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
     )
     script = (
@@ -417,24 +427,26 @@ def test_work_stops_its_shard_and_waits_for_it(tmp_path):
         "def handler(*_):\n    work.checkpoint(); print('checkpointed', flush=True); sys.exit(7)\n"
         "signal.signal(signal.SIGUSR2, handler)\nwork()\n"
     )
-    for number, expected, said in (
-        (signal.SIGUSR2, 7, "checkpointed\n"),
-        (signal.SIGTERM, 143, ""),
-    ):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, code],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "SUBMITIT_EXECUTOR": ""},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        wait_for((tmp_path / "ready").exists, process)
-        process.send_signal(number)
-        assert process.communicate(timeout=30) == (said, None)
-        assert process.returncode == expected
-        assert (tmp_path / "stopped").exists()
-        for name in ("ready", "stopped"):
-            (tmp_path / name).unlink()
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho {job}\n")
+    (tmp_path / "squeue").chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "SLURM_JOB_ID": "12",
+        "SUBMITIT_EXECUTOR": "slurm" if job else "",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, code],
+        cwd=tmp_path,
+        env=os.environ | env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_for((tmp_path / "ready").exists, process)
+    process.send_signal(number)
+    assert process.communicate(timeout=30) == (said, None)
+    assert process.returncode == expected
+    assert (tmp_path / "stopped").exists()
 
 
 # What needs no Python to be launched.
