@@ -21,7 +21,9 @@ from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Blocks
 
 ROOT = Path(__file__).parents[1]
-SWEEP = ["--config=configs/sweep.py", "--nofigures"]
+# Longer than the main job is: shards have to be at work still when Slurm gets round to them.
+SWEEP = ["--config=configs/sweep.py", "--config.steps=10000", "--nofigures"]
+ENDLESS = ["--config=configs/sweep.py", "--config.steps=200000", "--nofigures"]
 ASKED = ["--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=4"]
 
 reason = slurm.unavailable()
@@ -29,15 +31,16 @@ pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be sta
 
 
 class Cluster:
-    """A cluster of two cores, and the sweep on it."""
+    """A cluster of two cores, and a sweep on it."""
 
-    def __init__(self, folder, shards, capfd):
-        self.folder, self.shards, self._capfd = folder, shards, capfd
+    def __init__(self, folder, sweep, shards, capfd):
+        self.folder, self.shards = folder, shards
+        self._sweep, self._capfd = sweep, capfd
 
     def launch(self, verb, *arguments, code=0):
         """What a command prints, in this process."""
         self._capfd.readouterr()
-        own = [*SWEEP, f"--workdir={self.folder}", *arguments]
+        own = [*self._sweep, f"--workdir={self.folder}", *arguments]
         found = run_command(launch.slurm.main, verb, *own)
         told = "".join(self._capfd.readouterr())
         assert found == code, told
@@ -82,7 +85,7 @@ class Cluster:
 
 @functools.cache
 def main_job():
-    """Its blocks."""
+    """Its blocks, whatever its updates."""
     return Blocks(Sweep(experiment.resolve(config_of("sweep"), "sweep")), 32)
 
 
@@ -93,19 +96,19 @@ def call(*arguments):
 
 
 @contextlib.contextmanager
-def started(place, shards, capfd, **options):
+def started(place, sweep, shards, capfd, **options):
     """A cluster whose commands are called as users call them."""
     with slurm.cluster(place / "slurm", **options) as env, pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         # As the main job is run: with all that compiles as it does for users.
         for name, value in (env | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}).items():
             patch.setenv(name, value)
-        yield Cluster(place / "sweep", shards, capfd)
+        yield Cluster(place / "sweep", sweep, shards, capfd)
 
 
 def test_a_time_of_grace_is_used_and_all_can_be_cancelled(tmp_path, capfd):
     """Slurm requeues no job that ends within its grace: the shard has to ask for that."""
-    with started(tmp_path, 2, capfd, grace=60) as cluster:
+    with started(tmp_path, ENDLESS, 2, capfd, grace=60) as cluster:
         cluster.launch("submit", "--shards=2", *ASKED)
         cluster.wait(lambda: len(cluster.at_work()) == 2)
         call("sbatch", "--partition=high", "--output=/dev/null", "--wrap=sleep 60")
@@ -118,7 +121,7 @@ def test_a_time_of_grace_is_used_and_all_can_be_cancelled(tmp_path, capfd):
 
 @pytest.fixture
 def cluster(tmp_path, capfd):
-    with started(tmp_path, 8, capfd) as made:
+    with started(tmp_path, SWEEP, 8, capfd) as made:
         yield made
 
 
