@@ -2,8 +2,9 @@
 
     gan1d run --config=configs/sweep.py       train a sweep; the same as python -m gan1d.main
     gan1d draw results/NAME                   draw figures and animations again
-    gan1d compare results/NAME                compare settings seed by seed
-    gan1d results verify results/NAME         verify, describe (info) or export results
+    gan1d compare results/NAME                compare settings with one of them, seed by seed
+    gan1d effects results/NAME                what each swept factor does, alone and with another
+    gan1d results verify results/NAME         verify, describe (info), export or rejudge results
     gan1d bench                               measure the engines on this machine
 
 Each has a --help of its own.
@@ -18,6 +19,7 @@ COMMANDS = {
     "run": "gan1d.main",
     "draw": "gan1d.commands.draw",
     "compare": "gan1d.commands.compare",
+    "effects": "gan1d.commands.effects",
     "results": "gan1d.commands.results",
     "bench": "gan1d.bench.__main__",
 }

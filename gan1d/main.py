@@ -103,7 +103,7 @@ def _say_that_all_is_there(experiment: Experiment, folder: Path) -> bool:
     runs = results_without_a_lock(experiment, folder)
     if runs is None:
         return False
-    print(tables.table(tables.summary(runs)))
+    print(tables.table(tables.summary(runs), runs))
     print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
     print(f"Figures: python -m gan1d draw {folder} --kind={'|'.join(figures.KINDS)}")
     return True
@@ -133,7 +133,7 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
             kinds=kinds,
             overrides=overrides,
         )
-    return options.say_what_is_there(published.summary, folder)
+    return options.say_what_is_there(published, folder)
 
 
 def _say_how_to_go_on(folder: Path) -> None:

@@ -95,4 +95,4 @@ def merge_batch(batch: Batch | None, sweep: "Sweep", folder: Path, ask: Ask = no
             print(states.table(batch, states.states(batch, ask(batch))))
     kinds, overrides = options.kinds(), options.overrides()
     published = api.merge(sweep, folder, partial=partial, kinds=kinds, overrides=overrides)
-    return options.say_what_is_there(published.summary, folder)
+    return options.say_what_is_there(published, folder)

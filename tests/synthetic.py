@@ -1,4 +1,4 @@
-"""Made-up results with every outcome in them, following the schema of runs.nc."""
+"""Made-up results with every verdict in them, following the schema of runs.nc."""
 
 import json
 
@@ -7,12 +7,15 @@ import scipy.stats
 import xarray as xr
 
 from gan1d import results
-from gan1d.results import outcomes
+from gan1d.results import verdicts
 
 LEVELS = np.linspace(0, 1, 101)
 NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
 MEAN, STD = 4.0, 1.25  # of the target
 JUDGING = {"collapsed_std": 0.25, "success_w1": 0.25}
+# Of what is no success, in the order of verdicts; and how far off generators are, in target stds.
+FAILURES = [0.15, 0.25, 0.1, 0.1, 0.25, 0.15]
+SHIFTS = [0.05, 0.05, 0.6, 1.6, 0.6, 0.6, 0.6]
 DIMS = ("setting", "seed")
 # The losses of D and of G at D = 1/2; of all others nothing is known, nor is D a probability.
 REST = {
@@ -53,7 +56,7 @@ def dataset(
     seeds=8,
     *,
     swept=None,
-    outcome=None,
+    verdict=None,
     unfinished=1,
     log_points=21,
     loss="non_saturating",
@@ -66,7 +69,7 @@ def dataset(
       settings: labels.
       seeds: how many.
       swept: values `[setting]` of each swept field.
-      outcome: one or `[seed]`; without it, outcomes are drawn with rates that differ by setting.
+      verdict: one or `[seed]`; without it, verdicts are drawn with rates that differ by setting.
       unfinished: how many runs, counted from the last one, the sweep did not come to.
       log_points: the number of log points, 250 updates apart.
       loss: the config's loss.
@@ -79,16 +82,16 @@ def dataset(
     step = 250 * np.arange(log_points)
 
     success = np.linspace(0.1, 0.9, shape[0])[:, None]
-    rates = np.concatenate([success, (1 - success) * [0.5, 0.35, 0.15]], axis=1)
-    intended = np.stack([rng.choice(4, size=seeds, p=p) for p in rates])
-    if outcome is not None:
-        intended = np.broadcast_to(outcome, shape)
+    rates = np.concatenate([success, (1 - success) * FAILURES], axis=1)
+    intended = np.stack([rng.choice(len(verdicts.VERDICTS), size=seeds, p=p) for p in rates])
+    if verdict is not None:
+        intended = np.broadcast_to(verdict, shape)
     finished = (np.arange(intended.size) < intended.size - unfinished).reshape(shape)
-    diverged = intended == outcomes.DIVERGED
+    diverged = intended == verdicts.DIVERGED
     diverged_at = np.where(diverged & finished, rng.integers(1, step[-1], shape), -1)
 
-    ratio = np.where(intended == outcomes.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
-    shift = np.where(intended == outcomes.SUCCESS, 0.05, 0.6) * rng.choice([-1, 1], shape)
+    ratio = np.where(intended == verdicts.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
+    shift = np.array(SHIFTS)[intended] * rng.choice([-1, 1], shape)
     shift = STD * (shift + 0.03 * rng.standard_normal(shape))
     bend = 0.02 * rng.standard_normal((*shape, LEVELS.size))
     quantiles = MEAN + shift[..., None] + STD * ratio[..., None] * np.sort(NORMALS + bend, axis=-1)
@@ -114,6 +117,10 @@ def dataset(
 
     lost = ~finished[..., None] | ((diverged_at >= 0)[..., None] & (step >= diverged_at[..., None]))
     series |= _series_of(target, w1)
+    blurred, lost_modes = intended == verdicts.BLURRED, intended == verdicts.MODES_LOST
+    series["high_quality"] = np.where(blurred, 0.3, 0.97)[..., None] * np.exp(0 * w1)
+    masses = np.where(lost_modes[..., None], [0.95, 0.02], [0.5, 0.47])
+    series["mode_mass"] = masses[:, :, None, :] * np.ones((log_points, 1))
     if target != "normal":
         mean = series["generated_mean"]
         series["generated_mean"] = np.stack([mean, 2 * mean], axis=-1)
@@ -121,29 +128,11 @@ def dataset(
     series = {name: _without(lost, values) for name, values in series.items()}
     for name in ("loss_d", "loss_g"):
         series[name][..., 0] = np.nan
-    w1, std = series["w1"], series["generated_std"]
-    met = outcomes.meets_criterion(w1=w1, std=std, target_std=STD, **JUDGING)
-    first_met, last_met, best_step = outcomes.stopping_steps(met, series["w1"], step)
     real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
     expected = np.quantile(MEAN + STD * NORMALS, (np.arange(1000) + 0.5) / 1000)
     per_run = {
         "diverged_at": np.int32(diverged_at),
         "finished": np.int8(finished),
-        "first_met": first_met,
-        "last_met": last_met,
-        "best_step": best_step,
-    }
-    code = outcomes.classify(
-        final_w1=series["w1"][..., -1],
-        final_std=series["generated_std"][..., -1],
-        target_std=np.full((shape[0], 1), STD),
-        diverged_at=diverged_at,
-        finished=finished,
-        **JUDGING,
-    )
-    flags = {
-        "flag_values": [-1, 0, 1, 2, 3],
-        "flag_meanings": "unfinished success off_target collapsed diverged",
     }
     kinds = np.broadcast_to(swept.get("loss.kind", loss), shape[:1])
     rest = np.array([REST.get(kind, (np.nan, np.nan)) for kind in kinds])
@@ -155,16 +144,20 @@ def dataset(
     }
     per_target = _target(target) | {
         "target_std": ((), STD),
+        "high_quality_null": (("replicate",), rng.uniform(0.98, 1, 200)),
+        "target_mode_share": (("mode",), [0.5, 0.5]),
+        "mode_rows": ((), 2500),
         "w1_null": (("replicate",), np.abs(real - expected).mean(-1)),
     }
-    variables = {name: (_curve_dims(values), np.float32(values)) for name, values in series.items()}
+    variables = {
+        name: (_curve_dims(name, values), np.float32(values)) for name, values in series.items()
+    }
     variables |= {name: (DIMS, values) for name, values in per_run.items()}
     variables |= {
         name: (("setting", *dims), np.tile(np.float32(values), (shape[0], *[1] * len(dims))))
         for name, (dims, values) in per_target.items()
     }
     variables |= {name: (("setting",), values) for name, values in per_setting.items()}
-    variables["outcome"] = (DIMS, code, flags)
     dims = (*DIMS, "level", "dim")[: quantiles.ndim]
     variables["quantiles"] = (dims, np.float32(_without(lost[..., -1:], quantiles)))
     distance = np.float32(_without(lost, centroid_distance))
@@ -186,7 +179,7 @@ def dataset(
         "level": LEVELS,
         "moment": MOMENTS,
     }
-    return xr.Dataset(
+    runs = xr.Dataset(
         variables,
         coords=coords | {field: ("setting", values) for field, values in swept.items()},
         attrs={
@@ -194,8 +187,11 @@ def dataset(
             "schema": results.SCHEMA,
             "swept": json.dumps(list(swept)),
             "config": json.dumps(config),
+            "settled_from": int(0.9 * step[-1]),
+            "fixed": "target gaussian, target loc 4",
         },
     )
+    return results.judged(runs)
 
 
 def _without(lost, values):
@@ -203,8 +199,8 @@ def _without(lost, values):
     return np.where(lost.reshape(lost.shape + (1,) * (values.ndim - lost.ndim)), np.nan, values)
 
 
-def _curve_dims(values):
-    return (*DIMS, "step", "dim")[: values.ndim]
+def _curve_dims(name, values):
+    return (*DIMS, "step", "mode" if name == "mode_mass" else "dim")[: values.ndim]
 
 
 def _series_of(target, w1):
@@ -212,7 +208,7 @@ def _series_of(target, w1):
     if target == "normal":
         return {"ks": 1 - np.exp(-w1)}
     if target == "ring":
-        return {"energy": w1**2, "high_quality": np.exp(-w1), "modes": np.round(8 * np.exp(-w1))}
+        return {"energy": w1**2, "modes": np.round(8 * np.exp(-w1))}
     return {"energy": w1**2, "residual": w1}
 
 
@@ -271,7 +267,7 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
         start = ds.target_mean.values[0] * (0.5 + 0.2 * rng.standard_normal((points, 2)))
         end = ds.target_samples.values[0] + 0.02 * ds.x.values[0].std(0) * start / start.std(0)
         samples = np.broadcast_to(start + progress * (end - start), (*shape, points, 2)).copy()
-        collapsed = ds.outcome.values == outcomes.COLLAPSED
+        collapsed = ds.verdict.values == verdicts.COLLAPSED
         samples[collapsed] = samples[collapsed][..., :1, :] + 0.05 * (
             samples[collapsed] - samples[collapsed][..., :1, :]
         )

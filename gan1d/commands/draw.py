@@ -12,11 +12,14 @@ from absl import flags
 from gan1d import results
 from gan1d.commands import shell
 from gan1d.report import figures, tables
+from gan1d.report.runs import SelectionError
 
 _KIND = flags.DEFINE_multi_string(
     "kind", [], "Kind of figure to draw; repeatable. Default: all that apply, but animations."
 )
-_SETTING = flags.DEFINE_string("setting", None, "The only setting to draw, by its label.")
+_SETTING = flags.DEFINE_string(
+    "setting", None, "The only setting to draw: its label, its number or a part of its label."
+)
 _SEED = flags.DEFINE_integer(
     "seed", None, "The seed that kinds of one seed draw. Default: the first one with snapshots."
 )
@@ -38,7 +41,7 @@ def main(argv: list[str]) -> int:
         drawn = figures.draw_all(
             folder, runs, snapshots, summary, wanted or None, _SETTING.value, _SEED.value
         )
-    except (results.ResultsError, figures.SelectionError) as error:
+    except (results.ResultsError, SelectionError) as error:
         return shell.refuse(str(error))
     for path in drawn:
         print(path)

@@ -18,7 +18,7 @@ from gan1d.system import signals
 
 # What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
 if TYPE_CHECKING:
-    import pandas as pd
+    from gan1d.sweep.api import Published
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
@@ -111,12 +111,12 @@ def kinds() -> list[str]:
     return still * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
 
 
-def say_what_is_there(summary: "pd.DataFrame", folder: Path) -> int:
-    """Print a sweep's table by its summary, and what has been written; returns the exit code, 0."""
+def say_what_is_there(published: "Published", folder: Path) -> int:
+    """Print a sweep's table, and what has been written; returns the exit code, 0."""
     from gan1d.report import tables
     from gan1d.sweep import api
 
-    print(tables.table(summary))
+    print(tables.table(published.summary, published.runs))
     print(f"\nWritten: {', '.join(api.written(folder))} in {folder}")
     return 0
 

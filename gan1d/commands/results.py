@@ -1,16 +1,19 @@
-"""Verifies, describes or exports a results folder.
+"""Verifies, describes, exports or rejudges a results folder.
 
     python -m gan1d results verify results/NAME
     python -m gan1d results info results/NAME
     python -m gan1d results export results/NAME --to=runs.csv
     python -m gan1d results export results/NAME --table=curves --to=curves.parquet
+    python -m gan1d results rejudge results/NAME --success_w1=0.5 [--to=results/LAX]
 
 `verify` checks every file against its SHA-256 (and that of finished blocks, where a sweep is under
 way) and whether the results are what they should be; its exit code is 1 if anything is not. `info`
 says what was run, how it ended, and on what. `export` writes one row a run (`--table=runs`), one a
-run and log point (`curves`), or one a setting (`summary`).
+run and log point (`curves`), or one a setting (`summary`). `rejudge` prints the table by other
+thresholds, and writes results that are judged by them to the folder of `--to`; nothing is trained.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +21,18 @@ from pathlib import Path
 from absl import flags
 
 from gan1d.commands import shell
-from gan1d.report import exports
-from gan1d.results import blocks, files, netcdf, outcomes
+from gan1d.report import exports, tables
+from gan1d.results import blocks, files, judge, netcdf, verdicts
 from gan1d.results.files import ResultsError, WriteError
+from gan1d.results.verdicts import Thresholds
 
-_TO = flags.DEFINE_string("to", None, "export: the file to write, .csv or .parquet.")
+_TO = flags.DEFINE_string(
+    "to", None, "export: the file to write, .csv or .parquet; rejudge: the folder to write."
+)
 _TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what has a row.")
+
+for _name in Thresholds._fields:
+    flags.DEFINE_float(_name, None, f"rejudge: another judging.{_name}.")
 
 # What `info` shows of the record.
 SHOWN = (
@@ -31,7 +40,7 @@ SHOWN = (
     "python git source platform host processor"
 ).split()
 
-USAGE = "usage: python -m gan1d results verify|info|export results/NAME; see --help"
+USAGE = "usage: python -m gan1d results verify|info|export|rejudge results/NAME; see --help"
 
 
 def main(argv: list[str]) -> int:
@@ -88,14 +97,14 @@ def info(folder: Path) -> int:
             return 0
     runs, record = netcdf.load(folder), netcdf.load_record(folder) or {}
     counts = {
-        name: int((runs.outcome == code).sum())
-        for code, name in [*enumerate(outcomes.OUTCOMES), (outcomes.UNFINISHED, "unfinished")]
+        name: int((runs.verdict == code).sum())
+        for code, name in [*enumerate(verdicts.VERDICTS), (verdicts.UNFINISHED, "unfinished")]
     }
     lines = {
         "sweep": runs.attrs["title"],
         "runs": f"{runs.sizes['setting']} settings x {runs.sizes['seed']} seeds, "
         f"{runs.step.values[-1]} updates each",
-        "outcomes": ", ".join(f"{count} {name}" for name, count in counts.items()),
+        "verdicts": ", ".join(f"{count} {name}" for name, count in counts.items()),
     }
     lines |= {name: _text(record.get(name)) for name in SHOWN}
     for name, text in lines.items():
@@ -122,7 +131,36 @@ def export(folder: Path) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Path], int]] = {"verify": verify, "info": info, "export": export}
+def rejudge(folder: Path) -> int:
+    """Judge a folder's runs by other thresholds."""
+    given = {name: flags.FLAGS[name].value for name in Thresholds._fields}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if not changed:
+        names = ", ".join(f"--{name}" for name in given)
+        return shell.refuse(f"rejudge: give another threshold, one of {names}")
+    try:
+        runs = judge.rejudged(netcdf.load(folder), **changed)
+    except ValueError as error:
+        return shell.refuse(f"rejudge: {error}")
+    frame = tables.summary(runs)
+    text = tables.table(frame, runs)
+    print(text)
+    if _TO.value is not None:
+        record = netcdf.load_record(folder) or {}
+        record |= {"config": json.loads(runs.attrs["config"]), "rejudged": changed}
+        title = runs.attrs["title"]
+        texts = {"summary.csv": frame.to_csv(index=False), "summary.md": f"# {title}\n\n{text}\n"}
+        netcdf.write(Path(_TO.value), runs, netcdf.load_snapshots(folder), record, texts)
+        print(f"\nWritten: {', '.join([*texts, netcdf.RUNS, netcdf.RECORD])} in {_TO.value}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Path], int]] = {
+    "verify": verify,
+    "info": info,
+    "export": export,
+    "rejudge": rejudge,
+}
 
 
 COMMAND = shell.Command(__name__, main)

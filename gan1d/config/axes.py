@@ -148,11 +148,7 @@ def labels(
     names = [_field_name(field) for field in swept]
     neutral = [known[field][0].neutral for field in swept]
     on = [{point[i] for point in points} - {neutral[i]} for i in range(len(swept))]
-    fixed_on = [
-        name
-        for name, (entry, _) in known.items()
-        if name not in swept and entry.neutral is not None and base[name] != entry.neutral
-    ]
+    fixed_on = any(name not in swept and _is_on(name, value) for name, value in base.items())
     nothing_on = BASE if fixed_on else PLAIN
     switch = [neutral[i] is not None and len(on[i]) == 1 for i in range(len(swept))]
     return tuple(
@@ -164,6 +160,27 @@ def labels(
         or nothing_on
         for point in points
     )
+
+
+def fixed(
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[tuple[Value, ...], ...]
+) -> str:
+    """What all settings have in common, in words: the target, and whatever is on."""
+    target = [
+        field
+        for field in base
+        if field.startswith("target.")
+        and field not in swept
+        and any(canonical.has_effect(field, base, swept, point) for point in points)
+    ]
+    on = [field for field in base if field not in (*swept, *target) and _is_on(field, base[field])]
+    return ", ".join(f"{_field_name(name)} {fields.value_text(base[name])}" for name in target + on)
+
+
+def _is_on(field: str, value: Value) -> bool:
+    """Whether a field that can be off is on."""
+    neutral = fields.specs()[field][0].neutral
+    return neutral is not None and value != neutral
 
 
 def overridden(field: str, value: Value) -> str:

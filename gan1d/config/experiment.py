@@ -19,7 +19,7 @@ import ml_collections
 from gan1d.config import axes, canonical, conflicts, fields
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
-from gan1d.gan import spec, targets
+from gan1d.gan import judging, spec, targets
 from gan1d.gan.inputs import ALTERNATING
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
@@ -46,6 +46,11 @@ class Experiment:
         build = spec.builder(Setting, self.base, self.swept)
         return tuple(build(point) for point in self.points)
 
+    @functools.cached_property
+    def fixed(self) -> str:
+        """What all settings have in common, in words."""
+        return axes.fixed(self.base, self.swept, self.points)
+
     def config(self) -> dict[str, Value]:
         """The resolved config as plain nested data for JSON; equal configs are equal sweeps."""
         nested: dict[str, Value] = {}
@@ -59,11 +64,8 @@ class Experiment:
         return nested
 
     def log_steps(self) -> list[int]:
-        """The numbers of updates after which runs are judged: 0, log_every, ..., steps."""
-        return [
-            *range(0, self.schedule.steps, self.schedule.judging.log_every),
-            self.schedule.steps,
-        ]
+        """The numbers of updates after which runs are judged."""
+        return judging.log_steps(self.schedule.steps, self.schedule.judging)
 
 
 def default_config() -> ml_collections.ConfigDict:

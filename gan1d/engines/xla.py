@@ -16,6 +16,7 @@ from gan1d.engines import one_run
 from gan1d.engines.one_run import Motion, Own, Scores, Started
 from gan1d.engines.programs import Advance, Span, Start
 from gan1d.gan import feature_motion, metrics, train
+from gan1d.gan.judging import log_steps
 from gan1d.gan.setting import Setting
 
 RUNS, ALIKE = PartitionSpec("runs"), PartitionSpec()
@@ -48,12 +49,13 @@ class Point(NamedTuple):
 def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
     """How many updates' randomness is drawn in one go: as many as fit NOISE_BYTES.
 
-    The span between log points is cut into equal chunks, since a short one would draw as much.
+    The shortest span between log points is cut into equal chunks, since a short chunk would draw as
+    much.
     """
     batch = jax.eval_shape(one_run.batch, *one_run.shapes(setting), NUMBER)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
     limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
-    span = min(schedule.judging.log_every, schedule.steps)
+    span = int(np.diff(log_steps(schedule.steps, schedule.judging)).min())
     return math.ceil(span / math.ceil(span / limit))
 
 

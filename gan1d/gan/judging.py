@@ -4,6 +4,8 @@ import dataclasses
 
 from gan1d.gan.spec import field
 
+SETTLED_LOOKS = 10  # at least, at a generator that counts as settled
+
 
 @dataclasses.dataclass(frozen=True)
 class Judging:
@@ -11,7 +13,7 @@ class Judging:
 
     log_every: int = field(
         250,
-        "updates between log points; the last update is one too",
+        "updates between log points; the last tenth of training has ten at least",
         unit="updates",
         low=1,
         high=100_000,
@@ -19,11 +21,31 @@ class Judging:
     points: int = field(
         501, "generated samples that judge a generator", unit="samples", low=101, high=5001
     )
+    success_w1: float = field(
+        0.25, "success: W1 within this part of the target's std", unit="target stds", low=0
+    )
+    structure: float = field(
+        0.8,
+        "success: at least this part of the structure score that a perfect sampler has",
+        unit="ratio",
+        low=0,
+        high=1,
+    )
+    near_w1: float = field(
+        1.0, "near, where not a success: W1 within this", unit="target stds", low=0
+    )
+    mode_share: float = field(
+        0.25,
+        "modes lost: some mode holds less than this part of its share",
+        unit="ratio",
+        low=0,
+        high=1,
+    )
     collapsed_std: float = field(
         0.25, "collapsed: std below this part of the target's", unit="target stds", low=0, high=1
     )
-    success_w1: float = field(
-        0.25, "success: W1 within this part of the target's std", unit="target stds", low=0
+    hold: int = field(
+        500, "sustained: a success at every look of so many updates", unit="updates", low=0
     )
     snapshot_seeds: int = field(
         4,
@@ -40,3 +62,23 @@ class Judging:
         "x from, to: where densities and D are drawn in 1-D; (0, 0): around the target",
         unit="data units",
     )
+
+
+def settled_from(steps: int) -> int:
+    """From which update on a generator counts as settled: a tenth of the training before its end.
+
+    In short trainings that is nine updates, so that there are ten to look at, if there are as many.
+    """
+    return steps - max(steps // 10, min(9, steps - 1))
+
+
+def log_steps(steps: int, judging: Judging) -> list[int]:
+    """The numbers of updates after which runs are judged: 0, log_every, 2 log_every, ..., steps.
+
+    Settled generators are judged more often where that is needed for ten looks.
+    """
+    settled = settled_from(steps)
+    apart = max((steps - settled) // SETTLED_LOOKS, 1)
+    if judging.log_every <= apart:
+        return [*range(0, steps, judging.log_every), steps]
+    return [*range(0, settled, judging.log_every), *range(settled, steps, apart), steps]

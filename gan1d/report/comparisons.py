@@ -1,63 +1,132 @@
-"""Two settings of a sweep compared seed by seed."""
+"""Settings of a sweep compared with one of them, seed by seed."""
 
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 import xarray as xr
 
-from gan1d.results import outcomes
+from gan1d.report import runs as of_runs
+from gan1d.report import statistics
+from gan1d.report.statistics import Crossing, Difference, W1Comparison
+from gan1d.report.tables import interval, markdown, number
+from gan1d.results import judge
+
+THRESHOLDS = 200  # of W1 at which profiles are compared
+LOWEST, HIGHEST = 0.1, 2.0  # in target stds: between these, and wherever runs are
 
 
-class Comparison(NamedTuple):
-    """Two settings seed by seed."""
+class Compared(NamedTuple):
+    """A setting against another one."""
 
-    only_first: int  # seeds on which only the first setting succeeds
-    only_second: int
-    p_value: float  # two-sided
-    seeds: int  # that both have finished
+    setting: str
+    differences: dict[str, Difference]  # by the criterion in words
+    w1: W1Comparison
+    crossings: list[Crossing]  # of their profiles; in target stds
 
 
-def compare(ds: xr.Dataset, first: str, second: str) -> Comparison:
-    """Whether one setting succeeds on more seeds than another: McNemar's exact test (1947).
+def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
+    """Two settings over the seeds that both have finished.
 
     The same seed sees the same data in both, so this tells apart what separate intervals cannot.
-    Only seeds that both have finished count. Many pairs of one sweep are many tests: mind the
-    p-values.
 
     Raises:
       KeyError: no setting has that name.
+      ValueError: there is no such seed.
     """
-    outcome = [ds.outcome.sel(setting=name).values for name in (first, second)]
-    finished = (outcome[0] != outcomes.UNFINISHED) & (outcome[1] != outcomes.UNFINISHED)
-    success = [values[finished] == outcomes.SUCCESS for values in outcome]
-    only_first = int((success[0] & ~success[1]).sum())
-    only_second = int((success[1] & ~success[0]).sum())
-    differing = only_first + only_second
-    test = scipy.stats.binomtest(only_first, differing) if differing else None
-    p_value = float(test.pvalue) if test else 1.0
-    return Comparison(only_first, only_second, p_value, int(finished.sum()))
+    of_pair = runs.sel(setting=[first, second])
+    of_pair = of_pair.isel(seed=of_runs.finished(of_pair).all(axis=0))
+    if not of_pair.sizes["seed"]:
+        raise ValueError(f"there is no seed that both {first!r} and {second!r} have finished")
+    w1 = of_runs.settled_w1(of_pair)
+    one, other = w1
+    differences = {name: statistics.difference(*met) for name, met in criteria(of_pair, w1).items()}
+    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
+    return Compared(first, differences, statistics.compare_w1(one, other), crossings)
+
+
+def criteria(runs: xr.Dataset, w1: np.ndarray) -> dict[str, np.ndarray]:
+    """What runs `[setting, seed]` can meet, by its name in words, from strict to lax.
+
+    Success is at its own threshold of W1 and of structure, the others are of W1 alone.
+    """
+    success = f"success (<={judge.thresholds(runs).success_w1:g})"
+    found = {success: of_runs.succeeded(runs)}
+    return found | {f"W1<={limit:g}": w1 <= limit for limit in (of_runs.HALF, of_runs.ONE)}
+
+
+def thresholds(w1: np.ndarray) -> np.ndarray:
+    """Values of W1 in target stds, evenly spread on a logarithmic scale over those that occur.
+
+    What is absurdly large is left out; what verdicts are told apart by is within.
+    """
+    known = w1[np.isfinite(w1) & (w1 > 0)]
+    low, high = known.min(initial=LOWEST), known.max(initial=HIGHEST)
+    return np.geomspace(max(low, LOWEST / 1000), min(high, HIGHEST * 1000), THRESHOLDS)
+
+
+def compare_all(runs: xr.Dataset, against: str) -> list[Compared]:
+    """Every other setting against one."""
+    others = [label for label in runs.setting.values.tolist() if label != against]
+    return [compare(runs, label, against) for label in others]
 
 
 def table(runs: xr.Dataset, against: str) -> str:
-    """Every other setting against one, as a Markdown table."""
-    others = [label for label in runs.setting.values.tolist() if label != against]
-    compared = [compare(runs, label, against) for label in others]
-    corrected = holm(np.array([comparison.p_value for comparison in compared]))
-    header = (
-        f"| seeds | succeeds where {against} does not | the reverse | p | corrected | setting |"
-    )
+    """Every other setting against one, as a Markdown table, and what it rests on."""
+    compared = compare_all(runs, against)
+    p_values = [found.p_exact for each in compared for found in each.differences.values()]
+    corrected = iter(statistics.holm(np.array(p_values)))
     rows = [
-        f"| {c.seeds} | {c.only_first} | {c.only_second} | {c.p_value:.2g} | {p:.2g} | {label} |"
-        for label, c, p in zip(others, compared, corrected, strict=True)
+        _cells(each, criterion, found, next(corrected))
+        for each in compared
+        for criterion, found in each.differences.items()
     ]
-    return "\n".join([header, "| ---: | ---: | ---: | ---: | ---: | --- |", *rows])
+    crossing = [line for each in compared if (line := _crossings(each))]
+    return "\n".join(
+        [
+            markdown(rows),
+            "",
+            f"Every setting against {against!r}. Difference: of the shares of seeds, in points, "
+            "with Tango's 95% interval;",
+            "p: McNemar's exact test, corrected for all that are printed (Holm); equivalent "
+            "within: two one-sided tests at 5%;",
+            "seeds needed: for a power of 80%, if rates are those seen; W1 ratio: of the medians.",
+            f"{of_runs.caption(runs)}.",
+            *(["", *crossing] if crossing else []),
+        ]
+    )
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """p-values `[test]` corrected for their number, by Holm's step-down procedure (1979)."""
-    order = np.argsort(p_values)
-    factors = len(p_values) - np.arange(len(p_values))
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return corrected
+def _cells(
+    compared: Compared, criterion: str, found: Difference, corrected: float
+) -> dict[str, str]:
+    counts = found.only_first, found.only_second, found.pairs
+    needed = statistics.seeds_needed(*counts)
+    ratio = (number(each) for each in _ratio(compared.w1))
+    points = (f"{100 * each:+.1f}" for each in (found.difference, found.low, found.high))
+    return {
+        "criterion": criterion,
+        "pairs": str(found.pairs),
+        "only it:only other": f"{found.only_first}:{found.only_second}",
+        "difference [95%]": "{} [{}, {}]".format(*points),
+        "p": f"{corrected:.2g}",
+        "equivalent within": f"{100 * statistics.equivalent_within(*counts):.1f}",
+        "seeds needed": "-" if np.isinf(needed) else f"{needed:.0f}",
+        "W1 ratio [95%]": interval(*ratio),
+        "setting": compared.setting,
+    }
+
+
+def _ratio(w1: W1Comparison) -> tuple[float, float, float]:
+    return w1.ratio, w1.ratio_low, w1.ratio_high
+
+
+def _crossings(compared: Compared) -> str:
+    """Where a setting's profile crosses the other one's for sure, in words; "" for nowhere."""
+    sure = [each for each in compared.crossings if each.significant]
+    if not sure:
+        return ""
+    places = ", ".join(f"{each.low:.2g} and {each.high:.2g}" for each in sure)
+    return (
+        f"{compared.setting}: its profile crosses between W1 of {places} target stds, so which is "
+        "better depends on the threshold."
+    )

@@ -9,20 +9,18 @@ import pandas as pd
 import xarray as xr
 
 from gan1d.report import tables
-from gan1d.results import files, outcomes, schema
+from gan1d.results import files, schema, verdicts
 from gan1d.results.files import ResultsError
 
 AXES = ("x", "y")  # of data in the plane
 
 
 def runs_table(runs: xr.Dataset) -> pd.DataFrame:
-    """One row a run: setting, swept fields, seed, outcome, and every curve's last value."""
+    """One row a run: setting, swept fields, seed, verdict, and every curve's last value."""
     last = runs.isel(step=-1)
     frame = _table(last, ("setting", "seed"))
-    outcome = pd.Series(runs.outcome.values.ravel()).map(
-        {outcomes.UNFINISHED: "unfinished"} | dict(enumerate(outcomes.OUTCOMES))
-    )
-    frame["outcome"] = outcome.to_numpy()
+    words = {verdicts.UNFINISHED: "unfinished"} | dict(enumerate(verdicts.VERDICTS))
+    frame["verdict"] = pd.Series(runs.verdict.values.ravel()).map(words).to_numpy()
     return frame
 
 

@@ -1,55 +1,88 @@
 """One row a setting: what became of its runs, with intervals; as a frame and as text."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gan1d.report import runs as of_runs
 from gan1d.report import statistics
-from gan1d.results import outcomes
-from gan1d.results.schema import CURVE
+from gan1d.results import judge, verdicts
+
+SPREAD = {"median": 0.5, "q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}
 
 
-def w1_with_divergence(ds: xr.Dataset) -> np.ndarray:
-    """W1 `[setting, seed, step]`: +inf from where a run has diverged, NaN for unfinished runs."""
-    diverged = (ds.outcome.values == outcomes.DIVERGED)[:, :, None]
-    return np.where(diverged & np.isnan(ds.w1.values), np.inf, ds.w1.values)
+def summary(ds: xr.Dataset) -> pd.DataFrame:
+    """One row a setting, judged by its settled generators; best success rate first, then W1.
 
-
-def null_floor(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Median and 95th percentile `[setting]` of W1 between the target and real samples.
-
-    The samples are as many as the generator is judged by: below this floor, a generator cannot be
-    told from a perfect one. NaN where the results don't say.
+    The columns: the setting, its number (as declared, from 1) and its swept fields; `runs`,
+    `finished`; of every verdict its count, its rate among finished runs and the rate's interval; of
+    the same runs `within_half_*` and `beyond_one_*`, W1 within half a target std and beyond one,
+    `sustained_*`, success that held for long at some time, and `dead_*`, frozen losses. `w1_*` in
+    target stds, diverged runs at +inf; `structure_*`, over a perfect sampler's; `std_ratio_*`, the
+    generator's std over the target's, of the `std_ratio_n` runs that did not diverge. Of the same:
+    on the line `mean_error_*`, the distance of the generator's mean from the target's in target
+    stds; `NAME_*` of each of `runs.measures`; where features were followed, `approach_*`, the mean
+    of `runs.approach` and its interval. Then `rank_low` and `rank_high`, by success rate, and the
+    null floor `w1_null_median`, `w1_null_95` in target stds. Intervals (`low`, `high`) are at 95%,
+    `q10` and the like are quantiles over seeds.
     """
-    if "w1_null" not in ds:
-        return np.full(ds.sizes["setting"], np.nan), np.full(ds.sizes["setting"], np.nan)
-    median, high = statistics.quantiles(
-        ds.w1_null.transpose("replicate", "setting").values, (0.5, 0.95)
-    )
-    return median, high
+    w1, verdict = of_runs.settled_w1(ds), ds.verdict.values
+    finished, survived = of_runs.finished(ds), of_runs.survived(ds)
+    settled = {name: of_runs.settled(ds, name) for name in of_runs.measures(ds)}
+    std_ratio = ds.settled_std.values / ds.target_std.values[:, None]
+    null = [floor / ds.target_std.values for floor in of_runs.null_floor(ds)]
+    low, high = _ranks(ds)
+    swept = of_runs.swept_fields(ds)
+    rows = []
+    for i, setting in enumerate(ds.setting.values):
+        of_finished, alive = finished[i], survived[i]
+        held = {
+            "within_half": w1[i] <= of_runs.HALF,
+            "beyond_one": w1[i] > of_runs.ONE,
+            "sustained": ~np.isnan(ds.sustained_at.values[i]),
+        }
+        if "dead" in ds:
+            held["dead"] = ds.dead.values[i] > 0
+        row: dict[str, object] = {"setting": str(setting), "number": i + 1}
+        row |= {field: ds[field].values[i] for field in swept}
+        row |= {"runs": of_finished.size, "finished": _count(of_finished)}
+        for code, name in enumerate(verdicts.VERDICTS):
+            row |= _rate(verdicts.word(name), verdict[i, of_finished] == code)
+        for name, mask in held.items():
+            row |= _rate(name, mask[of_finished])
+        row |= _spread("w1", w1[i, of_finished])
+        row |= _spread("structure", ds.settled_structure.values[i, alive])
+        row |= _spread("std_ratio", std_ratio[i, alive]) | {"std_ratio_n": _count(alive)}
+        row |= _off_centre(ds.isel(setting=i), settled, i, alive)
+        for name, values in settled.items():
+            row |= _spread(name, values[i, alive])
+        row |= _approach(ds.isel(setting=i, seed=alive))
+        row |= {"rank_low": low[i], "rank_high": high[i]}
+        row |= {"w1_null_median": null[0][i], "w1_null_95": null[1][i]}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    order = ["success_rate", "w1_median"]  # sorting by several columns is stable
+    return frame.sort_values(order, ascending=[False, True], ignore_index=True)
 
 
-def measures(ds: xr.Dataset) -> list[str]:
-    """The variables with one number a run and log point, but for w1: whatever metrics there are."""
-    return sorted(str(name) for name in ds.data_vars if name != "w1" and ds[name].dims == CURVE)
-
-
-def _spread(name: str, values: np.ndarray) -> dict[str, float]:
-    """Median, quartiles and the median's interval of `[run]`, as columns."""
-    median, q25, q75 = statistics.quantiles(values, (0.5, 0.25, 0.75))
-    low, high = statistics.median_interval(values)
-    columns = {"median": median, "q25": q25, "q75": q75, "low": low, "high": high}
-    return {f"{name}_{column}": value for column, value in columns.items()}
+def _ranks(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The rank interval of each setting by its success rate, over the seeds that all finished."""
+    common = of_runs.finished(ds).all(axis=0)
+    nothing = np.full(ds.sizes["setting"], np.nan)
+    if common.sum() < 2 or ds.sizes["setting"] < 2:
+        return nothing, nothing
+    success = of_runs.succeeded(ds)[:, common].astype(float)
+    found = statistics.ranks(success, statistics.success_rate, highest=True)
+    return found.low.astype(float), found.high.astype(float)
 
 
 def _count(mask: np.ndarray) -> int:
     return int(np.count_nonzero(mask))
 
 
-def _rate(name: str, count: int, total: int) -> dict[str, float]:
-    """A count, its rate and the rate's interval, as columns."""
+def _rate(name: str, mask: np.ndarray) -> dict[str, float]:
+    """A count, its rate among `[run]` and the rate's interval, as columns."""
+    count, total = _count(mask), mask.size
     low, high = statistics.wilson_interval(np.array(count), np.array(total))
     rate = count / total if total else np.nan
     return {
@@ -60,90 +93,36 @@ def _rate(name: str, count: int, total: int) -> dict[str, float]:
     }
 
 
-def _rates(outcome: np.ndarray) -> dict[str, float]:
-    """Count, rate and the rate's interval of every outcome among the finished runs `[run]`."""
-    columns: dict[str, float] = {}
-    for code, label in enumerate(outcomes.OUTCOMES):
-        columns |= _rate(outcomes.word(label), _count(outcome == code), outcome.size)
-    return columns
+def _spread(name: str, values: np.ndarray) -> dict[str, float]:
+    """Quantiles of `[run]` and the median's interval, as columns; what is NaN is left out."""
+    values = values[~np.isnan(values)]
+    found = dict(zip(SPREAD, statistics.quantiles(values, tuple(SPREAD.values())), strict=True))
+    low, high = statistics.median_interval(values)
+    found |= {"low": low, "high": high}
+    return {f"{name}_{column}": float(value) for column, value in found.items()}
 
 
-def summary(ds: xr.Dataset) -> pd.DataFrame:
-    """One row a setting, judged at the last log point; best success rate first, then lowest W1.
-
-    The columns: the setting and its swept fields; `runs`, `finished`; of every outcome its count,
-    its rate among finished runs and the rate's interval; `ever_*`, the same of the runs that met
-    the criterion of success at some log point; `w1_*`, where diverged runs are +inf;
-    `std_ratio_*`, the generator's std over the target's, of the `std_ratio_n` runs that did not
-    diverge. Of the same: on the line `mean_error_*`, the distance of the generator's mean from the
-    target's in the target's stds; `NAME_*` of each of `measures`, among them `d_flatness_*`, the
-    mean of |D - 1/2| over the target, and `loss_d_*` and `loss_g_*`, the losses since the last log
-    point but one; where features were followed, `approach_*`, the mean of `approach` and its
-    interval. At the end the null floor `w1_null_median`, `w1_null_95`. Intervals (`low`, `high`)
-    are at 95%.
-    """
-    outcome = ds.outcome.values
-    w1 = w1_with_divergence(ds)[:, :, -1]
-    final = {name: ds[name].values[:, :, -1].astype(float) for name in measures(ds)}
-    std_ratio = final["generated_std"] / ds.target_std.values[:, None]
-    ever = ds.first_met.values >= 0
-    null_median, null_high = null_floor(ds)
-    swept = json.loads(ds.attrs["swept"])
-    rows = []
-    for i, setting in enumerate(ds.setting.values):
-        finished = outcome[i] != outcomes.UNFINISHED
-        survived = finished & (outcome[i] != outcomes.DIVERGED)
-        row: dict[str, object] = {"setting": str(setting)}
-        row |= {field: ds[field].values[i] for field in swept}
-        row |= {"runs": finished.size, "finished": _count(finished)}
-        row |= _rates(outcome[i, finished])
-        row |= _rate("ever", _count(ever[i, finished]), _count(finished))
-        row |= _spread("w1", w1[i, finished])
-        row |= _spread("std_ratio", std_ratio[i, survived])
-        row |= {"std_ratio_n": _count(survived)}
-        row |= _off_centre(ds.isel(setting=i, seed=survived))
-        for name, values in final.items():
-            row |= _spread(name, values[i, survived])
-        row |= _approach(ds.isel(setting=i, seed=survived))
-        row |= {"w1_null_median": null_median[i], "w1_null_95": null_high[i]}
-        rows.append(row)
-    frame = pd.DataFrame(rows)
-    order = ["success_rate", "w1_median"]  # sorting by several columns is stable
-    return frame.sort_values(order, ascending=[False, True], ignore_index=True)
-
-
-def approach(ds: xr.Dataset) -> np.ndarray:
-    """Over the log points, the share of G's updates that moved the fake centroid to the real one.
-
-    That is, of one update at each log point, whether G's steps brought the mean of D's features of
-    generated rows nearer to that of real rows: `[setting, seed]`.
-    """
-    distance = ds.centroid_distance
-    before, after = distance.sel(moment="after D"), distance.sel(moment="after G")
-    return (after < before).where(~np.isnan(after)).mean("step").values
-
-
-def _off_centre(ds: xr.Dataset) -> dict[str, float]:
-    """How far one setting's final generators are beside the target, as columns."""
-    curve = ("seed", "step")
-    if not {"generated_mean", "target_mean"} <= ds.keys() or ds.generated_mean.dims != curve:
+def _off_centre(
+    ds: xr.Dataset, settled: dict[str, np.ndarray], i: int, alive: np.ndarray
+) -> dict[str, float]:
+    """How far one setting's generators are beside the target, as columns; on the line only."""
+    if "generated_mean" not in settled or "target_mean" not in ds:
         return {}
-    distance = np.abs(ds.generated_mean.values[:, -1] - ds.target_mean.values)
-    error = distance / ds.target_std.values
-    return _spread("mean_error", error)
+    distance = np.abs(settled["generated_mean"][i, alive] - ds.target_mean.values)
+    return _spread("mean_error", distance / ds.target_std.values)
 
 
 def _approach(ds: xr.Dataset) -> dict[str, float]:
-    """The mean over runs of `approach` and its interval, as columns."""
+    """The mean over runs of `runs.approach` and its interval, as columns."""
     if "centroid_distance" not in ds:
         return {}
-    shares = approach(ds)
+    shares = of_runs.approach(ds)
     low, high = statistics.mean_interval(shares)
     mean = float(shares.mean()) if len(shares) else np.nan
     return {"approach_mean": mean, "approach_low": low, "approach_high": high}
 
 
-def _percent(rate: float) -> str:
+def percent(rate: float) -> str:
     """A rate in percent; some is never shown as none, nor most as all."""
     if np.isnan(rate):
         return "-"
@@ -154,61 +133,79 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.0f}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A number to three digits, "-" for none."""
     return "-" if np.isnan(value) else f"{value:.3g}"
 
 
-def _bracketed(value: str, low: str, high: str) -> str:
+def interval(value: str, low: str, high: str) -> str:
+    """A value and its 95% interval, which alone stands in square brackets."""
     return value if "-" in (value, low, high) else f"{value} [{low}, {high}]"
 
 
-def _cells(row: pd.Series) -> dict[str, str]:
-    success = [_percent(row[f"success_{part}"]) for part in ("rate", "low", "high")]
-    w1 = [_number(row[f"w1_{part}"]) for part in ("median", "low", "high")]
-    std_ratio = [_number(row[f"std_ratio_{part}"]) for part in ("median", "q25", "q75")]
+def _cells(row: pd.Series, success: str) -> dict[str, str]:
+    of_success = [percent(row[f"success_{part}"]) for part in ("rate", "low", "high")]
+    failures = ("modes_lost", "blurred", "collapsed", "diverged")
+    quantiles = [number(row[f"w1_{part}"]) for part in ("q10", "median", "q90")]
+    ranks = "-" if np.isnan(row.rank_low) else f"[{row.rank_low:.0f}, {row.rank_high:.0f}]"
     return {
-        "success % [95%]": _bracketed(*success),
-        "ever %": _percent(row.ever_rate),
-        "collapsed %": _percent(row.collapsed_rate),
-        "off target %": _percent(row.off_target_rate),
-        "diverged %": _percent(row.diverged_rate),
-        "W1 [95%]": _bracketed(*w1),
-        "std ratio [quartiles]": _bracketed(*std_ratio),
+        "#": str(row.number),
+        "n": str(row.finished),
+        success: interval(*of_success),
+        "rank": ranks,
+        "W1<=.5 %": percent(row.within_half_rate),
+        "W1>1 %": percent(row.beyond_one_rate),
+        "lost/blurred/collapsed/diverged %": "/".join(
+            percent(row[f"{name}_rate"]) for name in failures
+        ),
+        "sustained %": percent(row.sustained_rate),
+        "W1 at (10, 50, 90)%": "-" if "-" in quantiles else f"({', '.join(quantiles)})",
+        "structure": number(row.structure_median),
         "setting": row.setting,  # last: it alone may be wider than a terminal has room for
     }
 
 
 def _range(values: pd.Series) -> str:
-    low, high = _number(values.min()), _number(values.max())
+    low, high = number(values.min()), number(values.max())
     return low if low == high else f"{low} to {high}"
 
 
-def _legend(frame: pd.DataFrame) -> str:
+def _legend(frame: pd.DataFrame, caption: str) -> str:
     runs, finished = frame.runs.sum(), frame.finished.sum()
     unfinished = f" ({runs - finished} unfinished, not counted)" if finished < runs else ""
+    dead = f"; dead, their losses frozen: {frame.dead.sum()}" if "dead" in frame else ""
     return (
-        f"Settings: {len(frame)}; runs: {runs}{unfinished}.\n"
-        "Ever: at some log point the run would have been a success. "
-        "W1 and std ratio (generator / target) are medians over seeds; "
-        "a diverged run's W1 is inf, its std ratio left out.\n"
-        f"Null floor, the W1 of as many real samples: median {_range(frame.w1_null_median)}, "
+        f"Settings: {len(frame)}; runs: {runs}{unfinished}{dead}. {caption}.\n"
+        "[low, high] are 95% intervals, (...) quantiles over seeds. W1 is in target stds, inf "
+        "where diverged.\nSustained: success held for long at some time. Structure: the median, "
+        "over a perfect sampler's. Rank: by success, 95%.\n"
+        f"A perfect sampler's W1: median {_range(frame.w1_null_median)}, "
         f"95th percentile {_range(frame.w1_null_95)}."
     )
 
 
-def table(frame: pd.DataFrame, most: int = 40) -> str:
-    """A summary as a Markdown table that is aligned on a terminal as well, and what it rests on.
+def markdown(rows: list[dict[str, str]]) -> str:
+    """Rows of the same cells as a Markdown table that is aligned on a terminal as well.
 
-    Of more than `most` settings the best are shown, and how many others there are is said.
+    All cells are aligned to the right but for the last column's.
     """
-    rows = [_cells(row) for _, row in frame.head(most).iterrows()]
-    *numeric, setting = rows[0]
+    *numeric, last = rows[0]
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in numeric}
     header = [f"{name:>{width}}" for name, width in widths.items()]
     rule = ["-" * (width - 1) + ":" for width in widths.values()]
-    lines = [[*header, setting], [*rule, "-" * len(setting)]]
-    lines += [[*(f"{row[n]:>{w}}" for n, w in widths.items()), row[setting]] for row in rows]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [[*header, last], [*rule, "-" * len(last)]]
+    lines += [[*(f"{row[n]:>{w}}" for n, w in widths.items()), row[last]] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def table(frame: pd.DataFrame, ds: xr.Dataset, most: int = 40) -> str:
+    """A summary as a Markdown table, and what it rests on.
+
+    Of more than `most` settings the best are shown, and how many others there are is said.
+    """
+    limits = judge.thresholds(ds)
+    success = f"success (W1<={number(limits.success_w1)}) % [95%]"
+    text = markdown([_cells(row, success) for _, row in frame.head(most).iterrows()])
     if len(frame) > most:
         text += f"\n\nThe {most} best of {len(frame)} settings; summary.csv has all of them."
-    return f"{text}\n\n{_legend(frame)}"
+    return f"{text}\n\n{_legend(frame, of_runs.caption(ds))}"

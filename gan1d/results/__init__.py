@@ -8,6 +8,7 @@ xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable of run
 """
 
 from gan1d.results.files import Record, ResultsError, WriteError, replace
+from gan1d.results.judge import judged, rejudged
 from gan1d.results.netcdf import damaged, load, load_record, load_snapshots, write
 from gan1d.results.schema import (
     CURVE,
@@ -49,10 +50,12 @@ __all__ = [
     "allocate",
     "damaged",
     "dataset",
+    "judged",
     "load",
     "load_record",
     "load_snapshots",
     "nbytes",
+    "rejudged",
     "replace",
     "run_variables",
     "snapshot_dataset",

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from absl import logging
 
-from gan1d.results import outcomes, schema
+from gan1d.results import schema, verdicts
 from gan1d.results.files import ResultsError
 from gan1d.system import hardware
 
@@ -31,7 +31,6 @@ REQUIRED = {
     "target_std": (("setting",), "f"),
     "diverged_at": (schema.RUN, "iu"),
     "finished": (schema.RUN, "iu"),
-    "outcome": (schema.RUN, "i"),
 }
 # Coordinates and the kinds of their values; each is there if its dimension is.
 COORDINATES = {
@@ -151,7 +150,7 @@ def _check_attributes(attributes: Mapping[str, object]) -> list[str]:
     check_schema(attributes.get("schema"))
     config, swept = (_json(attributes, name) for name in ("config", "swept"))
     try:
-        outcomes.criterion(config if isinstance(config, dict) else {})
+        verdicts.thresholds(config if isinstance(config, dict) else {})
     except ValueError as problem:
         raise ResultsError(str(problem)) from None
     if (
@@ -208,8 +207,9 @@ def check_values(runs: xr.Dataset) -> None:
       ResultsError: they can't.
     """
     ranges: dict[str, tuple[int, int | None]]
-    ranges = {"outcome": (outcomes.UNFINISHED, len(outcomes.OUTCOMES) - 1), "finished": (0, 1)}
-    ranges |= dict.fromkeys(("diverged_at", "first_met", "last_met", "best_step"), (-1, None))
+    ranges = {"verdict": (verdicts.UNFINISHED, len(verdicts.VERDICTS) - 1)}
+    ranges |= {"finished": (0, 1), "dead": (0, 1), "diverged_at": (-1, None)}
+    ranges |= {"best_step": (-1, None)}
     for name, (low, high) in ranges.items():
         if name not in runs:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from gan1d.results import outcomes, schema
+from gan1d.results import judge, schema
 
 # xarray and pandas have methods of these names, so that `runs.std` was never the variable.
 RENAMED = {"mean": "generated_mean", "std": "generated_std"}
@@ -25,16 +25,14 @@ def renamed(runs: xr.Dataset) -> xr.Dataset:
 def completed(runs: xr.Dataset) -> xr.Dataset:
     """Runs with what follows from what there is; they have been checked."""
     config, swept = json.loads(runs.attrs["config"]), json.loads(runs.attrs["swept"])
-    criterion = outcomes.criterion(config)
-    met = outcomes.meets_criterion(
-        w1=runs.w1.values,
-        std=runs.generated_std.values,
-        target_std=runs.target_std.values[:, None, None],
-        **criterion._asdict(),
-    )
-    derived = outcomes.stopping_steps(met, runs.w1.values, runs.step.values)
-    arrays = {name: array for name, array in derived._asdict().items() if name not in runs}
-    runs = runs.assign(schema.Values(schema.DERIVED, arrays).described())
+    last = int(runs.step[-1])
+    # Before schema 5 generators were judged at the last step alone, and looked at less often.
+    runs = runs.assign_attrs({"settled_from": last - last // 10} | runs.attrs)
+    return judge.judged(_with_rest(runs, config, swept))
+
+
+def _with_rest(runs: xr.Dataset, config: Mapping[str, object], swept: list[str]) -> xr.Dataset:
+    """Runs with what is known of their losses."""
     if "loss_d_rest" in runs:
         return runs
     matches = _column(runs, config, swept, "tricks", "feature_matching") != "off"

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
 
-from gan1d.results import outcomes
+from gan1d.results import verdicts
 
-SCHEMA = 4  # raised where what a variable *is* changes (see `older`), not where there are more
+SCHEMA = 5  # raised where what a variable *is* changes (see `older`), not where there are more
 NULL_REPLICATES = 256
 
 
@@ -68,12 +68,16 @@ class Sweep(NamedTuple):
     title: str
     config: Mapping[str, object]  # resolved, plain data
     swept: Mapping[str, Sequence[Scalar]]  # of each swept field its value in each setting
+    settled_from: int  # the update from which on a generator counts as settled
+    fixed: str  # what all settings have in common, in words
 
 
 RUN = ("setting", "seed")
 CURVE = (*RUN, "step")
 # All dimensions that variables can have, besides those of what is kept of the first seeds only.
-DIMENSIONS = frozenset((*CURVE, "level", "moment", "part", "grid", "point", "dim", "replicate"))
+DIMENSIONS = frozenset(
+    (*CURVE, "level", "moment", "part", "grid", "point", "dim", "mode", "replicate")
+)
 SNAPSHOT_DIMENSIONS = DIMENSIONS | {"snapshot_seed", "latent_dim", "source", "row", "feature"}
 MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
 SOURCES = ("real", "generated")
@@ -137,12 +141,23 @@ LOSS_VARIABLES = {
     ),
 }
 
-# Judged from what is kept of a run, when results are put together.
+# Judged from what is kept of a run, when results are put together (`judge`); its generator is
+# settled over the last tenth of training.
 DERIVED = {
-    "first_met": Variable(RUN, "first log point of a success, -1 for never", np.int32, -1),
-    "last_met": Variable(RUN, "last log point of a success, -1 for never", np.int32, -1),
+    "verdict": Variable(RUN, "what became of the run", np.int8, verdicts.UNFINISHED),
+    "settled_w1": Variable(RUN, "median of w1 over the last tenth of training"),
+    "settled_std": Variable(RUN, "median of generated_std over the last tenth of training"),
+    "settled_structure": Variable(
+        RUN, "structure of the settled generator, over a perfect sampler's", unit="ratio"
+    ),
+    "sustained_at": Variable(
+        RUN,
+        "update at which success had first held for judging.hold updates, missing for never",
+        np.float64,
+        unit="updates",
+    ),
+    "dead": Variable(RUN, "1 where the losses are frozen: G gets no gradient", np.int8, 0),
     "best_step": Variable(RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
-    "outcome": Variable(RUN, "how the run ended", np.int8, outcomes.UNFINISHED),
 }
 
 # The state that training ended in, where a run has diverged: its last finite one.
@@ -177,7 +192,7 @@ def nbytes(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> int:
 
 
 def dataset(runs: Values, targets: Values, axes: Axes, sweep: Sweep) -> xr.Dataset:
-    """Assemble the Dataset of a sweep and judge every run.
+    """Assemble the Dataset of a sweep; its runs are not judged yet.
 
     Args:
       runs: what is kept of every run, w1, generated_std, diverged_at and finished among it.
@@ -185,27 +200,7 @@ def dataset(runs: Values, targets: Values, axes: Axes, sweep: Sweep) -> xr.Datas
       axes: what the arrays' rows are.
       sweep: what was run.
     """
-    arrays, target_std = runs.arrays, targets.arrays["target_std"]
-    criterion = outcomes.criterion(sweep.config)._asdict()
-    w1, std = arrays["w1"], arrays["generated_std"]
-    outcome = outcomes.classify(
-        final_w1=w1[:, :, -1],
-        final_std=std[:, :, -1],
-        target_std=target_std[:, None],
-        diverged_at=arrays["diverged_at"],
-        finished=arrays["finished"],
-        **criterion,
-    )
-    met = outcomes.meets_criterion(
-        w1=w1, std=std, target_std=target_std[:, None, None], **criterion
-    )
-    derived = outcomes.stopping_steps(met, w1, np.asarray(axes.step))
     variables = runs.described() | targets.described()
-    variables |= Values(DERIVED, derived._asdict() | {"outcome": outcome}).described()
-    variables["outcome"].attrs |= {
-        "flag_values": np.arange(outcomes.UNFINISHED, len(outcomes.OUTCOMES), dtype=np.int8),
-        "flag_meanings": " ".join(["unfinished", *map(outcomes.word, outcomes.OUTCOMES)]),
-    }
     coordinates = _coordinates(axes, variables)
     coordinates |= {
         name: xr.Variable("setting", np.asarray(values)) for name, values in sweep.swept.items()
@@ -215,6 +210,8 @@ def dataset(runs: Values, targets: Values, axes: Axes, sweep: Sweep) -> xr.Datas
         "schema": SCHEMA,
         "config": json.dumps(sweep.config),
         "swept": json.dumps(list(sweep.swept)),
+        "settled_from": sweep.settled_from,
+        "fixed": sweep.fixed,
     }
     return xr.Dataset(variables, coordinates, attributes)
 

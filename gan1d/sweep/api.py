@@ -325,7 +325,7 @@ def _publish(
     summary = tables.summary(result.runs)
     texts = {
         "summary.csv": summary.to_csv(index=False),
-        "summary.md": f"# {sweep.experiment.name}\n\n{tables.table(summary)}\n",
+        "summary.md": f"# {sweep.experiment.name}\n\n{tables.table(summary, result.runs)}\n",
     }
     plain = record(sweep.experiment, finished.plan, result.trained, overrides)
     results.write(folder, result.runs, result.snapshots, plain, texts)

@@ -15,7 +15,7 @@ from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import LogPoints, Start
-from gan1d.gan import feature_motion, metrics, pretrain, targets
+from gan1d.gan import feature_motion, judging, metrics, pretrain, targets
 from gan1d.gan.losses import LOSSES, LossFields
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF
@@ -230,8 +230,15 @@ def datasets(
         results.Values(shape.variables.runs, arrays),
         results.Values(shape.variables.targets, target | rest(experiment.settings)),
         axes,
-        results.Sweep(experiment.name, experiment.config(), _swept(experiment)),
+        results.Sweep(
+            experiment.name,
+            experiment.config(),
+            _swept(experiment),
+            judging.settled_from(experiment.schedule.steps),
+            experiment.fixed,
+        ),
     )
+    runs = results.judged(runs)
     if not snapshots:
         return runs, None
     pictured = axes._replace(seed=experiment.seeds[: shape.snapshot_seeds])

@@ -13,8 +13,18 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from gan1d.report.figures import common, film, final, line, plane, training
-from gan1d.report.figures.common import Selection, SelectionError
+from gan1d.report.figures import (
+    common,
+    effects,
+    film,
+    final,
+    line,
+    plane,
+    profiles,
+    survival,
+    training,
+)
+from gan1d.report.figures.common import Selection
 from gan1d.report.figures.film import Film
 from gan1d.results import files
 
@@ -23,10 +33,18 @@ Kind = Callable[[Selection], Figure | Film | None]
 
 KINDS: dict[str, Kind] = {
     "densities": line.densities,
-    "outcomes": final.outcomes,
+    "verdicts": final.verdicts,
+    "strip": final.strip,
+    "raster": final.raster,
+    "profiles": profiles.profiles,
+    "profile_differences": profiles.profile_differences,
+    "differences": effects.differences,
+    "effects": effects.forest,
+    "stability": final.stability,
+    "survival": survival.survival,
     "w1": training.w1,
     "losses": training.losses,
-    "final_w1": final.final_w1,
+    "modes": training.modes,
     "heatmap": final.heatmap,
     "measures": training.measures,
     "successes": training.successes,
@@ -41,7 +59,7 @@ KINDS: dict[str, Kind] = {
 ON_REQUEST = ("animation", "seeds_animation")  # slow
 SUFFIXES = (".png", ".gif", ".mp4")
 
-__all__ = ["KINDS", "Selection", "SelectionError", "clear", "draw_all"]
+__all__ = ["KINDS", "Selection", "clear", "draw_all"]
 
 
 def draw_all(
@@ -61,7 +79,7 @@ def draw_all(
       snapshots: what `results.load_snapshots` gives.
       summary: what `tables.summary` says of the runs.
       kinds: names in KINDS; None: all but animations.
-      setting: the label of the only setting to draw; None: all, or the best.
+      setting: the only setting to draw, as `runs.find_setting` takes it; None: all, or the best.
       seed: of the kinds that show one seed; None: the first one with snapshots.
 
     Raises:

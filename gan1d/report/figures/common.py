@@ -3,7 +3,6 @@
 A kind is a pure function of a Selection that gives a Figure, or None where it does not apply.
 """
 
-import json
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,25 +16,30 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gan1d.results import outcomes
+from gan1d.report import runs as of_runs
+from gan1d.results import verdicts
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
 LINES = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
 GREY = "#BBBBBB"
+VERDICT_COLORS = dict(
+    zip(
+        verdicts.VERDICTS,
+        (BLUE, SKY, "#DDDDDD", "#999999", PURPLE, ORANGE, "#303030"),
+        strict=True,
+    )
+)
 
 MAX_PANELS = 36
+MAX_LINES = 60  # of settings, where each has a line of its own in one axes
 MAX_ROWS = 12  # of settings, where each has several panels
 QUARTILES = (0.5, 0.25, 0.75)
 PANEL = (2.9, 2.3)  # inches
 PANEL_CHARACTERS = 38  # of a panel's title
 TITLE = 8  # font size of a panel's title
 MIN_SIZE = (7.0, 4.5)  # of a figure
-
-
-class SelectionError(ValueError):
-    """A setting or seed that the results do not have, in one line that says what they have."""
 
 
 class Selection(NamedTuple):
@@ -68,9 +72,7 @@ def select(
       SelectionError: there is no such setting, or no snapshots of that seed.
     """
     if setting is not None:
-        labels = runs.setting.values.tolist()
-        if setting not in labels:
-            raise SelectionError(f"setting={setting}: there are {_listed(labels)}")
+        setting = of_runs.find_setting(runs, setting)
         runs = runs.sel(setting=[setting])
         summary = summary[summary.setting == setting].reset_index(drop=True)
         snapshots = None if snapshots is None else snapshots.sel(setting=[setting])
@@ -78,23 +80,9 @@ def select(
     if seed is None:
         return Selection(runs, summary, snapshots, seeds[0] if seeds else None)
     if seed not in seeds:
-        raise SelectionError(f"seed={seed}: snapshots were kept of {_listed(seeds) or 'no seed'}")
+        kept = ", ".join(map(str, seeds)) or "no seed"
+        raise of_runs.SelectionError(f"seed={seed}: snapshots were kept of {kept}")
     return Selection(runs, summary, snapshots, seed)
-
-
-def _listed(values: Sequence[object], most: int = 40) -> str:
-    more = [f"and {len(values) - most} more"] if len(values) > most else []
-    return ", ".join([*map(repr, values[:most]), *more])
-
-
-def criterion_of(runs: xr.Dataset) -> outcomes.Criterion:
-    """What a success is."""
-    return outcomes.criterion(json.loads(runs.attrs["config"]))
-
-
-def swept_fields(runs: xr.Dataset) -> list[str]:
-    """The names of the swept fields."""
-    return json.loads(runs.attrs["swept"])
 
 
 def is_plane(runs: xr.Dataset) -> bool:
@@ -161,11 +149,12 @@ def d_limits(run: xr.Dataset) -> tuple[float, float]:
 
 def fate(run: xr.Dataset) -> str:
     """What became of one run, in words."""
-    if run.outcome == outcomes.UNFINISHED:
+    if run.verdict == verdicts.UNFINISHED:
         return "not finished"
-    if run.outcome == outcomes.DIVERGED:
+    if run.verdict == verdicts.DIVERGED:
         return f"diverged at update {int(run.diverged_at)}"
-    return outcomes.OUTCOMES[int(run.outcome)]
+    dead = ", dead" if "dead" in run and run.dead else ""
+    return verdicts.VERDICTS[int(run.verdict)] + dead
 
 
 def moment(step: int) -> str:
@@ -201,7 +190,8 @@ def set_title(figure: Figure, runs: xr.Dataset, *parts: str, seeds: str = "") ->
     seeds = seeds or f"seeds: {runs.sizes['seed']}"
     unbroken = seeds.replace(" ", "\N{NO-BREAK SPACE}")
     text = ", ".join(part for part in (*parts, unbroken) if part)
-    lines = textwrap.wrap(text, int(10 * figure.get_figwidth()))
+    width = int(10 * figure.get_figwidth())
+    lines = textwrap.wrap(text, width) + textwrap.wrap(of_runs.caption(runs), width)
     title = "\n".join([runs.attrs["title"], *lines]).replace("\N{NO-BREAK SPACE}", " ")
     return figure.suptitle(title, fontsize=11)
 

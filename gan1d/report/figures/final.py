@@ -1,4 +1,4 @@
-"""How runs ended: outcomes a setting, over two swept fields, and the final W1."""
+"""How runs ended: verdicts a setting, over two swept fields, and the settled W1."""
 
 import itertools
 
@@ -6,38 +6,35 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from gan1d.report import tables
+from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
-from gan1d.report.figures.common import BLUE, GREY, LINES, ORANGE, SKY, Selection
-from gan1d.results.outcomes import OUTCOMES, UNFINISHED, word
+from gan1d.report.figures.common import BLUE, ORANGE, SKY, Selection
+from gan1d.results import judge
+from gan1d.results.verdicts import word
 
-OUTCOME_COLORS = dict(zip(OUTCOMES, (BLUE, SKY, ORANGE, "#404040"), strict=True))
 MAX_CELLS = 24  # along an axis of the heat map, for its numbers to be legible
 
 
-def outcomes(selection: Selection) -> Figure:
-    """Share of each outcome among the finished runs, and the success rate's 95% interval."""
-    ds, frame, note = common.ranked(selection)
-    labels = [common.wrapped(label, 44) for label in frame.setting]
-    lines = sum(max(2, 1 + label.count("\n")) for label in labels)
-    figure = Figure(figsize=(9, 1.8 + 0.17 * lines), layout="constrained")
-    ax = figure.subplots()
+def verdicts(selection: Selection) -> Figure:
+    """Share of each verdict among the finished runs, and the success rate's 95% interval."""
+    ds, frame, note = common.ranked(selection, common.MAX_LINES)
+    figure, ax = _one_row_a_setting(frame)
     position = np.arange(len(frame))
     left = np.zeros(len(frame))
-    for outcome, color in OUTCOME_COLORS.items():
-        rate = frame[f"{word(outcome)}_rate"].fillna(0).to_numpy()
-        ax.barh(position, rate, left=left, height=0.75, color=color, label=outcome)
+    for verdict, color in common.VERDICT_COLORS.items():
+        rate = frame[f"{word(verdict)}_rate"].fillna(0).to_numpy()
+        ax.barh(position, rate, left=left, height=0.75, color=color, label=verdict)
         left += rate
     _draw_intervals(ax, frame[frame.finished > 0])
     for i, row in frame.iterrows():
         ax.text(1.01, i, f"{row.success} of {row.finished}", va="center", fontsize=7)
-    ax.set_yticks(position, labels, fontsize=8)
-    ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel="share of finished runs")
+    ax.set(xlim=(0, 1), xlabel="share of finished runs")
     ax.xaxis.set_major_formatter(PercentFormatter(1))
-    common.set_title(figure, ds, "outcomes", note)
+    common.set_title(figure, ds, "verdicts", note)
     common.legend(figure)
     return figure
 
@@ -66,74 +63,98 @@ def _draw_intervals(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def w1_label(runs: xr.Dataset) -> str:
-    """What an axis of W1 shows."""
-    if common.is_plane(runs):
-        return "sliced W1 to the target (standardised)"
-    return "W1 to the target (units of x)"
+    """What an axis of W1 in target stds shows."""
+    return f"{'sliced ' if common.is_plane(runs) else ''}W1 to the target (target stds)"
 
 
-def w1_limits(runs: xr.Dataset, w1: np.ndarray) -> tuple[float, float]:
-    """A range of W1 that holds the null floor and what of `w1` is not absurdly large."""
-    scale = float(runs.target_std.max())
-    null = np.concatenate(tables.null_floor(runs))
-    shown = np.concatenate([w1[np.isfinite(w1) & (w1 > 0)], null[np.isfinite(null)], [scale]])
-    return shown.min() / 1.3, min(shown.max() * 1.3, 1000 * scale)
+def strip(selection: Selection) -> Figure:
+    """Every run as a dot by its settled W1, coloured by its verdict; diverged ones at the edge."""
+    ds, frame, note = common.ranked(selection, common.MAX_LINES)
+    w1, finished = of_runs.settled_w1(ds), of_runs.finished(ds)
+    figure, ax = _one_row_a_setting(frame)
+    known = w1[finished & np.isfinite(w1) & (w1 > 0)]
+    limit = judge.thresholds(ds).success_w1
+    low, high = min(known.min(initial=limit), limit), max(known.max(initial=1), 1)
+    edge = 1.5 * min(high, 1000 * max(1, limit))
+    # Beside each other as far as needed, the same for each figure of these runs.
+    offset = np.random.default_rng(0).uniform(-0.32, 0.32, w1.shape)
+    rows = np.arange(len(frame))[:, None] + offset
+    for code, (verdict, color) in enumerate(common.VERDICT_COLORS.items()):
+        chosen = finished & (ds.verdict.values == code)
+        if chosen.any():
+            shown = np.clip(w1[chosen], None, edge)
+            size = 12 if ds.sizes["seed"] < 50 else 5
+            ax.scatter(shown, rows[chosen], s=size, color=color, lw=0, label=verdict, zorder=2)
+    medians = np.clip(frame.w1_median, None, edge)
+    ax.scatter(medians, range(len(frame)), marker="|", s=130, color="black", label="median")
+    ax.axvline(limit, color="black", lw=0.8, ls=":", label=f"success threshold, {limit:g}")
+    ax.set(xscale="log", xlim=(low / 1.3, edge * 1.15), xlabel=w1_label(ds))
+    common.set_title(figure, ds, "settled W1 of every run; at the right edge: diverged", note)
+    common.legend(figure, markerscale=2)
+    return figure
 
 
-def finished_w1(runs: xr.Dataset) -> list[np.ndarray]:
-    """W1 `[finished run, step]` of each setting, +inf where diverged."""
-    finished = runs.outcome.values != UNFINISHED
-    w1 = tables.w1_with_divergence(runs)
-    return [values[mask] for values, mask in zip(w1, finished, strict=True)]
-
-
-def _ecdf(ordered: np.ndarray, left: float, right: float) -> np.ndarray:
-    """The empirical CDF of `[run]` as the corners `[point, 2]` of a step curve."""
-    finite = ordered[np.isfinite(ordered)]
-    share = np.arange(len(finite) + 1) / max(1, len(ordered))
-    x = np.concatenate([[left], np.repeat(finite, 2), [right]])
-    return np.column_stack([x, np.repeat(share, 2)])
-
-
-def _mark_judgement(ax: Axes, floor: tuple[float, float], threshold: float) -> None:
-    """The null floor and the largest W1 of a success on an axis of W1."""
-    if np.isfinite(floor).all():
-        ax.axvspan(*floor, color=GREY, alpha=0.5, lw=0, label="null floor, median to 95%")
-    ax.axvline(threshold, color="black", lw=0.8, ls=":", label="success threshold")
-
-
-def final_w1(selection: Selection) -> Figure:
-    """Empirical CDF of the final W1; diverged runs keep a curve below 1.
-
-    A few settings share one axes, more get a panel each.
-    """
-    ds, frame, note = common.ranked(selection)
-    final = [np.sort(w1[:, -1]) for w1 in finished_w1(ds)]
-    limits = w1_limits(ds, np.concatenate(final))
-    curves = [_ecdf(values, *limits) for values in final]
-    thresholds = common.criterion_of(ds).success_w1 * ds.target_std.values
-    judgements = list(zip(zip(*tables.null_floor(ds), strict=True), thresholds, strict=True))
-    xlabel = w1_label(ds)
-    if len(frame) <= len(LINES):
-        figure, axes = common.panels(1, xlabel)
-        for curve, color, label in zip(curves, LINES, frame.setting, strict=False):
-            axes[0].plot(*curve.T, color=color, lw=1.5, label=label)
-        for judgement in set(judgements):  # one, unless the target is swept
-            _mark_judgement(axes[0], *judgement)
-    else:
-        figure, axes = common.panels(len(frame), xlabel, sharex=True, sharey=True)
-        for i, ax in enumerate(axes):
-            ax.plot(*curves[i].T, color=BLUE, lw=1.5, label="this setting")
-            common.draw_behind(ax, curves, "other settings")
-            _mark_judgement(ax, *judgements[i])
-            ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
-    axes[0].set(xscale="log", xlim=limits, ylim=(0, 1.03))
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.supylabel("share of finished runs at or below", fontsize=9)
-    what = f"W1 after {ds.step.values[-1]} updates, diverged runs counted as infinite"
-    common.set_title(figure, ds, what, note)
+def raster(selection: Selection) -> Figure:
+    """Every run's verdict: settings by seeds, so that seeds that are hard for all show."""
+    ds, frame, note = common.ranked(selection, common.MAX_LINES)
+    figure, ax = _one_row_a_setting(frame)
+    colors = ["white", *common.VERDICT_COLORS.values()]
+    ax.imshow(
+        ds.verdict.values,
+        cmap=ListedColormap(colors),
+        vmin=-1.5,
+        vmax=len(colors) - 1.5,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5, ds.sizes["seed"] - 0.5, len(frame) - 0.5, -0.5),
+    )
+    for verdict, color in common.VERDICT_COLORS.items():
+        ax.bar(0, 0, color=color, label=verdict)
+    ax.set_ylim(len(frame) - 0.5, -0.5)
+    ax.set_xlim(-0.5, ds.sizes["seed"] - 0.5)
+    places = common.checkpoints(ds.sizes["seed"], 9)
+    ax.set_xticks(places, ds.seed.values[places])
+    ax.set_xlabel("seed")
+    common.set_title(figure, ds, "verdict of every run; white: not finished", note)
     common.legend(figure)
     return figure
+
+
+def stability(selection: Selection) -> Figure:
+    """Over the last tenth of training: who meets the criterion at every look, at some, at none."""
+    ds, frame, note = common.ranked(selection, common.MAX_LINES)
+    met = judge.meets_criterion(ds)[:, :, judge.settled_looks(ds)]
+    finished = of_runs.finished(ds)
+    share = met.mean(axis=-1)
+    figure, ax = _one_row_a_setting(frame)
+    left = np.zeros(len(frame))
+    kinds = {
+        "at every look": (share == 1, BLUE),
+        "at most looks": ((share < 1) & (share >= 0.5), SKY),
+        "at some looks": ((share < 0.5) & (share > 0), ORANGE),
+        "at none": (share == 0, "#DDDDDD"),
+    }
+    total = np.maximum(finished.sum(axis=1), 1)
+    for label, (mask, color) in kinds.items():
+        width = (mask & finished).sum(axis=1) / total
+        ax.barh(range(len(frame)), width, left=left, height=0.75, color=color, label=label)
+        left += width
+    ax.set(xlim=(0, 1), xlabel="share of finished runs")
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    common.set_title(figure, ds, "runs that meet the criterion of success in the last tenth", note)
+    common.legend(figure)
+    return figure
+
+
+def _one_row_a_setting(frame: pd.DataFrame) -> tuple[Figure, Axes]:
+    """An axes with a row for each setting, from top to bottom."""
+    labels = [common.wrapped(label, 44) for label in frame.setting]
+    lines = sum(max(2, 1 + label.count("\n")) for label in labels)
+    figure = Figure(figsize=(9, 2.3 + 0.17 * lines), layout="constrained")
+    ax = figure.subplots()
+    ax.set_yticks(range(len(frame)), labels, fontsize=8)
+    ax.set_ylim(len(frame) - 0.5, -0.5)
+    return figure, ax
 
 
 def _grid_fields(runs: xr.Dataset) -> tuple[str, str] | None:
@@ -141,7 +162,7 @@ def _grid_fields(runs: xr.Dataset) -> tuple[str, str] | None:
 
     Fields that were varied in step do not: there is nothing between them to be mapped.
     """
-    fields = common.swept_fields(runs)
+    fields = of_runs.swept_fields(runs)
     values = {name: np.unique(runs[name]) for name in fields if runs[name].dtype.kind in "iuf"}
     for pair in itertools.combinations((name for name in values if len(values[name]) > 1), 2):
         combinations = set(zip(*(runs[name].values for name in pair), strict=True))
@@ -185,7 +206,7 @@ def heatmap(selection: Selection) -> Figure | None:
     ax.set_yticks(range(rows), [f"{value:g}" for value in success.index])
     ax.set(xlabel=fields[1], ylabel=fields[0])
     figure.colorbar(image, ax=ax, label="success rate", format=PercentFormatter(1))
-    others = [field for field in common.swept_fields(runs) if field not in fields]
+    others = [field for field in of_runs.swept_fields(runs) if field not in fields]
     pooled = f"pooled over {', '.join(others)}" if others else ""
     shares = "success rate (diverged in brackets)" if counts.diverged.any() else "success rate"
     common.set_title(figure, runs, shares, pooled)

@@ -7,11 +7,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gan1d.report import statistics
 from gan1d.report.figures import common
 from gan1d.report.figures.common import BLUE, GREEN, Selection
 
-BAND = (0.5, 0.05, 0.95)
 TALLEST = 2.5  # of an axis of densities, in heights of the target's
 
 
@@ -54,10 +52,9 @@ def generated_masses(run: xr.Dataset) -> np.ndarray:
 
 
 def densities(selection: Selection) -> Figure | None:
-    """Target density and the generators' densities: median over seeds and 5-95% band.
+    """Target density, the final generators' densities, and their mean over seeds.
 
-    Both are pointwise: where runs collapse, each at its own place, the median is near 0 everywhere.
-    None in 2-D.
+    How much of the mean's mass lies outside is said. None in 2-D.
     """
     runs = selection.runs
     if common.is_plane(runs) or not common.holds(runs, "x", "target_density", "quantiles"):
@@ -72,35 +69,24 @@ def densities(selection: Selection) -> Figure | None:
         edges = bin_edges(run.x)[::2]  # a run's final quantiles are fewer than its samples
         centres = (edges[1:] + edges[:-1]) / 2
         final = run.quantiles.values[np.isfinite(run.quantiles.values).all(axis=-1)]
-        density = bin_masses(final, edges) / np.diff(edges)
-        curves = statistics.quantiles(density, BAND)
-        label = "generator, pointwise median over seeds"
-        common.draw_band(ax, centres, curves, BLUE, label, "5-95% of seeds")
-        _draw_target(ax, run)
+        masses = bin_masses(final, edges)
+        density = masses / np.diff(edges)
+        curves = [np.column_stack([centres, each]) for each in density]
+        common.draw_behind(ax, curves, "generators, a line a seed")
+        notes = []
         if len(density):
-            _write_cut_off(ax, centres, curves[0])
-        title = f"{common.wrapped(frame.setting[i])}\n{_status(frame.loc[i])}"
-        ax.set_title(title, fontsize=common.TITLE)
+            mean = density.mean(axis=0)
+            ax.plot(centres, mean, color=BLUE, lw=1.5, label="their mean over seeds")
+            notes = [f"{common.percent(1 - masses.sum(axis=1).mean())} of mass outside"]
+            if mean.max() > TALLEST * float(run.target_density.max()):
+                notes.append(f"mean cut off, peak at {mean.max():.2g}")
+        _draw_target(ax, run)
+        title = [common.wrapped(frame.setting[i]), _status(frame.loc[i]), *notes]
+        ax.set_title("\n".join(title), fontsize=common.TITLE)
     figure.supylabel("density", fontsize=9)
     common.set_title(figure, ds, f"densities {common.moment(ds.step.values[-1])}", note)
     common.legend(figure)
     return figure
-
-
-def _write_cut_off(ax: Axes, centres: np.ndarray, median: np.ndarray) -> None:
-    """Say how high a median is that leaves its axes, in the corner away from its peak."""
-    if median.max() <= ax.get_ylim()[1]:
-        return
-    left = centres[median.argmax()] > centres.mean()
-    ax.text(
-        0.02 if left else 0.98,
-        0.96,
-        f"median cut off,\npeak at {median.max():.2g}",
-        ha="left" if left else "right",
-        va="top",
-        fontsize=7,
-        transform=ax.transAxes,
-    )
 
 
 def _status(row: pd.Series) -> str:

@@ -8,37 +8,77 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from gan1d.report import statistics, tables
+from gan1d.report import runs as of_runs
+from gan1d.report import statistics
 from gan1d.report.figures import common, final
 from gan1d.report.figures.common import BLUE, GREY, ORANGE, QUARTILES, VERMILLION, Selection
-from gan1d.results import outcomes
+from gan1d.results import judge
 
 BAND = (0.5, 0.05, 0.95)
 MAX_MEASURES = 12
 
 
 def w1(selection: Selection) -> Figure:
-    """W1 during training: median over seeds, 5-95% band, and the null floor."""
+    """W1 during training: median over seeds, 5-95% band, and what perfect samplers score."""
     ds, frame, note = common.ranked(selection)
-    quantiles = np.stack([statistics.quantiles(values, BAND) for values in final.finished_w1(ds)])
-    bottom, top = final.w1_limits(ds, quantiles)
+    target_std = ds.target_std.values
+    values = of_runs.w1_with_divergence(ds) / target_std[:, None, None]
+    finished = of_runs.finished(ds)
+    quantiles = np.stack(
+        [
+            statistics.quantiles(each[mask], BAND)
+            for each, mask in zip(values, finished, strict=True)
+        ]
+    )
+    perfect = [floor / target_std for floor in of_runs.null_floor(ds)]
+    limit = judge.thresholds(ds).success_w1
+    known = quantiles[np.isfinite(quantiles) & (quantiles > 0)]
+    top = min(1.3 * known.max(initial=1), 1000)
+    bottom = np.nanmin([known.min(initial=limit), *perfect[0]]) / 1.3
     # A line to +inf would end short of the axes' upper edge: let it cross.
     quantiles = np.where(np.isinf(quantiles), 100 * top, quantiles)
-    null_median, null_high = tables.null_floor(ds)
     figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
     medians = [np.column_stack([ds.step, median]) for median, _, _ in quantiles]
     for i, ax in enumerate(axes):
         if len(axes) > 1:
             common.draw_behind(ax, medians, "medians of other settings")
         common.draw_band(ax, ds.step, quantiles[i], BLUE, "median over seeds", "5-95% of seeds")
-        for height, style, which in ((null_median[i], "--", "median"), (null_high[i], ":", "95%")):
-            if np.isfinite(height):
-                label = f"null floor, {which}"
-                ax.axhline(height, color="black", lw=0.8, ls=style, label=label)
+        ax.axhline(limit, color="black", lw=0.8, ls=":", label="success threshold")
+        if np.isfinite(perfect[0][i]):
+            floor = perfect[0][i], perfect[1][i]
+            ax.axhspan(*floor, color=GREY, alpha=0.5, lw=0, label="perfect samplers, 50 to 95%")
         ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
     axes[0].set(yscale="log", ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
     figure.supylabel(final.w1_label(ds), fontsize=9)
     common.set_title(figure, ds, "W1 during training, diverged runs counted as infinite", note)
+    common.legend(figure)
+    return figure
+
+
+def modes(selection: Selection) -> Figure | None:
+    """Modes with a sample at them during training: median and quartiles of the runs alive.
+
+    None where targets have one mode, or none.
+    """
+    if not common.holds(selection.runs, "modes", "target_mode_share"):
+        return None
+    count = selection.runs.target_mode_share.notnull().sum("mode").values
+    among = selection.runs.setting.values[count > 1].tolist()
+    if not among:
+        return None
+    ds, frame, note = common.ranked(selection, among=among)
+    count = ds.target_mode_share.notnull().sum("mode").values
+    figure, axes = common.panels(len(frame), "updates", sharex=True)
+    for i, ax in enumerate(axes):
+        curves = _surviving_quantiles(ds.modes.values[i])
+        common.draw_band(ax, ds.step, curves, BLUE, "median over seeds", "quartiles")
+        ax.axhline(count[i], color="black", lw=0.8, ls="--", label="the target's modes")
+        ax.set_ylim(0, 1.08 * count[i])
+        title = [common.wrapped(frame.setting[i]), common.counted(frame.loc[i])]
+        ax.set_title("\n".join(title), fontsize=common.TITLE)
+    axes[0].set_xlim(0, ds.step.values[-1])
+    figure.supylabel("modes", fontsize=9)
+    common.set_title(figure, ds, "modes with at least one sample", note)
     common.legend(figure)
     return figure
 
@@ -77,7 +117,7 @@ def losses(selection: Selection) -> Figure | None:
     if not common.holds(selection.runs, "loss_d", "loss_g"):
         return None
     ds, frame, note = common.ranked(selection)
-    one_loss = "loss.kind" not in common.swept_fields(ds)
+    one_loss = "loss.kind" not in of_runs.swept_fields(ds)
     rest = _rest(ds)
     matching = np.zeros(len(frame), bool)
     if "g_matches_features" in ds:
@@ -115,7 +155,7 @@ def measures(selection: Selection) -> Figure | None:
 
     Whatever metrics there are, ours or a user's. None where there are none.
     """
-    names = [name for name in tables.measures(selection.runs) if not name.startswith("loss_")]
+    names = [name for name in of_runs.measures(selection.runs) if not name.startswith("loss_")]
     names = names[:MAX_MEASURES]
     if not names:
         return None
@@ -147,16 +187,6 @@ def _described(values: xr.DataArray) -> str:
     return f"{name} ({better} is better)" if better else name
 
 
-def _met(runs: xr.Dataset) -> np.ndarray:
-    """Whether a run met the criterion of success at a log point `[setting, seed, step]`."""
-    return outcomes.meets_criterion(
-        w1=runs.w1.values,
-        std=runs.generated_std.values,
-        target_std=runs.target_std.values[:, None, None],
-        **common.criterion_of(runs)._asdict(),
-    )
-
-
 def _share(count: np.ndarray, total: np.ndarray) -> np.ndarray:
     """A share and its 95% Wilson interval `[3, step]`; NaN where there is no run."""
     share = count / np.maximum(total, 1)
@@ -164,27 +194,28 @@ def _share(count: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def successes(selection: Selection) -> Figure:
-    """Share of runs that meet the criterion of success at each log point, and that ever did so far.
+    """Share of runs that meet the criterion of success at each log point, now and sustained so far.
 
     The second is what early stopping would keep, if it knew the distance to the target.
     """
     ds, frame, note = common.ranked(selection)
-    met = _met(ds)
-    finished = ds.outcome.values != outcomes.UNFINISHED
+    met, finished = judge.meets_criterion(ds), of_runs.finished(ds)
+    sustained = ds.sustained_at.values[:, :, None] <= ds.step.values  # NaN: never
     figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
     for i, (ax, row) in enumerate(zip(axes, frame.itertuples(), strict=True)):
-        now = met[i, finished[i]]
-        so_far = np.logical_or.accumulate(now, axis=1)
+        now, so_far = met[i, finished[i]], sustained[i, finished[i]]
         curves = [
             _share(each.sum(axis=0), np.full(len(ds.step), len(now))) for each in (so_far, now)
         ]
         # Wider, since the two are often the same.
-        common.draw_band(ax, ds.step, curves[0], ORANGE, "has met the criterion so far", lw=3)
+        common.draw_band(
+            ax, ds.step, curves[0], ORANGE, "has been a sustained success so far", lw=3
+        )
         common.draw_band(ax, ds.step, curves[1], BLUE, "meets the criterion now")
         lines = [common.wrapped(row.setting)]
         if row.finished:
-            ever, at_end = common.percent(row.ever_rate), common.percent(row.success_rate)
-            lines.append(f"ever {ever}, at the end {at_end}")
+            held, settled = common.percent(row.sustained_rate), common.percent(row.success_rate)
+            lines.append(f"sustained {held}, settled {settled}")
         ax.set_title("\n".join([*lines, common.counted(row)]), fontsize=common.TITLE)
     axes[0].set(xlim=(0, ds.step.values[-1]), ylim=(-0.02, 1.02))
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
@@ -238,7 +269,7 @@ def approach(selection: Selection) -> Figure | None:
     ds, frame, note = common.ranked(selection)
     moves = _moves(ds)
     colors = dict(zip(moves, (BLUE, VERMILLION), strict=True))
-    survived = ~np.isin(ds.outcome.values, (outcomes.UNFINISHED, outcomes.DIVERGED))
+    survived = of_runs.survived(ds)
     figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
     for i, ax in enumerate(axes):
         ax.axhline(0.5, color="black", lw=0.8, ls="--", label="as often as not")
