@@ -2,25 +2,12 @@ import math
 
 import numpy as np
 import pytest
-import scipy.stats
 import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan1d.report import comparisons, statistics, tables
+from gan1d.report import comparisons, tables
 from gan1d.results import outcomes
-
-
-@pytest.mark.parametrize("count, total", [(0, 1), (1, 1), (0, 10), (3, 7), (64, 128), (128, 128)])
-def test_wilson_equals_scipy(count, total):
-    expected = scipy.stats.binomtest(count, total).proportion_ci(method="wilson")
-    np.testing.assert_allclose(statistics.wilson_interval(count, total), expected, atol=1e-12)
-
-
-def test_wilson_without_runs_knows_nothing():
-    low, high = statistics.wilson_interval(np.array([0, 5]), np.array([0, 10]))
-    assert (low[0], high[0]) == (0, 1)
-    assert 0 < low[1] < 0.5 < high[1] < 1
 
 
 def judge(w1, std, target_std, diverged_at, finished):
@@ -95,56 +82,6 @@ def test_thresholds_follow_each_settings_own_target():
         success_w1=0.5,
     )
     assert (outcome == [[outcomes.SUCCESS] * 3, [outcomes.COLLAPSED] * 3]).all()
-
-
-def test_quantiles_are_order_statistics():
-    values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
-    # 0.07 * 100 exceeds 7 in floating point.
-    np.testing.assert_array_equal(statistics.quantiles(values, (0, 0.07, 0.5, 1)), [1, 7, 50, 100])
-
-
-def test_quantiles_never_mix_finite_and_infinite():
-    values = np.array([[1.0, math.inf], [math.inf, 2.0], [2.0, 3.0], [math.inf, 1.0]])
-    expected = [[2, 2], [math.inf, math.inf]]
-    np.testing.assert_array_equal(statistics.quantiles(values, (0.5, 0.95)), expected)
-
-
-def test_quantiles_without_runs_are_nan():
-    assert np.isnan(statistics.quantiles(np.zeros((0, 4)), (0.5, 0.95))).all()
-
-
-@pytest.mark.parametrize("count, infinite", [(2, 0), (9, 0), (10, 4), (30, 20)])
-def test_median_interval_is_the_limit_of_resampling(count, infinite):
-    rng = np.random.default_rng(1)
-    values = rng.normal(size=count)
-    values[:infinite] = math.inf
-    resamples = rng.choice(values, size=(20_000, count))
-    medians = np.quantile(resamples, 0.5, axis=1, method="lower")
-    expected = np.sort(medians)[[499, 19_499]]
-    np.testing.assert_array_equal(statistics.median_interval(values), expected)
-
-
-def test_median_interval_covers_the_median():
-    samples = np.random.default_rng(2).normal(size=(1000, 41))
-    low, high = np.transpose([statistics.median_interval(sample) for sample in samples])
-    assert 0.92 < np.mean((low <= 0) & (high >= 0)) < 0.98
-
-
-@pytest.mark.parametrize("values", [[], [1.0]])
-def test_median_interval_of_too_few_runs_is_unknown(values):
-    assert np.isnan(statistics.median_interval(np.array(values))).all()
-
-
-@pytest.mark.parametrize("count", [2, 30])
-def test_mean_interval_equals_scipy(count):
-    values = np.random.default_rng(2).normal(size=count)
-    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    np.testing.assert_allclose(statistics.mean_interval(values), expected)
-
-
-@pytest.mark.parametrize("values", [[], [1.0]])
-def test_mean_interval_of_too_few_runs_is_unknown(values):
-    assert np.isnan(statistics.mean_interval(np.array(values))).all()
 
 
 def test_null_floor_is_per_setting():
@@ -240,7 +177,7 @@ def test_table_of_a_single_run_claims_no_interval_of_w1():
 
 
 def test_table_of_diverged_runs():
-    (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=4, unfinished=0, outcome=3))
+    (_, _, row), _ = table_rows(synthetic.dataset(["a"], seeds=6, unfinished=0, outcome=3))
     assert row[4].strip() == "100" and row[5].strip() == "inf [inf, inf]"
     assert row[6].strip() == "-"
 
@@ -300,12 +237,6 @@ def test_stopping_steps():
     nothing = np.full((1, 1, 5), np.nan)
     never = outcomes.stopping_steps(np.zeros((1, 1, 5), bool), nothing, np.arange(5))
     assert [step.item() for step in never] == [-1, -1, -1]
-
-
-def test_holm_multiplies_the_smallest_by_all_and_never_reorders():
-    corrected = comparisons.holm(np.array([0.01, 0.04, 0.03, 0.6]))
-    np.testing.assert_allclose(corrected, [0.04, 0.09, 0.09, 0.6])
-    assert comparisons.holm(np.array([0.7, 0.9])).tolist() == [1, 1]
 
 
 def test_a_comparison_counts_both_directions():

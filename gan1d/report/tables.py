@@ -8,7 +8,7 @@ from gan1d.report import runs as of_runs
 from gan1d.report import statistics
 from gan1d.results import judge, verdicts
 
-SPREAD = {"median": 0.5, "q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}
+SPREAD = {"q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}
 
 
 def summary(ds: xr.Dataset) -> pd.DataFrame:
@@ -98,7 +98,7 @@ def _spread(name: str, values: np.ndarray) -> dict[str, float]:
     values = values[~np.isnan(values)]
     found = dict(zip(SPREAD, statistics.quantiles(values, tuple(SPREAD.values())), strict=True))
     low, high = statistics.median_interval(values)
-    found |= {"low": low, "high": high}
+    found |= {"median": statistics.median(values), "low": low, "high": high}
     return {f"{name}_{column}": float(value) for column, value in found.items()}
 
 

@@ -43,7 +43,7 @@ def compare_w1(
     Raises:
       ValueError: not one of each for every seed, or NaN.
     """
-    first, second = resampling.paired_w1(first, second)
+    first, second = resampling.runs_of(first, second)
     pairs = len(first)
     lower, higher = (int(np.count_nonzero(mask)) for mask in (first < second, first > second))
     low, high = tango_interval(lower, higher, pairs)

@@ -54,7 +54,7 @@ def profile(
     Raises:
       ValueError: no runs, or NaN.
     """
-    (w1,), thresholds = resampling.paired_w1(w1), np.asarray(thresholds, float)
+    (w1,), thresholds = resampling.runs_of(w1), np.asarray(thresholds, float)
     runs = len(w1)
     order = np.argsort(thresholds)
     count = np.searchsorted(np.sort(w1), thresholds, side="right")
@@ -105,7 +105,7 @@ def profile_difference(
     Raises:
       ValueError: not one of each for every seed `[seed]`, or NaN.
     """
-    first, second = resampling.paired_w1(first, second)
+    first, second = resampling.runs_of(first, second)
     thresholds, pairs = np.asarray(thresholds, float), len(first)
     below = first[:, None] <= thresholds, second[:, None] <= thresholds
     only_first, only_second = below[0] & ~below[1], below[1] & ~below[0]

@@ -22,7 +22,7 @@ def indices(runs: int, resamples: int, rng: Rng) -> np.ndarray:
     return np.random.default_rng(rng).integers(runs, size=(resamples, runs))
 
 
-def paired_w1(*samples: np.ndarray) -> list[np.ndarray]:
+def runs_of(*samples: np.ndarray) -> list[np.ndarray]:
     """The samples as equally long floats `[run]`.
 
     Raises:
