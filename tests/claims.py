@@ -1,0 +1,213 @@
+"""What README and docs claim, from what is kept of the runs that they rest on.
+
+    python tests/claims.py keep results/NAME ...   keeps per-run results in tests/data/claims
+    python tests/claims.py write                   writes the tables of README and docs again
+
+A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are made here:
+
+    table NAME COLUMN,...    settings and what became of their runs
+    compare NAME SETTING     every setting against one, seed by seed
+    effects NAME             main effects and interactions
+
+of all ranges of seeds that are kept of NAME: NAME, NAME-again, NAME-third. Their values stand beside
+each other, `first; second`.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from gan1d import results
+from gan1d.report import comparisons, effects, statistics, tables
+from gan1d.report import runs as of_runs
+from gan1d.report.tables import interval, markdown, number, percent
+from gan1d.results.schema import CURVE, DERIVED
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "tests" / "data" / "claims"
+TEXTS = [ROOT / "README.md", ROOT / "docs" / "experiments.md"]
+RANGES = ("", "-again", "-third")
+BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+MEASURES = ("w1", "generated_std", "generated_mean", "loss_d", "loss_g", "d_flatness", "residual")
+
+
+def keep(folder: Path) -> Path:
+    """Keep of a results folder its settled generators, one look a run, and their verdicts."""
+    runs = results.load(folder)
+    last = runs.isel(step=[-1])
+    names = [name for name in MEASURES if name in runs and runs[name].dims == CURVE]
+    small = {name: (CURVE, np.float32(of_runs.settled(runs, name))[..., None]) for name in names}
+    small |= {name: last[name] for name in DERIVED if name in runs}
+    small |= {name: last[name] for name in ("diverged_at", "finished", "target_std")}
+    if "target_mean" in runs and runs.target_mean.dims == ("setting",):
+        small["target_mean"] = last.target_mean
+    if "w1_null" in runs:
+        floor = np.stack(of_runs.null_floor(runs), axis=-1)
+        small["w1_null"] = (("setting", "replicate"), np.float32(floor))
+    swept = of_runs.swept_fields(runs)
+    coordinates = {name: runs[name] for name in (*CURVE[:2], *swept)} | {"step": last.step}
+    attributes = dict(runs.attrs, looks=int((runs.step >= runs.attrs["settled_from"]).sum()))
+    attributes.pop("provenance", None)
+    path = KEPT / f"{folder.name}.nc"
+    path.parent.mkdir(exist_ok=True)
+    whole = xr.Dataset(small, coordinates, attributes)
+    encoding = {name: {"zlib": True, "complevel": 9, "shuffle": True} for name in small}
+    whole.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    return path
+
+
+def load(name: str) -> list[xr.Dataset]:
+    """What is kept of a sweep, a Dataset for each range of seeds."""
+    paths = [path for end in RANGES if (path := KEPT / f"{name}{end}.nc").exists()]
+    assert paths, f"nothing is kept of {name}"
+    return [xr.load_dataset(path, engine="h5netcdf") for path in paths]
+
+
+def pooled(ranges: list[xr.Dataset]) -> xr.Dataset:
+    """All ranges as one."""
+    along = dict(data_vars="minimal", coords="minimal", compat="override", join="override")
+    return xr.concat(ranges, "seed", **along)
+
+
+def _rate(row, name: str) -> str:
+    parts = [percent(row[f"{name}_{part}"]) for part in ("rate", "low", "high")]
+    return interval(f"{parts[0]}%", *parts[1:])
+
+
+def _median(row, name: str) -> str:
+    return interval(*(number(row[f"{name}_{part}"]) for part in ("median", "low", "high")))
+
+
+RATES = ("success", "blurred", "near", "far", "modes_lost", "collapsed", "diverged", "dead")
+RATES += ("sustained", "within_half", "beyond_one")
+HEADINGS = {
+    "modes_lost": "modes lost",
+    "within_half": "W1 <= 0.5",
+    "beyond_one": "W1 > 1",
+    "w1": "W1, target stds",
+    "loss_d": "loss of D",
+    "loss_g": "loss of G",
+    "d_flatness": "mean of abs(D - 1/2)",
+    "std_ratio": "std ratio",
+    "mean_error": "mean error, target stds",
+}
+
+
+def table(name: str, columns: str) -> str:
+    """Settings in the order declared, and of each the columns in all ranges."""
+    ranges = load(name)
+    frames = [tables.summary(runs).sort_values("number") for runs in ranges]
+    rows = []
+    for i, label in enumerate(frames[0].setting):
+        row = {"": label}
+        for column in columns.split(","):
+            cell = _rate if column in RATES else _median
+            row[HEADINGS.get(column, column)] = "; ".join(
+                cell(frame.iloc[i], column) for frame in frames
+            )
+        rows.append(row)
+    return _table(rows) + f"\n\n{_caption(ranges)}"
+
+
+def compare(name: str, *against: str) -> str:
+    """Every setting against one: differences in each range, and over all."""
+    ranges = load(name)
+    reference = of_runs.find_setting(ranges[0], " ".join(against))
+    everything = comparisons.compare_all(pooled(ranges), reference)
+    of_ranges = [comparisons.compare_all(runs, reference) for runs in ranges]
+    p_values = [found.p_exact for each in everything for found in each.differences.values()]
+    corrected = iter(statistics.holm(np.array(p_values)))
+    rows = []
+    for i, each in enumerate(everything):
+        for criterion, found in each.differences.items():
+            counts = found.only_first, found.only_second, found.pairs
+            parts = [compared[i].differences[criterion] for compared in of_ranges]
+            rows.append(
+                {
+                    f"against {reference}": each.setting,
+                    "criterion": criterion,
+                    "only it:only other": "; ".join(
+                        f"{part.only_first}:{part.only_second}" for part in parts
+                    ),
+                    "points": "; ".join(_points(part) for part in parts),
+                    "points, all": _points(found),
+                    "p, all": f"{next(corrected):.1g}",
+                    "equivalent within, all": f"{100 * statistics.equivalent_within(*counts):.1f}",
+                }
+            )
+    return _table(rows) + f"\n\n{_caption(ranges)}"
+
+
+def effects_of(name: str) -> str:
+    """Effects in each range, and over all."""
+    ranges = load(name)
+    of_ranges, everything = [effects.find(runs) for runs in ranges], effects.find(pooled(ranges))
+    p_values = [found.p for each in everything for _, found in each.effects]
+    corrected = iter(statistics.holm(np.array(p_values)))
+    rows = []
+    for k, each in enumerate(everything):
+        for i, (what, found) in enumerate(each.effects):
+            parts = [by_range[k].effects[i][1] for by_range in of_ranges]
+            rows.append(
+                {
+                    "effect": what.replace("input_noise=0 ", "").replace("_", " "),
+                    "criterion": each.criterion,
+                    "points": "; ".join(
+                        f"{100 * part.estimate:+.1f} {_bracket(part)}" for part in parts
+                    ),
+                    "points, all": f"{100 * found.estimate:+.1f} {_bracket(found)}",
+                    "p, all": f"{next(corrected):.1g}",
+                }
+            )
+    return _table(rows) + f"\n\n{_caption(ranges)}"
+
+
+def _points(found) -> str:
+    return f"{100 * found.difference:+.1f} {_bracket(found)}"
+
+
+def _bracket(found) -> str:
+    return f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    """Rows as they stand in a text: not aligned, so that lines stay short."""
+    return re.sub(r" +\|", " |", re.sub(r"\| +", "| ", markdown(rows)))
+
+
+def _caption(ranges: list[xr.Dataset]) -> str:
+    """What a table rests on."""
+    seeds = "; ".join(f"{runs.seed.values[0]} to {runs.seed.values[-1]}" for runs in ranges)
+    text = re.sub(r"seeds: \d+", f"seeds: {seeds}", of_runs.caption(ranges[0]))
+    return re.sub(r"medians of \d+ looks", f"medians of {ranges[0].attrs['looks']} looks", text)
+
+
+KINDS: dict[str, Callable[..., str]] = {
+    "table": table,
+    "compare": compare,
+    "effects": effects_of,
+}
+
+
+def made(words: str) -> str:
+    """What a block holds."""
+    kind, *arguments = words.split()
+    return KINDS[kind](*arguments) + "\n"
+
+
+def written(text: str) -> str:
+    """A text with its blocks made again."""
+    return BLOCK.sub(lambda found: found[1] + made(found[2]) + found[4], text)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["keep"]:
+        for folder in sys.argv[2:]:
+            print(keep(Path(folder)))
+    else:
+        for path in TEXTS:
+            path.write_text(written(path.read_text()))
