@@ -9,7 +9,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     compare NAME SETTING     every setting against one, seed by seed
     effects NAME             main effects and interactions
 
-of all ranges of seeds that are kept of NAME: NAME, NAME-again, NAME-third. Their values stand beside
+of all ranges of seeds that are kept: NAME, NAME-again, NAME-third. Their values stand beside
 each other, `first; second`.
 """
 
