@@ -24,7 +24,9 @@ def forest(selection: Selection) -> Figure | None:
     except ValueError:
         return None
     names = [name for name, _ in found[0].effects]
+    note = ""
     if len(names) > common.MAX_LINES:
+        note = f"the first {common.MAX_LINES} of {len(names)} effects"
         names = names[: common.MAX_LINES]
     rows = {
         name: [
@@ -40,7 +42,7 @@ def forest(selection: Selection) -> Figure | None:
     figure = _drawn(rows, [each.criterion for each in found], "effect on the share of runs, points")
     what = f"effects by seed against {references}; x: beyond what each does alone"
     common.set_title(
-        figure, selection.runs, what, seeds=f"seeds that all finished: {found[0].seeds}"
+        figure, selection.runs, what, note, seeds=f"seeds that all finished: {found[0].seeds}"
     )
     common.legend(figure)
     return figure
