@@ -150,7 +150,7 @@ def rejudge(folder: Path) -> int:
     print(text)
     if to is not None:
         record = netcdf.load_record(folder) or {}
-        del record["sha256"]  # of other files than those that are written here
+        record.pop("sha256", None)  # of other files than those that are written here
         record |= {"config": json.loads(runs.attrs["config"]), "rejudged": changed}
         title = runs.attrs["title"]
         texts = {"summary.csv": frame.to_csv(index=False), "summary.md": f"# {title}\n\n{text}\n"}

@@ -83,5 +83,9 @@ def log_steps(steps: int, judging: Judging) -> list[int]:
     if judging.log_every * SETTLED_LOOKS <= steps - settled or not looks:
         return [*range(0, steps, judging.log_every), steps]
     apart = (steps - settled) // looks
-    before = [step for step in range(0, settled, judging.log_every) if step == 0 or settled - step >= apart]
+    before = [
+        step
+        for step in range(0, settled, judging.log_every)
+        if step == 0 or settled - step >= apart
+    ]
     return [*before, *(settled + (steps - settled) * i // looks for i in range(looks + 1))]
