@@ -117,7 +117,7 @@ def caption(runs: xr.Dataset) -> str:
     limits = judge.thresholds(runs)
     looks = int(judge.settled_looks(runs).sum())
     structure = f"and structure >= {limits.structure:g} of a perfect sampler's"
-    if "settled_structure" not in runs or np.isnan(runs.settled_structure.values).all():
+    if not judge.judges_structure(runs):
         structure = "(structure was not judged)"
     parts = [
         str(runs.attrs.get("fixed", "")),

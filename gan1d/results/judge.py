@@ -99,6 +99,12 @@ def perfect(runs: xr.Dataset, name: str) -> np.ndarray:
     return np.median(runs[f"{name}_null"].transpose("setting", "replicate").values, axis=-1)
 
 
+def judges_structure(runs: xr.Dataset) -> bool:
+    """Whether structure decides in any setting: it is known of runs, and of perfect samplers."""
+    known = [perfect(runs, name) for name in STRUCTURE if name in runs]
+    return any((scores > 0).any() for scores in known)
+
+
 def _measured(runs: xr.Dataset) -> list[str]:
     """What is known of each log point and decides."""
     names = ("w1", "generated_std", "modes", "mode_mass", *STRUCTURE)
