@@ -33,15 +33,30 @@ def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
       KeyError: no setting has that name.
       ValueError: there is no such seed.
     """
+    of_pair = paired(runs, first, second)
+    one, other = w1 = of_runs.settled_w1(of_pair)
+    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
+    return Compared(first, differences(of_pair), statistics.compare_w1(one, other), crossings)
+
+
+def paired(runs: xr.Dataset, first: str, second: str) -> xr.Dataset:
+    """Two settings' runs of the seeds that both have finished.
+
+    Raises:
+      KeyError: no setting has that name.
+      ValueError: there is no such seed.
+    """
     of_pair = runs.sel(setting=[first, second])
     of_pair = of_pair.isel(seed=of_runs.finished(of_pair).all(axis=0))
     if not of_pair.sizes["seed"]:
         raise ValueError(f"there is no seed that both {first!r} and {second!r} have finished")
-    w1 = of_runs.settled_w1(of_pair)
-    one, other = w1
-    differences = {name: statistics.difference(*met) for name, met in criteria(of_pair, w1).items()}
-    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
-    return Compared(first, differences, statistics.compare_w1(one, other), crossings)
+    return of_pair
+
+
+def differences(of_pair: xr.Dataset) -> dict[str, Difference]:
+    """How often the first of two settings meets each criterion, less the second."""
+    met = criteria(of_pair, of_runs.settled_w1(of_pair))
+    return {name: statistics.difference(*each) for name, each in met.items()}
 
 
 def criteria(runs: xr.Dataset, w1: np.ndarray) -> dict[str, np.ndarray]:

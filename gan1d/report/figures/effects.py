@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gan1d.report import comparisons, effects
-from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.common import BLUE, ORANGE, VERMILLION, Selection
 
@@ -61,10 +60,10 @@ def differences(selection: Selection) -> Figure | None:
     rows: dict[str, list[Interval]] = {}
     criteria: list[str] = []
     for setting in frame.setting:
-        both = selection.runs.sel(setting=[setting, reference])
-        if not of_runs.finished(both).all(axis=0).any():
+        try:
+            found = comparisons.differences(comparisons.paired(selection.runs, setting, reference))
+        except ValueError:  # they have no seed in common
             continue
-        found = comparisons.compare(selection.runs, setting, reference).differences
         criteria = list(found)
         rows[setting] = [(each.difference, each.low, each.high) for each in found.values()]
     if not rows:
