@@ -141,8 +141,9 @@ def rejudge(folder: Path) -> int:
     to = None if _TO.value is None else Path(_TO.value)
     if to is not None and any((to / name).exists() for name in (netcdf.RECORD, blocks.FOLDER)):
         return shell.refuse(f"to={to}: there are results already; name another folder")
+    runs = netcdf.load(folder)
     try:
-        runs = judge.rejudged(netcdf.load(folder), **changed)
+        runs = judge.rejudged(runs, **changed)
     except ValueError as error:
         return shell.refuse(f"rejudge: {error}")
     frame = tables.summary(runs)

@@ -117,7 +117,7 @@ def check_runs(runs: xr.Dataset) -> None:
     _check_variables(runs, forms, schema.DIMENSIONS)
     settled = runs.attrs.get("settled_from", 0)
     if not isinstance(settled, int | np.integer) or settled > runs.step.values[-1]:
-        raise ResultsError(f"the attribute 'settled_from' ({settled!r}) is no update of its runs")
+        raise ResultsError(f"the attribute 'settled_from' ({settled}) is no update of its runs")
 
 
 def check_snapshots(snapshots: xr.Dataset) -> None:
