@@ -217,7 +217,7 @@ def test_a_config_that_is_not_refused_trains_and_is_drawn(tmp_path_factory, conf
         runs = gan1d.run(config, workdir=folder, devices=1)
     except ConfigError:
         return
-    assert (runs.finished == 1).all() and (runs.outcome >= 0).all()
+    assert (runs.finished == 1).all() and (runs.verdict >= 0).all()
     assert results.load(folder).equals(runs)
 
 
@@ -433,7 +433,7 @@ def use(folder):
         return
     assert isinstance(runs, xr.Dataset) and isinstance(snapshots, xr.Dataset | None)
     with np.errstate(all="ignore"):
-        tables.table(tables.summary(runs))
+        tables.table(tables.summary(runs), runs)
         for table in exports.TABLES.values():
             assert len(table(runs))
         labels = runs.setting.values.tolist()
