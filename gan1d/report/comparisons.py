@@ -80,14 +80,23 @@ def thresholds(w1: np.ndarray) -> np.ndarray:
 
 
 def compare_all(runs: xr.Dataset, against: str) -> list[Compared]:
-    """Every other setting against one."""
-    others = [label for label in runs.setting.values.tolist() if label != against]
-    return [compare(runs, label, against) for label in others]
+    """Every other setting against one, but for those that no seed has finished in both."""
+    finished = of_runs.finished(runs)
+    common = (finished & of_runs.finished(runs.sel(setting=[against]))).any(axis=1)
+    labels = runs.setting.values[common].tolist()
+    return [compare(runs, label, against) for label in labels if label != against]
 
 
 def table(runs: xr.Dataset, against: str) -> str:
-    """Every other setting against one, as a Markdown table, and what it rests on."""
+    """Every other setting against one, as a Markdown table, and what it rests on.
+
+    Raises:
+      ValueError: there is no seed that this one and another have finished.
+    """
     compared = compare_all(runs, against)
+    if not compared:
+        raise ValueError(f"there is no seed that {against!r} and another setting have finished")
+    left_out = runs.sizes["setting"] - 1 - len(compared)
     p_values = [found.p_exact for each in compared for found in each.differences.values()]
     corrected = iter(statistics.holm(np.array(p_values)))
     rows = [
@@ -106,6 +115,7 @@ def table(runs: xr.Dataset, against: str) -> str:
             "within: two one-sided tests at 5%;",
             "seeds needed: for a power of 80%, if rates are those seen; W1 ratio: of the medians.",
             f"{of_runs.caption(runs)}.",
+            *([f"Left out, as no seed has finished in both: {left_out}."] if left_out else []),
             *(["", *crossing] if crossing else []),
         ]
     )
