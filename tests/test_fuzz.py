@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import math
+import re
 import string
 
 import ml_collections
@@ -27,7 +28,7 @@ from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
-from gan1d.report import comparisons, exports, tables
+from gan1d.report import comparisons, effects, exports, tables
 from gan1d.results import ResultsError, files
 
 SPECS = fields.specs()
@@ -438,7 +439,11 @@ def use(folder):
             assert len(table(runs))
         labels = runs.setting.values.tolist()
         if len(labels) > 1:
-            comparisons.table(runs, labels[0])
+            try:
+                comparisons.table(runs, labels[0])
+                effects.table(runs)
+            except ValueError as problem:  # with nothing finished, or no product
+                assert re.search("there is no seed|are no product", str(problem))
     with contextlib.redirect_stdout(io.StringIO()):
         assert command.info(folder) == command.verify(folder) == 0
 

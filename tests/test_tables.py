@@ -334,6 +334,17 @@ def test_settings_without_a_common_seed_have_no_comparison():
         comparisons.compare(ds, "a", "b")
 
 
+def test_a_setting_without_a_common_seed_is_left_out_and_counted():
+    """As in what there is so far of a sweep under way."""
+    ds = by_hand([[SUCCESS] * 8, [FAR] * 8, [verdicts.UNFINISHED] * 8])
+    text = comparisons.table(ds, "a")
+    assert {row["setting"] for row in comparison_rows(text)} == {"b"}
+    assert "Left out, as no seed has finished in both: 1." in text
+    assert "Left out" not in comparisons.table(ds.isel(setting=[0, 1]), "a")
+    with pytest.raises(ValueError, match="no seed that 'c' and another setting have finished"):
+        comparisons.table(ds, "c")
+
+
 def comparison_rows(text):
     header, _, *rows = (
         [cell.strip() for cell in line.strip("|").split(" | ")]
