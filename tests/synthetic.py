@@ -13,6 +13,7 @@ LEVELS = np.linspace(0, 1, 101)
 NORMALS = scipy.stats.norm.ppf(np.clip(LEVELS, 0.002, 0.998))
 MEAN, STD = 4.0, 1.25  # of the target
 JUDGING = {"collapsed_std": 0.25, "success_w1": 0.25}
+ROWS = 2500  # generated samples that are counted at modes
 # Of what is no success, in the order of verdicts; and how far off generators are, in target stds.
 FAILURES = [0.15, 0.25, 0.1, 0.1, 0.25, 0.15]
 SHIFTS = [0.05, 0.05, 0.6, 1.6, 0.6, 0.6, 0.6]
@@ -70,10 +71,11 @@ def dataset(
       seeds: how many.
       swept: values `[setting]` of each swept field.
       verdict: one or `[seed]`; without it, verdicts are drawn with rates that differ by setting.
+        A curve has no modes: what would have lost some is near.
       unfinished: how many runs, counted from the last one, the sweep did not come to.
       log_points: the number of log points, 250 updates apart.
       loss: the config's loss.
-      target: "normal" in 1-D, "ring" or "curve" in 2-D.
+      target: "normal" in 1-D, told apart as two modes; "ring", of eight modes, or "curve" in 2-D.
       pretrained: the labels of the settings that pretrain D.
     """
     rng = np.random.default_rng(0)
@@ -86,6 +88,8 @@ def dataset(
     intended = np.stack([rng.choice(len(verdicts.VERDICTS), size=seeds, p=p) for p in rates])
     if verdict is not None:
         intended = np.broadcast_to(verdict, shape)
+    if target == "curve":
+        intended = np.where(intended == verdicts.MODES_LOST, verdicts.NEAR, intended)
     finished = (np.arange(intended.size) < intended.size - unfinished).reshape(shape)
     diverged = intended == verdicts.DIVERGED
     diverged_at = np.where(diverged & finished, rng.integers(1, step[-1], shape), -1)
@@ -97,7 +101,7 @@ def dataset(
     quantiles = MEAN + shift[..., None] + STD * ratio[..., None] * np.sort(NORMALS + bend, axis=-1)
     final_w1 = np.abs(quantiles - (MEAN + STD * NORMALS)).mean(-1)
 
-    training = np.exp(-step / 1000)
+    training = np.exp(-5 * step / step[-1])
     wobble = np.exp(0.1 * rng.standard_normal((*shape, log_points)) * training)
     w1 = (final_w1[..., None] + 4 * training) * wobble
     series = {
@@ -108,6 +112,11 @@ def dataset(
         "loss_g": np.log(2) + training + 0.05 * rng.standard_normal(w1.shape),
         "d_flatness": 0.5 * training + 0 * w1,
     }
+    # From half of the training on, D tells all that a collapsed generator makes.
+    dead = (intended == verdicts.COLLAPSED)[..., None] & (step >= step[-1] / 2)
+    series["loss_d"], series["loss_g"] = (
+        np.where(dead, floor, series[name]) for name, floor in (("loss_d", 0.01), ("loss_g", 9.0))
+    )
     matching = np.array(swept.get("tricks.feature_matching", ["off"] * shape[0])) != "off"
     series["loss_g"][matching] *= 0.01
     before_d = np.exp(rng.normal(0, 0.3, w1.shape))
@@ -116,11 +125,7 @@ def dataset(
     centroid_distance = np.stack([before_d, after_d, after_g], axis=-1)
 
     lost = ~finished[..., None] | ((diverged_at >= 0)[..., None] & (step >= diverged_at[..., None]))
-    series |= _series_of(target, w1)
-    blurred, lost_modes = intended == verdicts.BLURRED, intended == verdicts.MODES_LOST
-    series["high_quality"] = np.where(blurred, 0.3, 0.97)[..., None] * np.exp(0 * w1)
-    masses = np.where(lost_modes[..., None], [0.95, 0.02], [0.5, 0.47])
-    series["mode_mass"] = masses[:, :, None, :] * np.ones((log_points, 1))
+    series |= _series_of(target, w1) | _structure_of(target, intended, training)
     if target != "normal":
         mean = series["generated_mean"]
         series["generated_mean"] = np.stack([mean, 2 * mean], axis=-1)
@@ -142,13 +147,14 @@ def dataset(
         "g_matches_features": np.int8(matching),
         "d_is_probability": np.int8(np.isfinite(rest[:, 0])),
     }
-    per_target = _target(target) | {
-        "target_std": ((), STD),
-        "high_quality_null": (("replicate",), rng.uniform(0.98, 1, 200)),
-        "target_mode_share": (("mode",), [0.5, 0.5]),
-        "mode_rows": ((), 2500),
-        "w1_null": (("replicate",), np.abs(real - expected).mean(-1)),
-    }
+    per_target = (
+        _target(target)
+        | _perfect(target, rng)
+        | {
+            "target_std": ((), STD),
+            "w1_null": (("replicate",), np.abs(real - expected).mean(-1)),
+        }
+    )
     variables = {
         name: (_curve_dims(name, values), np.float32(values)) for name, values in series.items()
     }
@@ -187,7 +193,7 @@ def dataset(
             "schema": results.SCHEMA,
             "swept": json.dumps(list(swept)),
             "config": json.dumps(config),
-            "settled_from": int(0.9 * step[-1]),
+            "settled_from": int(step[-max(1, log_points // 4)]),
             "fixed": "target gaussian, target loc 4",
         },
     )
@@ -204,12 +210,45 @@ def _curve_dims(name, values):
 
 
 def _series_of(target, w1):
-    """The variables that only some targets have."""
+    """The distances that only some targets have."""
     if target == "normal":
         return {"ks": 1 - np.exp(-w1)}
+    return {"energy": w1**2} | ({} if target == "ring" else {"residual": w1})
+
+
+def _shares(target):
+    """What each of a target's modes holds of it."""
+    return np.full({"normal": 2, "ring": 8}[target], 1 / {"normal": 2, "ring": 8}[target])
+
+
+def _structure_of(target, intended, training):
+    """What tells the structure of runs that are to have these verdicts `[setting, seed]`."""
+    still = np.ones(training.shape)
+    good = np.where(intended == verdicts.BLURRED, 0.3, 0.97)[..., None] * still
+    if target == "curve":
+        return {"precision": good, "coverage": 0.95 * still * np.ones_like(good)}
+    shares = _shares(target)
+    lost = (intended == verdicts.MODES_LOST)[..., None]
+    left = np.where(lost, np.arange(len(shares)) < len(shares) // 2, True)  # [setting, seed, mode]
+    mass = 0.97 * left * shares / (left * shares).sum(-1, keepdims=True)
+    found = {"high_quality": good, "mode_mass": mass[:, :, None, :] * still[:, None]}
     if target == "ring":
-        return {"energy": w1**2, "modes": np.round(8 * np.exp(-w1))}
-    return {"energy": w1**2, "residual": w1}
+        hit = left.sum(-1, keepdims=True)
+        found["modes"] = np.round(1 + (hit - 1) * (1 - training))
+    return found
+
+
+def _perfect(target, rng):
+    """What perfect samplers of a target score, and what its modes are."""
+    if target == "curve":
+        names = ("precision_null", "coverage_null")
+        return {name: (("replicate",), rng.uniform(0.9, 1, 200)) for name in names}
+    known = {
+        "high_quality_null": (("replicate",), rng.uniform(0.98, 1, 200)),
+        "target_mode_share": (("mode",), _shares(target)),
+        "mode_rows": ((), ROWS),
+    }
+    return known | ({"modes_null": (("replicate",), np.full(200, 8))} if target == "ring" else {})
 
 
 def real_points(target, points=POINTS, seed=1):

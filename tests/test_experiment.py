@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gan1d.config import experiment, fields
 from gan1d.config.experiment import ConfigError, resolve
+from gan1d.gan import judging
 
 
 def problems(config):
@@ -22,7 +23,7 @@ def test_the_default_config_is_one_plain_setting():
     made = resolve(experiment.default_config())
     assert made.labels == ("plain",)
     assert made.seeds == tuple(range(128))
-    assert made.log_steps() == list(range(0, 5001, 250))
+    assert made.log_steps() == [*range(0, 4500, 250), *range(4500, 5001, 50)]
 
 
 def test_axes_multiply_and_zipped_fields_go_in_step():
@@ -57,7 +58,9 @@ def test_labels_take_the_whole_config_into_account():
 
 
 def test_few_steps_need_no_other_field():
-    assert resolve({"steps": 100}).log_steps() == [0, 100]
+    assert resolve({"steps": 100}).log_steps() == [0, *range(90, 101)]
+    assert resolve({"steps": 10}).log_steps() == [*range(11)]
+    assert resolve({"steps": 1}).log_steps() == [0, 1]
 
 
 def test_numbers_may_be_numpys():
@@ -76,9 +79,34 @@ def test_a_resolved_config_survives_json_and_tells_sweeps_apart():
     assert set(dict(fields.flatten(config))) == set(fields.specs())
 
 
-def test_the_last_log_point_is_the_last_update_and_occurs_once():
-    assert resolve({"steps": 10, "judging.log_every": 4}).log_steps() == [0, 4, 8, 10]
-    assert resolve({"steps": 8, "judging.log_every": 4}).log_steps() == [0, 4, 8]
+def looks(steps, log_every=250):
+    return resolve({"steps": steps, "judging.log_every": log_every}).log_steps()
+
+
+def test_frequent_log_points_stay_as_they_are():
+    assert looks(1000, 10) == [*range(0, 1001, 10)]
+    assert looks(1005, 10) == [*range(0, 1001, 10), 1005]
+
+
+def test_none_is_just_before_the_settled_ones_and_those_are_evenly_spread():
+    """Since engines compute equal spans at a time: a short one would slow down all others."""
+    assert looks(5003)[-12:] == [4250, *range(4503, 5004, 50)]
+    assert set(np.diff(looks(5019)[-11:])) == {50, 51}
+
+
+@given(st.integers(1, 3000), st.sampled_from([1, 3, 10, 49, 50, 51, 250, 1000]))
+def test_the_last_tenth_has_ten_log_points_if_it_has_as_many_updates(steps, log_every):
+    found = looks(steps, log_every)
+    assert found[0] == 0 and found[-1] == steps and (np.diff(found) > 0).all()
+    settled = judging.settled_from(steps)
+    assert settled == steps - max(steps // 10, min(9, steps - 1)) and settled >= 0
+    assert sum(step >= settled for step in found) >= min(10, steps)
+    # Before, nothing changes but for a log point that would be just before.
+    before = [step for step in found if step < settled]
+    expected = [*range(0, settled, log_every)]
+    assert before in (expected, expected[:-1])
+    *inner, _ = np.diff(found)
+    assert min(inner, default=np.inf) >= min(log_every, (steps - settled) // 10)
 
 
 def test_a_variant_is_a_default_config_with_fields_changed():

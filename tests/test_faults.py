@@ -20,7 +20,7 @@ from helpers import TINY, assert_same_bits, compile_once
 from gan1d import engines, results
 from gan1d.config import experiment
 from gan1d.config.experiment import ConfigError
-from gan1d.results import WriteError, blocks, files
+from gan1d.results import WriteError, blocks, files, verdicts
 from gan1d.sweep import api, layout, locks, loop
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import results_without_a_lock
@@ -410,7 +410,7 @@ def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, tr
     blocks.listed(stopped)[1][0].unlink()
     runs = merge(stopped, partial=True)
     assert runs.finished.values.tolist() == [[1, 1, 0, 0, 1, 1]]
-    assert (runs.outcome.values[0, 2:4] == -1).all() and trained == []
+    assert (runs.verdict.values[0, 2:4] == verdicts.UNFINISHED).all() and trained == []
     assert files.read_json(stopped / "config.json")["complete"] is False
     train(stopped)
     assert trained == [1]
@@ -570,8 +570,8 @@ def test_blocks_of_which_all_runs_diverge_are_results(tmp_path):
     wild = {"generator.optimizer.rate": 1e25, "loss.kind": "least_squares"}
     wild |= {"discriminator.optimizer.rate": 1e25}
     runs = train(tmp_path, TINY | wild, kinds=None)
-    assert (runs.outcome == 3).all() and (runs.finished == 1).all()
+    assert (runs.verdict == verdicts.DIVERGED).all() and (runs.finished == 1).all()
     assert ((runs.diverged_at >= 0) & (runs.diverged_at < 10)).all()
     assert np.isnan(runs.w1.values[..., -1]).all() and np.isnan(runs["quantiles"]).all()
     assert "| " in (tmp_path / "summary.md").read_text()
-    assert (tmp_path / "figures" / "outcomes.png").exists()
+    assert (tmp_path / "figures" / "verdicts.png").exists()

@@ -6,18 +6,26 @@ import numpy as np
 import pytest
 import synthetic
 from absl.testing import flagsaver
-from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection
+from matplotlib.colors import to_rgba
 
 from gan1d import results
 from gan1d.commands import draw as command_line
 from gan1d.commands import shell
-from gan1d.report import figures, statistics, tables
+from gan1d.report import comparisons, effects, figures, statistics, tables
+from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
-from gan1d.results import outcomes
+from gan1d.results import judge, verdicts
+from gan1d.results.verdicts import DIVERGED, FAR, SUCCESS
 
-ALWAYS = ("outcomes", "w1", "losses", "final_w1", "measures", "successes", "approach")
+# Those that apply to whatever is finished, of one setting and of several.
+OF_RUNS = ("verdicts", "strip", "raster", "stability", "w1", "successes", "measures")
+OF_FINISHED = ("profiles", "survival")
+OF_SEVERAL = ("profile_differences", "differences")
+ALWAYS = (*OF_RUNS, "losses", "approach")
 LINE_KINDS = ("densities", *ALWAYS, "pretraining", "boundary")
-PLANE_KINDS = (*ALWAYS, "samples", "features")
+PLANE_KINDS = (*ALWAYS, *OF_FINISHED, "samples", "features")
+ONE_SEED = ("boundary", "samples", "features")
 MANY = [f"rate {i % 10} + size {i // 10}" for i in range(100)]
 GRID = {"rate": [i % 10 for i in range(100)], "size": [0.5 * (i // 10) for i in range(100)]}
 
@@ -26,12 +34,13 @@ CASES = {
         **synthetic.tricks_sweep(), seeds=16, pretrained=["plain", "minibatch replace"]
     ),
     "one run": lambda: synthetic.dataset(["plain"], seeds=1, unfinished=0, pretrained=["plain"]),
+    "one seed": lambda: synthetic.dataset(seeds=1, unfinished=0, swept={"rate": [0.1, 0.2, 0.3]}),
     "all diverged": lambda: synthetic.dataset(
-        outcome=outcomes.DIVERGED, unfinished=0, pretrained=["plain"]
+        verdict=DIVERGED, unfinished=0, pretrained=["plain"], swept={"rate": [0.1, 0.2, 0.3]}
     ),
     "nothing finished": lambda: synthetic.dataset(unfinished=24),
     "ring": lambda: synthetic.dataset(target="ring"),
-    "curve": lambda: synthetic.dataset(["plain"], target="curve", outcome=outcomes.DIVERGED),
+    "curve": lambda: synthetic.dataset(["plain"], target="curve", verdict=DIVERGED),
     "100 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
 }
 DRAWN = [
@@ -40,20 +49,28 @@ DRAWN = [
     for kind in LINE_KINDS
     if (case, kind) != ("nothing finished", "pretraining")
 ]
+DRAWN += itertools.product(("tricks", "one run", "all diverged"), OF_FINISHED)
+DRAWN += itertools.product(("tricks", "one seed", "all diverged"), (*OF_SEVERAL, "effects"))
+DRAWN += itertools.product(["one seed"], (*OF_RUNS, *OF_FINISHED))
 DRAWN += itertools.product(("ring", "curve"), PLANE_KINDS)
-# Slow ones: those with the longest titles, and those with several panels a setting.
-DRAWN += itertools.product(["100 settings"], ("outcomes", "approach", "boundary"))
+DRAWN += [("ring", "modes"), *(("ring", kind) for kind in OF_SEVERAL)]
+# Those with a row or a line a setting; and slow ones: with the longest titles, and with several
+# panels a setting.
+ROWS = ("verdicts", "strip", "raster", "stability", "differences", "effects", *OF_FINISHED)
+DRAWN += itertools.product(["100 settings"], (*ROWS, "profile_differences", "approach", "boundary"))
 
 
-def draw(kind, ds, snapshots=None, seed=None):
+def draw(kind, ds, snapshots=None, seed=None, summary=None):
     """The figure, laid out as in its file; pytest turns any warning into an error."""
-    figure = figures.KINDS[kind](selection(ds, snapshots, seed))
+    figure = figures.KINDS[kind](selection(ds, snapshots, seed, summary))
     figure.draw_without_rendering()
     return figure
 
 
-def selection(ds, snapshots=None, seed=None):
-    return figures.Selection(ds, tables.summary(ds), snapshots, seed)
+def selection(ds, snapshots=None, seed=None, summary=None):
+    return figures.Selection(
+        ds, tables.summary(ds) if summary is None else summary, snapshots, seed
+    )
 
 
 def draw_all(folder, ds, snapshots, *which, **wanted):
@@ -75,21 +92,35 @@ def cases():
     def case(name):
         if name not in made:
             ds = CASES[name]()
-            made[name] = ds, synthetic.snapshots(ds, seeds=min(2, ds.sizes["seed"]))
+            shown = synthetic.snapshots(ds, seeds=min(2, ds.sizes["seed"]))
+            made[name] = ds, shown, tables.summary(ds)
         return made[name]
 
     return case
 
 
+def seeds_of(kind, ds):
+    """Of which seeds a figure says that it is."""
+    if kind in ONE_SEED:
+        return "seed 0"
+    if kind == "effects":
+        return f"seeds that all finished: {of_runs.finished(ds).all(axis=0).sum()}"
+    return f"seeds: {ds.seed.size}"
+
+
 @pytest.mark.parametrize("case, kind", DRAWN)
 def test_every_kind_draws_every_case_without_overlapping_text(cases, case, kind):
-    ds, snapshots = cases(case)
-    figure = draw(kind, ds, snapshots, seed=0)
-    title = figure.get_suptitle()
-    seeds = "seed 0" if kind in ("boundary", "samples", "features") else f"seeds: {ds.seed.size}"
-    assert "synthetic" in title and seeds in title
-    most = 6 if kind == "boundary" else 18
-    note = f"{most} best and {most} worst of 100 settings"
+    ds, snapshots, summary = cases(case)
+    figure = draw(kind, ds, snapshots, 0, summary)
+    title = " ".join(figure.get_suptitle().split())
+    assert "synthetic" in title and seeds_of(kind, ds) in title
+    assert of_runs.caption(ds) in title
+    if kind == "effects":
+        note = "the first 60 of 99 effects"
+    else:
+        half = {"boundary": 6, "profile_differences": 18, "approach": 18}.get(kind, 30)
+        count = 99 if kind in OF_SEVERAL else 100
+        note = f"{half} best and {half} worst of {count} settings"
     assert (note in title) == (ds.sizes["setting"] == 100)
     texts = [ax.title for ax in panels(figure)] + [ax.xaxis.label for ax in figure.axes]
     texts += [figure._suptitle, figure.legends[0], *figure.axes[0].get_yticklabels()]
@@ -106,39 +137,239 @@ def test_kinds_that_need_other_results_do_not_apply(target):
     ds = ds.drop_vars("centroid_distance")
     shown = selection(ds, snapshots, 0)
     drawn = {kind for kind, draw in figures.KINDS.items() if draw(shown) is not None}
-    expected = {"outcomes", "w1", "losses", "final_w1", "measures", "successes"}
-    films = {"samples", "animation", "seeds_animation"}
-    assert drawn == expected | ({"densities"} if target == "normal" else films)
+    expected = {*OF_RUNS, *OF_FINISHED, "losses"}
+    of_plane = {"modes", "samples", "animation", "seeds_animation"}
+    assert drawn == expected | ({"densities"} if target == "normal" else of_plane)
+
+
+def test_what_needs_finished_runs_or_several_settings_does_not_apply_without():
+    nothing, _ = synthetic.dataset(unfinished=24), None
+    shown = selection(nothing)
+    kinds = (*OF_FINISHED, *OF_SEVERAL, "effects")
+    assert [kind for kind in kinds if figures.KINDS[kind](shown) is not None] == []
+    one = selection(synthetic.dataset(["plain"], swept={"rate": [0.1]}))
+    kinds = (*OF_SEVERAL, "effects", "modes")
+    assert [kind for kind in kinds if figures.KINDS[kind](one) is not None] == []
 
 
 def test_density_panels_say_what_became_of_the_runs():
-    outcome = np.repeat(range(4), [4, 3, 2, 1])
-    ds = synthetic.dataset(["plain"], seeds=10, outcome=outcome, unfinished=0)
+    each = np.repeat([SUCCESS, FAR, verdicts.COLLAPSED, DIVERGED], [4, 3, 2, 1])
+    ds = synthetic.dataset(["plain"], seeds=10, verdict=each, unfinished=0)
     (ax,) = panels(draw("densities", ds))
-    assert ax.get_title() == "plain\nsuccess 40%, collapsed 20%\nn = 10, 1 diverged"
+    first, second, third, *_ = ax.get_title().split("\n")
+    assert (first, second) == ("plain", "success 40%, collapsed 20%")
+    assert third == "n = 10, 1 diverged"
 
 
-def test_density_marks_a_median_that_is_cut_off():
-    ds = synthetic.dataset(["plain"], seeds=1, outcome=outcomes.COLLAPSED, unfinished=0)
+def test_density_marks_a_mean_that_is_cut_off():
+    ds = synthetic.dataset(["plain"], seeds=1, verdict=verdicts.COLLAPSED, unfinished=0)
     (ax,) = panels(draw("densities", ds))
-    assert ax.get_ylim()[1] == pytest.approx(2.5 * ds.target_density.values.max())
-    assert [text.get_text()[:14] for text in ax.texts] == ["median cut off"]
+    mean = line(ax, "their mean over seeds").get_ydata()
+    assert mean.max() > ax.get_ylim()[1] == pytest.approx(2.5 * ds.target_density.values.max())
+    assert ax.get_title().endswith(f"mean cut off, peak at {mean.max():.2g}")
 
 
-def test_outcomes_add_up_with_the_success_interval_on_top():
-    ds = CASES["tricks"]()
-    frame = tables.summary(ds)
-    ax = draw("outcomes", ds).axes[0]
-    widths = np.reshape([bar.get_width() for bar in ax.patches], (4, 12))
+def test_density_panels_have_a_line_a_seed_and_say_what_lies_outside():
+    ds = synthetic.dataset(["plain"], seeds=3, verdict=[SUCCESS, FAR, DIVERGED], unfinished=0)
+    ds["quantiles"][0, 1] += 100.0
+    (ax,) = panels(draw("densities", ds))
+    (behind,) = [each for each in ax.collections if isinstance(each, LineCollection)]
+    inside, outside = (segment[:, 1] for segment in behind.get_segments())
+    assert inside.max() > 0.2 and outside.max() == 0
+    mean = line(ax, "their mean over seeds").get_ydata()
+    np.testing.assert_allclose(mean, (inside + outside) / 2)
+    assert ax.get_title().endswith("50% of mass outside")
+
+
+def test_verdicts_add_up_with_the_success_interval_on_top(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("verdicts", ds, summary=frame).axes[0]
+    widths = np.reshape([bar.get_width() for bar in ax.patches], (7, 12))
     np.testing.assert_allclose(widths.sum(axis=0), 1)
-    np.testing.assert_allclose(widths[0], frame.success_rate)
+    rates = [frame[f"{verdicts.word(name)}_rate"] for name in verdicts.VERDICTS]
+    np.testing.assert_allclose(widths, rates)
     (interval,) = ax.containers[-1].lines[2]
     ends = [segment[:, 0] for segment in interval.get_segments()]
     np.testing.assert_allclose(ends, frame[["success_low", "success_high"]])
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == [f"{row.success} of {row.finished}" for row in frame.itertuples()]
+
+
+def test_the_strip_has_every_finished_run_at_its_w1(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("strip", ds, summary=frame).axes[0]
+    drawn = {each.get_label(): each.get_offsets() for each in ax.collections}
+    w1 = of_runs.settled_w1(ds.sel(setting=frame.setting.to_numpy()))
+    code = ds.sel(setting=frame.setting.to_numpy()).verdict.values
+    edge = drawn["diverged"][:, 0]
+    assert len(set(edge)) == 1 and w1[np.isfinite(w1)].max() < edge[0] < ax.get_xlim()[1]
+    for number, name in enumerate(verdicts.VERDICTS[:-1]):
+        np.testing.assert_allclose(drawn[name][:, 0], w1[code == number])
+        rows = np.nonzero(code == number)[0]
+        np.testing.assert_array_equal(np.round(drawn[name][:, 1]), rows)
+    np.testing.assert_allclose(drawn["median"][:, 0], frame.w1_median.clip(upper=edge[0]))
+    assert line(ax, "success threshold, 0.25").get_xdata() == [0.25, 0.25]
+
+
+def test_the_raster_has_the_verdict_of_every_run(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("raster", ds, summary=frame).axes[0]
+    (image,) = ax.images
+    ordered = ds.sel(setting=frame.setting.to_numpy())
+    np.testing.assert_array_equal(image.get_array(), ordered.verdict)
+    for code, color in enumerate(["white", *common.VERDICT_COLORS.values()], -1):
+        assert image.to_rgba(np.array([[code]]))[0, 0] == pytest.approx(to_rgba(color))
+    assert image.get_extent() == [-0.5, 15.5, 11.5, -0.5]
+
+
+def test_the_raster_names_its_seeds():
+    ds = synthetic.dataset(["a"], seeds=4, log_points=2).assign_coords(seed=[3, 5, 8, 13])
+    ax = draw("raster", ds).axes[0]
+    ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    assert {place: text.get_text() for place, text in ticks} == {0: "3", 1: "5", 2: "8", 3: "13"}
+
+
+def test_profiles_are_those_of_the_statistics(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("profiles", ds, summary=frame).axes[0]
+    bands = [each for each in ax.collections if isinstance(each, FillBetweenPolyCollection)]
+    assert len(bands) == 6
+    w1 = of_runs.settled_w1(ds)
+    x = comparisons.thresholds(w1[of_runs.finished(ds)])
+    for i, setting in enumerate(frame.setting):
+        runs = w1[ds.setting.values.tolist().index(setting)]
+        expected = statistics.profile(runs[~np.isnan(runs)], x)
+        curve = line(ax, setting).get_xydata()
+        np.testing.assert_allclose(curve, np.column_stack([x, expected.estimate]))
+        if i < 6:
+            ends = bands[i].get_paths()[0].vertices[:, 1]
+            assert ends.min() == pytest.approx(expected.low.min())
+            assert ends.max() == pytest.approx(expected.high.max())
+
+
+def test_profiles_end_below_one_by_the_share_of_diverged_runs():
+    ds = synthetic.dataset(["a"], seeds=4, verdict=[0, 0, FAR, DIVERGED], unfinished=0)
+    ax = draw("profiles", ds).axes[0]
+    x, share = line(ax, "a").get_data()
+    assert share[-1] == 0.75 and x[0] < 0.25 < 1.6 < x[-1]
+    threshold = line(ax, "thresholds of W1").get_xdata()[0]
+    assert threshold == 0.25 and share[x <= threshold].max() == 0.5
+
+
+def test_differences_of_profiles_are_those_of_the_same_seeds(cases):
+    ds, _, frame = cases("tricks")
+    drawn = panels(draw("profile_differences", ds, summary=frame))
+    assert len(drawn) == 11
+    shown = {ax.get_title().replace("\n", " "): ax for ax in drawn}
+    (title,) = [each for each in shown if each.startswith("feature matching paired n")]
+    assert title.endswith(" n = 16")
+    estimate = line(shown[title], "difference of shares")
+    w1 = of_runs.settled_w1(ds.sel(setting=["feature matching paired", "plain"]))
+    expected = statistics.profile_difference(*w1, estimate.get_xdata())
+    np.testing.assert_allclose(estimate.get_ydata(), expected.estimate)
+    (band,) = [c for c in shown[title].collections if isinstance(c, FillBetweenPolyCollection)]
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == pytest.approx((expected.low.min(), expected.high.max()))
+
+
+def intervals(ax, criterion):
+    """Estimate, low and high in points of every row, by the colour of a criterion."""
+    (drawn,) = [each for each in ax.containers if each.get_label() == criterion]
+    (bars,) = drawn.lines[2]
+    ends = np.array([segment[:, 0] for segment in bars.get_segments()])
+    return np.column_stack([drawn.lines[0].get_xdata(), ends])
+
+
+def test_differences_are_those_of_the_table(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("differences", ds, summary=frame).axes[0]
+    others = [label for label in frame.setting if label != "plain"]
+    rows = [comparisons.compare(ds, label, "plain").differences for label in others]
+    for criterion in rows[0]:
+        expected = [
+            (row[criterion].difference, row[criterion].low, row[criterion].high) for row in rows
+        ]
+        np.testing.assert_allclose(intervals(ax, criterion), 100 * np.array(expected))
+    labels = [text.get_text().replace("\n", " ") for text in ax.get_yticklabels()]
+    assert labels == others
+
+
+def test_effects_are_those_of_the_table(cases):
+    ds, _, frame = cases("tricks")
+    ax = draw("effects", ds, summary=frame).axes[0]
+    for each in effects.find(ds):
+        expected = [(effect.estimate, effect.low, effect.high) for _, effect in each.effects]
+        np.testing.assert_allclose(intervals(ax, each.criterion), 100 * np.array(expected))
+        labels = [text.get_text().replace("\n", " ") for text in ax.get_yticklabels()]
+        assert labels == [name for name, _ in each.effects]
+
+
+def test_stability_counts_the_looks_of_the_last_tenth(cases):
+    ds, _, frame = cases("tricks")
+    met = judge.meets_criterion(ds)[:, :, -5:].sum(axis=-1)
+    ax = draw("stability", ds, summary=frame).axes[0]
+    widths = np.reshape([bar.get_width() for bar in ax.patches], (4, 12))
+    np.testing.assert_allclose(widths.sum(axis=0), 1)
+    order = [ds.setting.values.tolist().index(label) for label in frame.setting]
+    finished = of_runs.finished(ds)
+    for width, looks in zip(widths, ([5], [3, 4], [1, 2], [0]), strict=True):
+        expected = (np.isin(met, looks) & finished).sum(axis=1) / finished.sum(axis=1)
+        np.testing.assert_allclose(width, expected[order])
+
+
+def test_a_run_that_passes_and_fails_is_not_stable():
+    ds = synthetic.dataset(["a"], seeds=5, verdict=[0, 0, 0, FAR, DIVERGED], unfinished=0)
+    w1 = ds.w1.values.copy()
+    w1[0, 1, -1] = w1[0, 2, -3:] = 9.0
+    ax = draw("stability", judge.judged(ds.assign(w1=ds.w1.copy(data=w1)))).axes[0]
+    widths = {bars.get_label(): bars.patches[0].get_width() for bars in ax.containers}
+    expected = {"at every look": 0.2, "at most looks": 0.2, "at some looks": 0.2, "at none": 0.4}
+    assert widths == pytest.approx(expected)
+
+
+def test_survival_ends_at_the_shares_of_the_table(cases):
+    ds, _, frame = cases("tricks")
+    sustained, diverged = draw("survival", ds, summary=frame).axes
+    assert "sustained success" in sustained.get_title() and "divergence" in diverged.get_title()
+    for row in frame.itertuples():
+        for ax, rate in ((sustained, row.sustained_rate), (diverged, row.diverged_rate)):
+            assert line(ax, row.setting).get_ydata()[-1] == pytest.approx(rate)
+
+
+def test_survival_rises_when_it_happens():
+    each = [SUCCESS, SUCCESS, FAR, DIVERGED]
+    ds = synthetic.dataset(["a"], seeds=4, verdict=each, unfinished=0)
+    ds["sustained_at"] = ds.sustained_at.copy(data=[[1000, 3000, np.nan, np.nan]])
+    ds["diverged_at"] = ds.diverged_at.copy(data=[[-1, -1, -1, 2100]])
+    shares = [line(ax, "a").get_ydata() for ax in draw("survival", ds).axes]
+    step = ds.step.values
+    np.testing.assert_allclose(shares[0], 0.25 * (step >= 1000) + 0.25 * (step >= 3000))
+    np.testing.assert_allclose(shares[1], 0.25 * (step >= 2100))
+
+
+def test_modes_are_counted_among_the_runs_alive(cases):
+    ds, _, frame = cases("ring")
+    drawn = panels(draw("modes", ds, summary=frame))
+    for ax, row in zip(drawn, frame.itertuples(), strict=True):
+        values = ds.modes.sel(setting=row.setting).values
+        alive = np.sort(values[~np.isnan(values[:, -1]), -1])
+        shown = line(ax, "median over seeds").get_ydata()[-1]
+        assert shown == alive[(len(alive) - 1) // 2]
+        assert line(ax, "the target's modes").get_ydata()[0] == 8
+        assert ax.get_title().startswith(row.setting) and f"n = {row.finished}" in ax.get_title()
+
+
+def test_of_a_target_with_one_mode_modes_are_not_drawn():
+    ds = synthetic.dataset(["a", "b"], target="ring", log_points=4)
+    ds["target_mode_share"][0, 1:] = np.nan
+    (ax,) = panels(draw("modes", ds))
+    assert ax.get_title().startswith("b")
+    ds["target_mode_share"][:, 1:] = np.nan
+    assert figures.KINDS["modes"](selection(ds)) is None
 
 
 def test_diverged_majority_takes_the_median_of_w1_out_of_the_axes():
-    ds = synthetic.dataset(["a"], seeds=3, outcome=[0, 3, 3], unfinished=0)
+    ds = synthetic.dataset(["a"], seeds=3, verdict=[SUCCESS, DIVERGED, DIVERGED], unfinished=0)
     (ax,) = panels(draw("w1", ds))
     median = line(ax, "median over seeds").get_ydata()
     assert median[0] < ax.get_ylim()[1] < median[-1] < np.inf
@@ -146,24 +377,32 @@ def test_diverged_majority_takes_the_median_of_w1_out_of_the_axes():
     assert band.get_paths()[0].vertices[:, 1].max() == median[-1]
 
 
+def test_w1_is_drawn_in_target_stds_above_what_perfect_samplers_score():
+    ds = synthetic.dataset(["a"], seeds=3, verdict=SUCCESS, unfinished=0)
+    (ax,) = panels(draw("w1", ds))
+    median = line(ax, "median over seeds").get_ydata()
+    np.testing.assert_allclose(median, np.sort(ds.w1.values[0], axis=0)[1] / synthetic.STD)
+    assert line(ax, "success threshold").get_ydata()[0] == 0.25
+    (perfect,) = [each for each in ax.patches if each.get_label().startswith("perfect samplers")]
+    floor = np.array(of_runs.null_floor(ds))[:, 0] / synthetic.STD
+    assert perfect.get_bbox().intervaly == pytest.approx(floor)
+    bare = panels(draw("w1", ds.drop_vars("w1_null")))[0]
+    assert not [each for each in bare.patches if each.get_label().startswith("perfect")]
+
+
 def test_a_single_huge_w1_does_not_flatten_the_others():
-    ds = synthetic.dataset(["a"], seeds=4, outcome=0, unfinished=0)
-    ds["w1"][0, 0, -1] = 1e30
-    for kind, limits in (("w1", "get_ylim"), ("final_w1", "get_xlim")):
+    ds = synthetic.dataset(["a"], seeds=4, verdict=SUCCESS, unfinished=0)
+    ds["w1"][0, 0] = 1e30
+    ds = judge.judged(ds)
+    for kind, limits in (("w1", "get_ylim"), ("strip", "get_xlim"), ("profiles", "get_xlim")):
         ax = draw(kind, ds).axes[0]
-        assert getattr(ax, limits)()[1] <= 1000 * synthetic.STD
+        assert getattr(ax, limits)()[1] <= 3000
 
 
-def test_ecdf_ends_below_one_by_the_share_of_diverged_runs():
-    ds = synthetic.dataset(["a"], seeds=4, outcome=[0, 0, 1, 3], unfinished=0)
-    ax = draw("final_w1", ds).axes[0]
-    curve = line(ax, "a").get_xydata()
-    assert curve[0, 1] == 0 and curve[-1, 1] == 0.75
-    threshold = line(ax, "success threshold").get_xdata()[0]
-    assert curve[curve[:, 0] <= threshold, 1].max() == 0.5
-    np.testing.assert_array_equal(
-        np.unique(curve[1:-1, 0]), np.sort(ds.w1.values[0, :3, -1].astype(float))
-    )
+@pytest.mark.parametrize("kind", ["w1", "strip", "profiles", "stability", "successes"])
+def test_a_threshold_of_zero_is_drawn_like_others(kind):
+    ds = synthetic.dataset(seeds=3)
+    draw(kind, judge.rejudged(ds, success_w1=0.0))
 
 
 @pytest.mark.parametrize(
@@ -201,8 +440,8 @@ def test_feature_matching_loss_has_its_own_axis_and_no_equilibrium():
 
 def test_settings_without_a_finished_run_are_not_the_worst():
     ds = synthetic.dataset(MANY, seeds=3, unfinished=30, log_points=2)
-    title = draw("outcomes", ds).get_suptitle()
-    assert "18 best and 18 worst of 90 settings" in title
+    title = " ".join(draw("verdicts", ds).get_suptitle().split())
+    assert "30 best and 30 worst of 90 settings" in title
 
 
 def test_heatmap_pools_the_other_fields():
@@ -211,8 +450,8 @@ def test_heatmap_pools_the_other_fields():
         "size": [1, 1, 2, 2, 1],
         "noise": ["off", "on", "off", "off", "off"],
     }
-    ds = synthetic.dataset(list("abcde"), seeds=4, swept=swept, outcome=0, unfinished=0)
-    ds["outcome"][0, :2] = outcomes.DIVERGED
+    ds = synthetic.dataset(list("abcde"), seeds=4, swept=swept, verdict=0, unfinished=0)
+    ds["verdict"][0, :2] = DIVERGED
     figure = draw("heatmap", ds)
     ax = figure.axes[0]
     assert sorted(text.get_text() for text in ax.texts) == ["100%\n(0%)"] * 3 + ["75%\n(25%)"]
@@ -262,47 +501,52 @@ def test_long_labels_break_at_the_plus_and_nowhere_in_a_number():
 def met_by_hand(ds, w1):
     """`ds` with one setting whose runs have these W1 `[seed, step]`, in units of the threshold."""
     threshold = synthetic.JUDGING["success_w1"] * synthetic.STD
+    lost = np.isnan(w1)
     ds["w1"] = ds.w1.copy(data=threshold * np.array(w1)[None])
     ds["generated_std"] = ds.generated_std.copy(data=np.full(ds.w1.shape, synthetic.STD))
-    met = np.array(w1) <= 1
-    ds["first_met"] = ds.first_met.copy(data=np.where(met.any(1), met.argmax(1), -1)[None])
-    ends = np.where(
-        np.isnan(w1).any(1), outcomes.DIVERGED, np.where(met[:, -1], 0, outcomes.OFF_TARGET)
-    )
-    ds["outcome"] = ds.outcome.copy(data=ends[None])
-    return ds
+    ends = np.where(lost.any(1), ds.step.values[lost.argmax(1)], -1)
+    ds["diverged_at"] = ds.diverged_at.copy(data=ends[None])
+    return judge.judged(ds)
 
 
-def test_successes_are_counted_now_and_so_far_among_all_finished_runs():
+def test_successes_are_counted_now_and_sustained_so_far_among_all_finished_runs():
     lost = np.nan  # diverged, and still one of the four
-    w1 = [[2, 0.5, 0.9], [0.5, 2, 2], [2, 2, 2], [2, lost, lost]]
-    ds = met_by_hand(synthetic.dataset(["a"], seeds=4, log_points=3, unfinished=0), w1)
+    w1 = [
+        [2, 2, 0.5, 0.5, 0.5, 0.5, 0.5, 1.4],  # by its median
+        [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.9, 0.9],
+        [2, 0.5, 0.5, 2, 0.5, 0.5, 0.5, 0.5],
+        [2, 2, 0.5, lost, lost, lost, lost, lost],
+    ]
+    ds = synthetic.dataset(["a"], seeds=4, log_points=8, verdict=SUCCESS, unfinished=0)
+    ds = met_by_hand(ds, w1)
     (ax,) = panels(draw("successes", ds))
-    assert list(line(ax, "meets the criterion now").get_ydata()) == [0.25, 0.25, 0.25]
-    assert list(line(ax, "has met the criterion so far").get_ydata()) == [0.25, 0.5, 0.5]
-    assert ax.get_title() == "a\never 50%, at the end 25%\nn = 4, 1 diverged"
-    so_far, now = (c for c in ax.collections if isinstance(c, FillBetweenPolyCollection))
-    low, high = statistics.wilson_interval([2, 1], [4, 4])
-    for band, i in ((so_far, 0), (now, 1)):
+    now = [0.25, 0.5, 1, 0.5, 0.75, 0.75, 0.75, 0.5]
+    assert list(line(ax, "meets the criterion now").get_ydata()) == now
+    so_far = [0, 0, 0, 0, 0.25, 0.25, 0.5, 0.5]
+    assert list(line(ax, "has been a sustained success so far").get_ydata()) == so_far
+    assert ax.get_title() == "a\nsustained 50%, settled 75%\nn = 4, 1 diverged"
+    bands = [c for c in ax.collections if isinstance(c, FillBetweenPolyCollection)]
+    low, high = statistics.wilson_interval([1, 3], [4, 4])
+    for band, i in zip(bands, (0, 1), strict=True):
         ends = band.get_paths()[0].vertices
-        np.testing.assert_allclose(np.unique(ends[ends[:, 0] == 500, 1]), [low[i], high[i]])
+        np.testing.assert_allclose(np.unique(ends[ends[:, 0] == 1250, 1]), [low[i], high[i]])
 
 
-def test_the_share_of_successes_ends_at_the_success_rate(cases):
-    ds, _ = cases("tricks")
-    frame = tables.summary(ds)
-    drawn = panels(draw("successes", ds))
+def test_the_share_of_sustained_successes_ends_at_that_of_the_table(cases):
+    ds, _, frame = cases("tricks")
+    drawn = panels(draw("successes", ds, summary=frame))
+    ends = [line(ax, "has been a sustained success so far").get_ydata()[-1] for ax in drawn]
+    np.testing.assert_allclose(ends, frame.sustained_rate)
+    met = judge.meets_criterion(ds.sel(setting=frame.setting.to_numpy()))[:, :, -1].sum(axis=1)
     ends = [line(ax, "meets the criterion now").get_ydata()[-1] for ax in drawn]
-    np.testing.assert_allclose(ends, frame.success_rate)
-    ends = [line(ax, "has met the criterion so far").get_ydata()[-1] for ax in drawn]
-    np.testing.assert_allclose(ends, frame.ever_rate)
+    np.testing.assert_allclose(ends, met / frame.finished)
 
 
-def centroids_by_hand(g_steps, seeds, outcome=0):
+def centroids_by_hand(g_steps, seeds, verdict=SUCCESS):
     """One setting whose D moves centroids apart, and G together by `g_steps` [seed, step]."""
     g_steps = np.array(g_steps, float)
     ds = synthetic.dataset(
-        ["a"], seeds=seeds, log_points=g_steps.shape[1], outcome=outcome, unfinished=0
+        ["a"], seeds=seeds, log_points=g_steps.shape[1], verdict=verdict, unfinished=0
     )
     before, after_d = np.full_like(g_steps, 0.5), np.ones_like(g_steps)
     distance = np.stack([before, after_d, 1 - 0.1 * g_steps], axis=-1)[None]
@@ -323,7 +567,7 @@ def test_approach_counts_updates_over_seeds_and_runs_once_each():
 
 def test_approach_counts_a_diverged_run_while_it_lasts():
     nan = np.nan
-    ds = centroids_by_hand([[1, 1, 1], [-1, nan, nan]], seeds=2, outcome=[0, 3])
+    ds = centroids_by_hand([[1, 1, 1], [-1, nan, nan]], seeds=2, verdict=[SUCCESS, DIVERGED])
     (ax,) = panels(draw("approach", ds))
     g = line(ax, "G's step: generated centroid towards the real one").get_ydata()
     np.testing.assert_allclose(g, [0.5, 1, 1])
@@ -331,14 +575,16 @@ def test_approach_counts_a_diverged_run_while_it_lasts():
 
 
 def test_approach_says_what_the_summary_says(cases):
-    ds, _ = cases("tricks")
-    for ax, row in zip(panels(draw("approach", ds)), tables.summary(ds).itertuples(), strict=True):
+    ds, _, frame = cases("tricks")
+    for ax, row in zip(
+        panels(draw("approach", ds, summary=frame)), frame.itertuples(), strict=True
+    ):
         assert f"G {100 * row.approach_mean:.0f}%" in ax.get_title()
 
 
 def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
-    ds, snapshots = cases("tricks")
-    drawn = panels(draw("pretraining", ds, snapshots))
+    ds, snapshots, frame = cases("tricks")
+    drawn = panels(draw("pretraining", ds, snapshots, summary=frame))
     assert {ax.get_title().split("\n")[0] for ax in drawn} == {"plain", "minibatch replace"}
     ax = next(ax for ax in drawn if ax.get_title() == "plain")
     plain = snapshots.sel(setting="plain")
@@ -355,7 +601,7 @@ def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
 def test_draw_all_writes_what_applies_but_animations(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     paths = draw_all(tmp_path, ds, synthetic.snapshots(ds))
-    assert {path.stem for path in paths} == {*LINE_KINDS} - {"pretraining"}
+    assert {path.stem for path in paths} == {*LINE_KINDS, *OF_FINISHED} - {"pretraining"}
     assert all(path.parent == tmp_path / "figures" for path in paths)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
@@ -377,7 +623,7 @@ def test_a_kind_is_a_function_and_its_entry(tmp_path, monkeypatch):
 
 def test_clear_removes_what_is_drawn_and_nothing_else(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
-    drawn = draw_all(tmp_path, ds, synthetic.snapshots(ds), ["outcomes", "animation"])
+    drawn = draw_all(tmp_path, ds, synthetic.snapshots(ds), ["verdicts", "animation"])
     (tmp_path / "figures" / "mine.png").touch()
     assert len(drawn) >= 2
     figures.clear(tmp_path)
@@ -401,25 +647,25 @@ def test_a_selected_setting_is_the_only_one_drawn(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "selection, words",
     [
-        ({"setting": "c"}, "setting=c: there are 'a', 'b'"),
+        ({"setting": "c"}, "setting=c: there are: 1 'a', 2 'b'"),
         ({"seed": 7}, "seed=7: snapshots were kept of 0, 1"),
     ],
 )
 def test_a_selection_of_nothing_says_what_there_is(tmp_path, selection, words):
     ds = synthetic.dataset(["a", "b"], seeds=3, log_points=2)
-    with pytest.raises(figures.SelectionError, match=f"^{words}$"):
+    with pytest.raises(of_runs.SelectionError, match=f"^{words}$"):
         draw_all(tmp_path, ds, synthetic.snapshots(ds), **selection)
 
 
 def test_a_seed_needs_snapshots():
     ds = synthetic.dataset(["a"], seeds=3, log_points=2)
-    with pytest.raises(figures.SelectionError, match="snapshots were kept of no seed"):
+    with pytest.raises(of_runs.SelectionError, match="snapshots were kept of no seed"):
         common.select(ds, tables.summary(ds), None, None, 0)
 
 
 def test_of_many_settings_a_wrong_selection_lists_some():
     ds = synthetic.dataset(MANY, seeds=1, log_points=2)
-    with pytest.raises(figures.SelectionError, match=r"and 60 more$"):
+    with pytest.raises(of_runs.SelectionError, match=r"and 60 more$"):
         common.select(ds, tables.summary(ds), None, "none of them", None)
 
 
@@ -450,7 +696,7 @@ def test_kinds_asked_for_are_drawn_from_a_results_folder(tmp_path):
         ("--setting=b", "'plain'"),
         ("--seed=9", "0, 1"),
         ("--seed=x", "invalid"),
-        ("--kind=w2", "final_w1"),
+        ("--kind=w2", "profiles"),
     ],
 )
 def test_an_unknown_choice_is_one_line_and_exit_code_2(tmp_path, capsys, flag, words):

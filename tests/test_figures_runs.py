@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan1d.report import figures, tables
 from gan1d.report.figures import common, film, line, plane
-from gan1d.results import outcomes
+from gan1d.results import verdicts
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_density_of_the_targets_quantiles_is_the_targets():
     np.testing.assert_allclose(density, scipy.stats.norm.pdf(centres), atol=0.01)
 
 
-def one_run(outcome=outcomes.SUCCESS, latent_dim=None, **fields):
+def one_run(verdict=verdicts.SUCCESS, latent_dim=None, **fields):
     """One run and its snapshots; None of it is lost."""
-    ds = synthetic.dataset(["a"], seeds=1, outcome=outcome, unfinished=0, log_points=5, **fields)
+    ds = synthetic.dataset(["a"], seeds=1, verdict=verdict, unfinished=0, log_points=5, **fields)
     return ds, synthetic.snapshots(ds, seeds=1, latent_dim=latent_dim)
 
 
@@ -90,7 +90,7 @@ def test_boundary_shows_d_and_all_mass_before_and_after_training():
         np.testing.assert_array_equal(d.get_ydata(), snapshots.d[0, 0, i])
     assert before.get_title() == "a\nbefore training\n67% of mass outside"
     assert (
-        after.get_title() == f"a\nafter 1000 updates: {outcomes.OUTCOMES[int(ds.outcome[0, 0])]}\n"
+        after.get_title() == f"a\nafter 1000 updates: {verdicts.VERDICTS[int(ds.verdict[0, 0])]}\n"
     )
 
 
@@ -117,7 +117,7 @@ def test_a_d_that_is_no_probability_has_a_scale_of_its_own_in_the_plane():
 
 
 def test_a_collapsed_generator_is_one_tall_bin():
-    ds, snapshots = one_run(outcomes.COLLAPSED)
+    ds, snapshots = one_run(verdicts.COLLAPSED)
     snapshots["samples"][..., -1, :, :] = synthetic.MEAN + 0.01
     _, after = panels(draw("boundary", ds, snapshots))
     density, edges, _ = stairs(after)
@@ -128,7 +128,7 @@ def test_a_collapsed_generator_is_one_tall_bin():
 
 @pytest.mark.parametrize("target, kind", [("normal", "boundary"), ("ring", "samples")])
 def test_a_diverged_run_says_so_and_shows_no_garbage(target, kind):
-    ds, snapshots = one_run(outcomes.DIVERGED, target=target)
+    ds, snapshots = one_run(verdicts.DIVERGED, target=target)
     snapshots["samples"][:] = 4  # as finite as can be
     snapshots["d"][:] = 0.5
     figure = draw(kind, ds, snapshots)
@@ -143,13 +143,22 @@ def test_a_diverged_run_says_so_and_shows_no_garbage(target, kind):
 
 
 def test_the_seed_asked_for_is_drawn():
-    ds = synthetic.dataset(["a"], seeds=3, unfinished=0, log_points=3, outcome=0)
+    ds = synthetic.dataset(["a"], seeds=3, unfinished=0, log_points=3, verdict=0)
     snapshots = synthetic.snapshots(ds, seeds=3)
     figure = draw("boundary", ds, snapshots, seed=2)
-    assert figure.get_suptitle().endswith("seed 2")
+    assert "seed 2\n" in figure.get_suptitle()
     expected = line.bin_masses(snapshots.samples[0, 2, -1, :, 0], line.bin_edges(ds.x[0]))
     shown = stairs(panels(figure)[-1])
     np.testing.assert_allclose(shown.values * np.diff(shown.edges), expected)
+
+
+def test_what_became_of_a_run_is_told_in_words():
+    each = [verdicts.SUCCESS, verdicts.MODES_LOST, verdicts.COLLAPSED, verdicts.DIVERGED, 0]
+    ds = synthetic.dataset(["a"], seeds=5, verdict=each)
+    *words, last = (common.fate(ds.isel(setting=0, seed=i)) for i in range(5))
+    diverged = f"diverged at update {int(ds.diverged_at[0, 3])}"
+    assert words == ["success", "modes lost", "collapsed, dead", diverged]
+    assert last == "not finished"
 
 
 def test_samples_are_those_of_the_checkpoints():
@@ -223,7 +232,7 @@ def test_an_animation_has_a_frame_a_log_point(tmp_path, monkeypatch, target, kin
 @pytest.mark.parametrize("target", ["normal", "ring"])
 def test_frames_drawn_in_part_equal_frames_drawn_whole(target):
     """What changes and is not among the artists would be stale, or drawn twice."""
-    ds = synthetic.dataset(["a"], seeds=2, target=target, log_points=4, outcome=[0, 3])
+    ds = synthetic.dataset(["a"], seeds=2, target=target, log_points=4, verdict=[0, 6])
     made = film.seeds_animation(selection(ds, synthetic.snapshots(ds)))
     in_part = np.asarray(film._images(made)[2].convert("RGB")).astype(int)
     canvas = FigureCanvasAgg(made.figure)
@@ -237,7 +246,7 @@ def test_frames_drawn_in_part_equal_frames_drawn_whole(target):
 
 
 def test_a_film_shows_every_log_point_of_every_seed():
-    ds = synthetic.dataset(["a"], seeds=3, log_points=4, outcome=0, unfinished=0)
+    ds = synthetic.dataset(["a"], seeds=3, log_points=4, verdict=0, unfinished=0)
     snapshots = synthetic.snapshots(ds, seeds=3)
     made = film.seeds_animation(selection(ds, snapshots))
     for i, seed in itertools.product(range(4), range(3)):

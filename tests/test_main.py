@@ -60,11 +60,11 @@ def test_a_sweep_from_start_to_end(place, call):
     assert done.returncode == 0, done.stderr
     assert "| G rate 0.02" in done.stdout
     folder = place / "results" / "tiny"
-    for name in ("runs.nc", "config.json", "summary.csv", "summary.md", "figures/outcomes.png"):
+    for name in ("runs.nc", "config.json", "summary.csv", "summary.md", "figures/verdicts.png"):
         assert (folder / name).stat().st_size > 0
         assert name in done.stdout
     runs = results.load(folder)
-    assert dict(runs.sizes) | {"setting": 2, "seed": 3, "step": 3} == dict(runs.sizes)
+    assert dict(runs.sizes) | {"setting": 2, "seed": 3, "step": 12} == dict(runs.sizes)
     record = json.loads((folder / "config.json").read_text())
     assert record["complete"] is True
     assert record["config"]["generator"]["optimizer"]["kind"] == "sgd"

@@ -1,4 +1,4 @@
-"""python -m gan1d results: verifies, describes and exports a folder."""
+"""python -m gan1d results: verifies, describes, exports and rejudges a folder."""
 
 import json
 
@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+import xarray as xr
 from absl import flags
 from absl.testing import flagsaver
 
 from gan1d import results
 from gan1d.commands import results as command
-from gan1d.report import exports
-from gan1d.results import blocks, files, outcomes
+from gan1d.report import exports, tables
+from gan1d.results import blocks, files, verdicts
 
 RECORD = {
     "config": {"steps": 1},
@@ -98,8 +99,15 @@ def test_a_sweep_under_way_is_described_and_verified(tmp_path, capsys):
 def test_info_tells_what_was_run_and_how_it_ended(folder, runs, capsys):
     assert call("info", folder) == 0
     told = capsys.readouterr().out
-    success = int((runs.outcome == outcomes.SUCCESS).sum())
-    for words in (f"{success} success", "1 unfinished", "engine lanes", "training 12.3", "c.py"):
+    success, lost = (int((runs.verdict == code).sum()) for code in (0, verdicts.MODES_LOST))
+    for words in (
+        f"{success} success",
+        f"{lost} modes lost",
+        "1 unfinished",
+        "engine lanes",
+        "training 12.3",
+        "c.py",
+    ):
         assert words in told
 
 
@@ -126,7 +134,7 @@ def test_a_table_of_runs_has_the_values_of_the_results(runs):
     row = frame[(frame.setting == "minibatch replace") & (frame.seed == 3)].iloc[0]
     run = runs.sel(setting="minibatch replace", seed=3)
     assert row["target.loc"] == 1.0 and row["tricks.minibatch"] == "replace"
-    assert row.outcome == outcomes.OUTCOMES[int(run.outcome)]
+    assert row.verdict == verdicts.VERDICTS[int(run.verdict)]
     for name in (
         "w1",
         "ks",
@@ -135,6 +143,8 @@ def test_a_table_of_runs_has_the_values_of_the_results(runs):
         "loss_d",
         "diverged_at",
         "best_step",
+        "settled_w1",
+        "sustained_at",
     ):
         np.testing.assert_array_equal(row[name], run[name].isel(step=-1, missing_dims="ignore"))
     part = run.centroid_distance.isel(step=-1).sel(moment="after G")
@@ -161,6 +171,12 @@ def test_a_table_of_curves_has_the_values_of_the_results():
         (["export", "results"], {"to": "runs.xls"}, "ends in .csv or .parquet", 1),
         (["export", "results"], {"to": "none/runs.csv"}, "can't be written", 1),
         (["info", "nothing"], {}, "no results here", 1),
+        (["rejudge", "nothing"], {"success_w1": 0.5}, "no results here", 1),
+        (["rejudge", "results"], {}, "give another threshold, one of --collapsed_std, --succ", 2),
+        (["rejudge", "results"], {"success_w1": -1}, "judging.success_w1 (-1.0)", 2),
+        (["rejudge", "results"], {"hold": "nan"}, "judging.hold", 2),
+        (["rejudge", "results"], {"hold": 9, "to": "results"}, "there are results already", 2),
+        (["rejudge", "results"], {"hold": 9, "to": "results/runs.nc"}, "can't be made", 1),
         (["verify", "nothing"], {}, "no results here", 1),
     ],
 )
@@ -171,6 +187,42 @@ def test_what_can_not_be_done_is_one_line(
     assert call(*arguments, **given) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+def test_runs_are_rejudged_and_nothing_is_written_unasked(folder, runs, capsys):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert call("rejudge", folder, success_w1="0.7", structure="0.2") == 0
+    told = capsys.readouterr().out
+    lax = results.rejudged(runs, success_w1=0.7, structure=0.2)
+    assert told.strip() == tables.table(tables.summary(lax), lax)
+    assert "success (W1<=0.7)" in told and "structure >= 0.2" in told
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_rejudged_results_are_results(folder, runs, tmp_path, capsys):
+    lax = tmp_path / "lax"
+    assert call("rejudge", folder, success_w1="0.7", to=str(lax)) == 0
+    table, _, written = capsys.readouterr().out.rpartition("\n\n")
+    assert written.strip() == f"Written: summary.csv, summary.md, runs.nc, config.json in {lax}"
+    assert call("verify", lax) == 0
+    judged, expected = results.load(lax), results.rejudged(runs, success_w1=0.7)
+    xr.testing.assert_equal(judged, expected)
+    assert (judged.verdict == 0).sum() > (runs.verdict == 0).sum()
+    xr.testing.assert_equal(results.load_snapshots(lax), results.load_snapshots(folder))
+    assert pd.read_csv(lax / "summary.csv").success.sum() == (judged.verdict == 0).sum()
+    assert table in (lax / "summary.md").read_text()
+    record = results.load_record(lax)
+    assert record["config"]["judging"]["success_w1"] == 0.7
+    assert record["rejudged"] == {"success_w1": 0.7} and record["command"] == RECORD["command"]
+    inside = json.loads(judged.attrs["provenance"])
+    assert inside == {name: record[name] for name in inside}
+    assert call("rejudge", folder, success_w1="0.1", to=str(lax)) == 2  # not a second time
+
+
+def test_a_sweep_under_way_is_not_written_over(folder, tmp_path, capsys):
+    (tmp_path / "under_way" / "blocks").mkdir(parents=True)
+    assert call("rejudge", folder, success_w1="0.7", to=str(tmp_path / "under_way")) == 2
+    assert "there are results already" in capsys.readouterr().err
 
 
 def test_records_are_plain_json(folder):

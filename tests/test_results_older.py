@@ -13,7 +13,7 @@ from gan1d import results
 from gan1d.commands import compare, draw
 from gan1d.commands import results as command
 from gan1d.report import comparisons, exports, figures, tables
-from gan1d.results import outcomes, schema
+from gan1d.results import judge, schema, verdicts
 
 SCHEMA_3 = Path(__file__).parent / "data" / "schema_3.zip"  # written by revision a14ef2c
 RECORD = {"config": {}, "complete": True}
@@ -33,9 +33,18 @@ def test_an_older_folder_has_todays_names_and_its_own_numbers(older):
     assert not {"mean", "std"} & runs.keys()
     assert runs.w1.shape == runs.generated_std.shape == runs.generated_mean.shape == (2, 3, 3)
     assert snapshots.samples.shape == (2, 1, 3, 256, 1)
-    frame = tables.summary(runs)
-    written = pd.read_csv(older / "summary.csv")
-    pd.testing.assert_frame_equal(frame[written.columns], written)
+    frame = tables.summary(runs).sort_values("number", ignore_index=True)
+    written = pd.read_csv(older / "summary.csv").set_index("setting").loc[frame.setting]
+    for name in ("runs", "finished", "diverged"):
+        assert frame[name].tolist() == written[name].tolist()
+    assert frame.setting.tolist() == runs.setting.values.tolist()
+    # One look of three is in the last tenth: that by which these runs were judged then.
+    target_std = runs.target_std.values
+    for name, unit in (("w1", target_std), ("std_ratio", 1), ("mean_error", 1), ("loss_d", 1)):
+        for part in ("median", "q25", "q75"):
+            ours = frame[f"{name}_{part}"] * unit
+            np.testing.assert_allclose(ours, written[f"{name}_{part}"], rtol=1e-6)
+    np.testing.assert_allclose(frame.w1_null_95 * target_std, written.w1_null_95, rtol=1e-6)
     assert runs.g_matches_features.values.tolist() == [0, 1]
     np.testing.assert_allclose(runs.loss_d_rest, 2 * np.log(2), rtol=1e-6)
     np.testing.assert_allclose(runs.loss_g_rest, [np.log(2), np.nan], rtol=1e-6)
@@ -57,23 +66,30 @@ def test_commands_take_an_older_folder(older, tmp_path, capsys):
 
 # All that can be left out: what is not needed by verdicts.
 MINIMAL = {*schema.RUN, "step", "w1", "generated_std", "target_std"}
-MINIMAL |= {"diverged_at", "finished", "outcome"}
+MINIMAL |= {"diverged_at", "finished"}
+
+
+def without_structure(runs):
+    """Runs of which distance and spread alone are known."""
+    known = [name for name in (*judge.STRUCTURE, "modes", "mode_mass") if name in runs]
+    return judge.judged(runs.drop_vars(known))
 
 
 @pytest.mark.parametrize("target", ["normal", "ring"])
 def test_results_of_what_verdicts_need_alone_can_be_used(target, tmp_path):
-    whole = synthetic.dataset(target=target, log_points=4)
+    whole = without_structure(synthetic.dataset(target=target, log_points=4))
     bare = whole.drop_vars(whole.variables.keys() - MINIMAL).drop_dims("dim", errors="ignore")
     results.write(tmp_path, bare, None, RECORD, {})
     loaded = results.load(tmp_path)
     summary, expected = tables.summary(loaded), tables.summary(whole)
-    for name in ("success", "ever", "w1_median", "std_ratio_q25"):
+    for name in ("success", "sustained", "w1_median", "std_ratio_q25"):
         np.testing.assert_array_equal(summary[name], expected[name])
-    assert "-" in tables.table(summary)
+    assert "structure was not judged" in tables.table(summary, loaded)
     assert comparisons.table(loaded, "plain") == comparisons.table(whole, "plain")
     assert all(len(table(loaded)) for table in exports.TABLES.values())
     drawn = {path.stem for path in figures.draw_all(tmp_path, loaded, None, summary)}
-    assert {"outcomes", "w1", "final_w1", "successes", "measures"} == drawn
+    expected = {"verdicts", "strip", "raster", "stability", "profiles", "survival", "differences"}
+    assert drawn == expected | {"profile_differences", "w1", "successes", "measures"}
 
 
 def with_unknown(dims, dtype=np.float32):
@@ -160,9 +176,28 @@ def test_a_name_that_is_taken_stays_as_it_is(tmp_path):
 
 def test_what_follows_from_the_curves_is_filled_in(tmp_path):
     runs = synthetic.dataset(seeds=6)
-    derived = ["first_met", "last_met", "best_step"]
-    results.write(tmp_path, runs.drop_vars(derived), None, RECORD, {})
+    results.write(tmp_path, runs.drop_vars(schema.DERIVED), None, RECORD, {})
     loaded = results.load(tmp_path)
-    for name in derived:
+    for name in schema.DERIVED:
         np.testing.assert_array_equal(loaded[name], runs[name])
-    assert (loaded.first_met >= 0).any() and outcomes.SUCCESS in loaded.outcome
+    assert verdicts.SUCCESS in loaded.verdict and np.isfinite(loaded.sustained_at).any()
+
+
+def test_what_a_file_says_of_verdicts_is_found_out_anew(tmp_path):
+    """By the thresholds in its config: a verdict is no datum."""
+    runs = synthetic.dataset(seeds=6)
+    results.write(tmp_path, runs.assign(verdict=0 * runs.verdict), None, RECORD, {})
+    np.testing.assert_array_equal(results.load(tmp_path).verdict, runs.verdict)
+
+
+def test_before_schema_5_generators_are_settled_in_the_last_tenth_too(tmp_path):
+    """However rarely they were looked at there."""
+    runs = synthetic.dataset(seeds=3)
+    del runs.attrs["settled_from"], runs.attrs["fixed"]
+    results.write(tmp_path, runs, None, RECORD, {})
+    loaded = results.load(tmp_path)
+    assert loaded.attrs["settled_from"] == 4500
+    np.testing.assert_allclose(
+        loaded.settled_w1, np.median(runs.w1.values[:, :, -3:], axis=-1), rtol=1e-6
+    )
+    assert "medians of 3 looks" in tables.table(tables.summary(loaded), loaded)

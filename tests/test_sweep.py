@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gan1d.config import experiment
 from gan1d.gan import metrics, train
+from gan1d.results import verdicts
 from gan1d.simd import llvm
 from gan1d.sweep import collect, layout, loop
 from gan1d.sweep.cohorts import Sweep
@@ -168,7 +169,6 @@ def test_the_engine_runs_the_functions_of_one_gan():
         seeds="7:9",
         steps=4,
         **{
-            "judging.log_every": 4,
             "pretraining.steps": 3,
             "training.d_steps": 2,
             "training.g_steps": 2,
@@ -193,16 +193,18 @@ def test_the_engine_runs_the_functions_of_one_gan():
             np.testing.assert_allclose(ours, value, rtol=1e-4, err_msg=name)
         ours = runs.pretraining_loss.values[0, column]
         np.testing.assert_allclose(ours, pretraining.losses, rtol=1e-5)
-        np.testing.assert_allclose(
-            runs.loss_d.values[0, column, -1], run.loss_sums.d / 4, rtol=1e-5
-        )
+        ours = runs.loss_d.values[0, column, 1:]  # a log point an update
+        np.testing.assert_allclose(ours.sum(), run.loss_sums.d, rtol=1e-5)
 
 
 def test_log_points_do_not_change_the_runs(reference):
     fewer = trained(declared(seeds="0:5", sweep=(RATES,), **{"judging.log_every": 50}))
     np.testing.assert_allclose(fewer.w1[:, :, -1], reference.w1[:, :, -1], rtol=1e-5)
-    halves = reference.loss_d[:, :, 1:].mean("step")
-    np.testing.assert_allclose(fewer.loss_d[:, :, -1], halves, rtol=1e-4)
+    # Of 41 updates the first 25 and the others; from there on both look after each.
+    assert reference.step.values.tolist() == [0, 25, *range(41, 51)]
+    assert fewer.step.values.tolist() == [0, *range(41, 51)]
+    _, first, others, *_ = reference.loss_d.transpose("step", ...).values
+    np.testing.assert_allclose(fewer.loss_d[:, :, 1], (25 * first + 16 * others) / 41, rtol=1e-4)
 
 
 def test_a_run_that_diverges_spoils_no_neighbour(reference):
@@ -217,7 +219,7 @@ def test_a_run_that_diverges_spoils_no_neighbour(reference):
     wild = (runs["generator.optimizer.rate"] > 1) & (runs["discriminator.optimizer.rate"] > 1)
     lost = runs.diverged_at >= 0
     assert lost.isel(setting=wild.values).all()
-    np.testing.assert_array_equal(lost, runs.outcome == 3)
+    np.testing.assert_array_equal(lost, runs.verdict == verdicts.DIVERGED)
     assert (runs.finished == 1).all()
     # Numbers stop where a run does: at the first log point from its divergence on.
     np.testing.assert_array_equal(np.isnan(runs.w1), lost & (runs.diverged_at <= runs.step))
@@ -293,7 +295,7 @@ def test_an_interrupted_sweep_keeps_its_finished_blocks_and_goes_on_from_there(r
             partial.runs[name].values[finished], reference[name].values[finished]
         )
         assert np.isnan(partial.runs[name].values[~finished]).all()
-    np.testing.assert_array_equal(partial.runs.outcome.values == -1, ~finished)
+    np.testing.assert_array_equal(partial.runs.verdict.values == verdicts.UNFINISHED, ~finished)
     first = kept.blocks[0]
     whole = loop.run(where, None, kept)
     assert kept.blocks[0] is first and whole.unfinished == 0
@@ -341,7 +343,9 @@ def test_a_plane_goes_the_same_way(plane):
     ):
         assert np.isfinite(tame[name]).all(), name
     lost = runs.isel(setting=1)
-    assert (lost.outcome == 3).all() and np.isnan(lost.generated_mean.values[:, -1]).all()
+    assert (lost.verdict == verdicts.DIVERGED).all() and np.isnan(
+        lost.generated_mean.values[:, -1]
+    ).all()
     assert plane.snapshots.samples.sizes["dim"] == 2
 
 
@@ -374,11 +378,28 @@ def test_pretraining_leaves_its_losses_and_the_first_d():
     assert (np.abs(result.snapshots.d.isel(setting=1, step=0) - untrained).max("grid") > 1e-3).all()
 
 
-def test_stopping_steps_are_log_points_of_the_criterion(reference):
-    met = reference.w1 <= 0.25 * reference.target_std
-    assert ((reference.first_met >= 0) == met.any("step")).all()  # these runs are all wide enough
+def test_verdicts_are_of_the_looks_of_the_settled_generator(reference):
+    assert reference.attrs["settled_from"] == 41
+    looks = reference.step.values >= 41
+    assert looks.sum() == 10
+    w1 = np.median(reference.w1.values[:, :, looks], axis=-1)
+    np.testing.assert_allclose(reference.settled_w1, w1, rtol=1e-6)
+    # After 50 updates these runs are wide enough, and of one mode: their distance decides.
+    close = w1 <= 0.25 * reference.target_std.values[:, None]
+    known = close if "high_quality_null" not in reference else close & False
+    assert (reference.verdict.values[known] == verdicts.SUCCESS).all()
+    far = w1 > reference.target_std.values[:, None]
+    np.testing.assert_array_equal(reference.verdict == verdicts.FAR, far)
+    assert far.any()
     best = reference.w1.sel(step=reference.best_step)
     np.testing.assert_array_equal(best, reference.w1.min("step"))
+
+
+def test_results_say_what_all_settings_have_in_common():
+    made = declared(seeds="0:2", sweep=(RATES,), **{"target.loc": 2.0, "tricks.input_noise": 0.1})
+    runs = trained(made)
+    assert "target loc 2" in runs.attrs["fixed"] and "input noise 0.1" in runs.attrs["fixed"]
+    assert "rate" not in runs.attrs["fixed"]
 
 
 def test_a_target_that_runs_cannot_be_judged_by_is_refused_before_training():

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         runs = results.load(Path(argv[1]))
         if runs.sizes["setting"] == 1:
             return shell.refuse(f"{argv[1]}: it has one setting; there is nothing to compare")
-        print(comparisons.table(runs, find_setting(runs, _AGAINST.value)))
+        print(comparisons.table(runs, find_setting(runs, _AGAINST.value, "against")))
     except (results.ResultsError, SelectionError, ValueError) as error:
         return shell.refuse(str(error))
     return 0

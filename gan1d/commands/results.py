@@ -138,20 +138,25 @@ def rejudge(folder: Path) -> int:
     if not changed:
         names = ", ".join(f"--{name}" for name in given)
         return shell.refuse(f"rejudge: give another threshold, one of {names}")
+    to = None if _TO.value is None else Path(_TO.value)
+    if to is not None and any((to / name).exists() for name in (netcdf.RECORD, blocks.FOLDER)):
+        return shell.refuse(f"to={to}: there are results already; name another folder")
+    runs = netcdf.load(folder)
     try:
-        runs = judge.rejudged(netcdf.load(folder), **changed)
+        runs = judge.rejudged(runs, **changed)
     except ValueError as error:
         return shell.refuse(f"rejudge: {error}")
     frame = tables.summary(runs)
     text = tables.table(frame, runs)
     print(text)
-    if _TO.value is not None:
+    if to is not None:
         record = netcdf.load_record(folder) or {}
+        record.pop("sha256", None)  # of other files than those that are written here
         record |= {"config": json.loads(runs.attrs["config"]), "rejudged": changed}
         title = runs.attrs["title"]
         texts = {"summary.csv": frame.to_csv(index=False), "summary.md": f"# {title}\n\n{text}\n"}
-        netcdf.write(Path(_TO.value), runs, netcdf.load_snapshots(folder), record, texts)
-        print(f"\nWritten: {', '.join([*texts, netcdf.RUNS, netcdf.RECORD])} in {_TO.value}")
+        netcdf.write(to, runs, netcdf.load_snapshots(folder), record, texts)
+        print(f"\nWritten: {', '.join([*texts, netcdf.RUNS, netcdf.RECORD])} in {to}")
     return 0
 
 

@@ -75,10 +75,17 @@ def settled_from(steps: int) -> int:
 def log_steps(steps: int, judging: Judging) -> list[int]:
     """The numbers of updates after which runs are judged: 0, log_every, 2 log_every, ..., steps.
 
-    Settled generators are judged more often where that is needed for ten looks.
+    Settled generators are judged more often where that is needed for ten looks. Those are evenly
+    spread, and none is much nearer to the one before: engines compute equal spans at a time.
     """
     settled = settled_from(steps)
-    apart = max((steps - settled) // SETTLED_LOOKS, 1)
-    if judging.log_every <= apart:
+    looks = min(SETTLED_LOOKS, steps - settled)
+    if judging.log_every * SETTLED_LOOKS <= steps - settled or not looks:
         return [*range(0, steps, judging.log_every), steps]
-    return [*range(0, settled, judging.log_every), *range(settled, steps, apart), steps]
+    apart = (steps - settled) // looks
+    before = [
+        step
+        for step in range(0, settled, judging.log_every)
+        if step == 0 or settled - step >= apart
+    ]
+    return [*before, *(settled + (steps - settled) * i // looks for i in range(looks + 1))]

@@ -33,15 +33,30 @@ def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
       KeyError: no setting has that name.
       ValueError: there is no such seed.
     """
+    of_pair = paired(runs, first, second)
+    one, other = w1 = of_runs.settled_w1(of_pair)
+    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
+    return Compared(first, differences(of_pair), statistics.compare_w1(one, other), crossings)
+
+
+def paired(runs: xr.Dataset, first: str, second: str) -> xr.Dataset:
+    """Two settings' runs of the seeds that both have finished.
+
+    Raises:
+      KeyError: no setting has that name.
+      ValueError: there is no such seed.
+    """
     of_pair = runs.sel(setting=[first, second])
     of_pair = of_pair.isel(seed=of_runs.finished(of_pair).all(axis=0))
     if not of_pair.sizes["seed"]:
         raise ValueError(f"there is no seed that both {first!r} and {second!r} have finished")
-    w1 = of_runs.settled_w1(of_pair)
-    one, other = w1
-    differences = {name: statistics.difference(*met) for name, met in criteria(of_pair, w1).items()}
-    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
-    return Compared(first, differences, statistics.compare_w1(one, other), crossings)
+    return of_pair
+
+
+def differences(of_pair: xr.Dataset) -> dict[str, Difference]:
+    """How often the first of two settings meets each criterion, less the second."""
+    met = criteria(of_pair, of_runs.settled_w1(of_pair))
+    return {name: statistics.difference(*each) for name, each in met.items()}
 
 
 def criteria(runs: xr.Dataset, w1: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,14 +80,23 @@ def thresholds(w1: np.ndarray) -> np.ndarray:
 
 
 def compare_all(runs: xr.Dataset, against: str) -> list[Compared]:
-    """Every other setting against one."""
-    others = [label for label in runs.setting.values.tolist() if label != against]
-    return [compare(runs, label, against) for label in others]
+    """Every other setting against one, but for those that no seed has finished in both."""
+    finished = of_runs.finished(runs)
+    common = (finished & of_runs.finished(runs.sel(setting=[against]))).any(axis=1)
+    labels = runs.setting.values[common].tolist()
+    return [compare(runs, label, against) for label in labels if label != against]
 
 
 def table(runs: xr.Dataset, against: str) -> str:
-    """Every other setting against one, as a Markdown table, and what it rests on."""
+    """Every other setting against one, as a Markdown table, and what it rests on.
+
+    Raises:
+      ValueError: there is no seed that this one and another have finished.
+    """
     compared = compare_all(runs, against)
+    if not compared:
+        raise ValueError(f"there is no seed that {against!r} and another setting have finished")
+    left_out = runs.sizes["setting"] - 1 - len(compared)
     p_values = [found.p_exact for each in compared for found in each.differences.values()]
     corrected = iter(statistics.holm(np.array(p_values)))
     rows = [
@@ -91,6 +115,7 @@ def table(runs: xr.Dataset, against: str) -> str:
             "within: two one-sided tests at 5%;",
             "seeds needed: for a power of 80%, if rates are those seen; W1 ratio: of the medians.",
             f"{of_runs.caption(runs)}.",
+            *([f"Left out, as no seed has finished in both: {left_out}."] if left_out else []),
             *(["", *crossing] if crossing else []),
         ]
     )

@@ -40,8 +40,8 @@ def factors(runs: xr.Dataset) -> list[Factor]:
                 merged = True
                 break
     codes = [_codes(runs, group) for group in groups]
-    count = int(np.prod([code.max() + 1 for code in codes])) if codes else 0
-    if count != runs.sizes["setting"] or not codes:
+    count = int(np.prod([code.max() + 1 for code in codes]))
+    if count != runs.sizes["setting"] or count < 2:
         raise ValueError("the settings are no product of swept fields: there are no effects to see")
     return [_factor(runs, group, code) for group, code in zip(groups, codes, strict=True)]
 
@@ -60,7 +60,7 @@ def _crossed(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _factor(runs: xr.Dataset, fields: list[str], code: np.ndarray) -> Factor:
     first = [int(np.flatnonzero(code == level)[0]) for level in range(code.max() + 1)]
-    short = [field.rpartition(".")[2] for field in fields]
+    short = [_short(field, of_runs.swept_fields(runs)) for field in fields]
     reference = [runs[field].values[first[0]] for field in fields]
     levels = []
     for setting in first:
@@ -72,6 +72,13 @@ def _factor(runs: xr.Dataset, fields: list[str], code: np.ndarray) -> Factor:
         ]
         levels.append(" ".join(words))
     return Factor(" and ".join(short), tuple(levels), code)
+
+
+def _short(field: str, swept: list[str]) -> str:
+    """A field's last word, or all of them where another swept field has the same last one."""
+    last = field.rpartition(".")[2]
+    shared = sum(other.rpartition(".")[2] == last for other in swept) > 1
+    return field if shared else last
 
 
 def _text(value: object) -> str:

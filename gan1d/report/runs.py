@@ -85,8 +85,10 @@ class SelectionError(ValueError):
     """A setting or seed that the results do not have, in one line that says what they have."""
 
 
-def find_setting(runs: xr.Dataset, name: str) -> str:
+def find_setting(runs: xr.Dataset, name: str, option: str = "setting") -> str:
     """The label of the setting that is meant by its label, its number or a part of its label.
+
+    `option` is what a problem is said of.
 
     Raises:
       SelectionError: none is, or several are.
@@ -100,7 +102,7 @@ def find_setting(runs: xr.Dataset, name: str) -> str:
     if len(found) == 1:
         return found[0]
     which = "several are meant" if found else "there are"
-    raise SelectionError(f"setting={name}: {which}: {listed(runs, found or labels)}")
+    raise SelectionError(f"{option}={name}: {which}: {listed(runs, found or labels)}")
 
 
 def listed(runs: xr.Dataset, labels: list[str], most: int = 40) -> str:
@@ -115,7 +117,7 @@ def caption(runs: xr.Dataset) -> str:
     limits = judge.thresholds(runs)
     looks = int(judge.settled_looks(runs).sum())
     structure = f"and structure >= {limits.structure:g} of a perfect sampler's"
-    if "settled_structure" not in runs or np.isnan(runs.settled_structure.values).all():
+    if not judge.judges_structure(runs):
         structure = "(structure was not judged)"
     parts = [
         str(runs.attrs.get("fixed", "")),

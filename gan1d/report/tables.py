@@ -187,10 +187,11 @@ def _legend(frame: pd.DataFrame, caption: str) -> str:
 def markdown(rows: list[dict[str, str]]) -> str:
     """Rows of the same cells as a Markdown table that is aligned on a terminal as well.
 
-    All cells are aligned to the right but for the last column's.
+    All cells are aligned to the right but for the last column's, and at least two wide: the rule
+    below a header is no rule without a dash.
     """
     *numeric, last = rows[0]
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in numeric}
+    widths = {name: max(2, len(name), *(len(row[name]) for row in rows)) for name in numeric}
     header = [f"{name:>{width}}" for name, width in widths.items()]
     rule = ["-" * (width - 1) + ":" for width in widths.values()]
     lines = [[*header, last], [*rule, "-" * len(last)]]

@@ -115,6 +115,9 @@ def check_runs(runs: xr.Dataset) -> None:
     if missing:
         raise ResultsError(f"{min(missing)!r} is missing")
     _check_variables(runs, forms, schema.DIMENSIONS)
+    settled = runs.attrs.get("settled_from", 0)
+    if not isinstance(settled, int | np.integer) or settled > runs.step.values[-1]:
+        raise ResultsError(f"the attribute 'settled_from' ({settled}) is no update of its runs")
 
 
 def check_snapshots(snapshots: xr.Dataset) -> None:

@@ -99,6 +99,12 @@ def perfect(runs: xr.Dataset, name: str) -> np.ndarray:
     return np.median(runs[f"{name}_null"].transpose("setting", "replicate").values, axis=-1)
 
 
+def judges_structure(runs: xr.Dataset) -> bool:
+    """Whether structure decides in any setting: it is known of runs, and of perfect samplers."""
+    known = [perfect(runs, name) for name in STRUCTURE if name in runs]
+    return any((scores > 0).any() for scores in known)
+
+
 def _measured(runs: xr.Dataset) -> list[str]:
     """What is known of each log point and decides."""
     names = ("w1", "generated_std", "modes", "mode_mass", *STRUCTURE)
@@ -120,13 +126,15 @@ def _scores(runs: xr.Dataset, values: Arrays, limits: Thresholds) -> Scores:
     target_std = over_settings(runs.target_std.values)
     nothing = np.full(shape, np.nan)
     parts = [
-        values[name] / over_settings(perfect(runs, name)) for name in STRUCTURE if name in values
+        values[name] / over_settings(_positive(perfect(runs, name)))
+        for name in STRUCTURE
+        if name in values
     ]
     lost = np.zeros(shape, bool)
-    if "mode_mass" in values:
+    if "mode_mass" in values and {"target_mode_share", "mode_rows"} <= runs.keys():
         share = runs.target_mode_share.transpose("setting", "mode").values
         share = share.reshape(len(share), *[1] * (len(shape) - 1), -1)
-        rows = np.broadcast_to(over_settings(runs.mode_rows.values), shape)
+        rows = over_settings(runs.mode_rows.values)
         lost |= verdicts.modes_are_lost(values["mode_mass"], share, rows, limits.mode_share)
     if "modes" in values and "modes_null" in runs:
         hit = runs.modes_null.transpose("setting", "replicate").values
@@ -138,6 +146,11 @@ def _scores(runs: xr.Dataset, values: Arrays, limits: Thresholds) -> Scores:
         values.get("high_quality", nothing),
         lost,
     )
+
+
+def _positive(scores: np.ndarray) -> np.ndarray:
+    """Scores that others can be measured by; NaN where they are 0, so that nothing is said."""
+    return np.where(scores > 0, scores, np.nan)
 
 
 def _is_dead(runs: xr.Dataset, looks: np.ndarray) -> np.ndarray | None:

@@ -75,7 +75,7 @@ def modes_are_lost(
     Args:
       mass: share of a generator's samples at each mode `[..., K]`, NaN without such a mode.
       share: that of the target `[..., K]`.
-      rows: how many samples were looked at `[...]`.
+      rows: how many samples were looked at, of a shape that goes with `[...]`.
       mode_share: the part.
     """
     rows = np.asarray(rows)[..., None]

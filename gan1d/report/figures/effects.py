@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gan1d.report import comparisons, effects
-from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.common import BLUE, ORANGE, VERMILLION, Selection
 
@@ -24,7 +23,9 @@ def forest(selection: Selection) -> Figure | None:
     except ValueError:
         return None
     names = [name for name, _ in found[0].effects]
+    note = ""
     if len(names) > common.MAX_LINES:
+        note = f"the first {common.MAX_LINES} of {len(names)} effects"
         names = names[: common.MAX_LINES]
     rows = {
         name: [
@@ -40,7 +41,7 @@ def forest(selection: Selection) -> Figure | None:
     figure = _drawn(rows, [each.criterion for each in found], "effect on the share of runs, points")
     what = f"effects by seed against {references}; x: beyond what each does alone"
     common.set_title(
-        figure, selection.runs, what, seeds=f"seeds that all finished: {found[0].seeds}"
+        figure, selection.runs, what, note, seeds=f"seeds that all finished: {found[0].seeds}"
     )
     common.legend(figure)
     return figure
@@ -59,10 +60,10 @@ def differences(selection: Selection) -> Figure | None:
     rows: dict[str, list[Interval]] = {}
     criteria: list[str] = []
     for setting in frame.setting:
-        both = selection.runs.sel(setting=[setting, reference])
-        if not of_runs.finished(both).all(axis=0).any():
+        try:
+            found = comparisons.differences(comparisons.paired(selection.runs, setting, reference))
+        except ValueError:  # they have no seed in common
             continue
-        found = comparisons.compare(selection.runs, setting, reference).differences
         criteria = list(found)
         rows[setting] = [(each.difference, each.low, each.high) for each in found.values()]
     if not rows:

@@ -74,7 +74,7 @@ def strip(selection: Selection) -> Figure:
     figure, ax = _one_row_a_setting(frame)
     known = w1[finished & np.isfinite(w1) & (w1 > 0)]
     limit = judge.thresholds(ds).success_w1
-    low, high = min(known.min(initial=limit), limit), max(known.max(initial=1), 1)
+    low, high = known.min(initial=limit or 1), known.max(initial=1)  # 0 has no logarithm
     edge = 1.5 * min(high, 1000 * max(1, limit))
     # Beside each other as far as needed, the same for each figure of these runs.
     offset = np.random.default_rng(0).uniform(-0.32, 0.32, w1.shape)

@@ -86,10 +86,11 @@ def profile_differences(selection: Selection) -> Figure | None:
     ds, frame, note = common.ranked(selection, common.MAX_PANELS, others)
     pairs = {}
     for setting in frame.setting:
-        pair = selection.runs.sel(setting=[setting, reference])
-        pair = pair.isel(seed=of_runs.finished(pair).all(axis=0))
-        if pair.sizes["seed"]:
-            pairs[setting] = of_runs.settled_w1(pair)
+        try:
+            pair = comparisons.paired(selection.runs, setting, reference)
+        except ValueError:  # they have no seed in common
+            continue
+        pairs[setting] = of_runs.settled_w1(pair)
     if not pairs:
         return None
     x = comparisons.thresholds(np.concatenate([w1.ravel() for w1 in pairs.values()]))

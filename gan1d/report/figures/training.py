@@ -34,7 +34,7 @@ def w1(selection: Selection) -> Figure:
     limit = judge.thresholds(ds).success_w1
     known = quantiles[np.isfinite(quantiles) & (quantiles > 0)]
     top = min(1.3 * known.max(initial=1), 1000)
-    bottom = np.nanmin([known.min(initial=limit), *perfect[0]]) / 1.3
+    bottom = np.nanmin([known.min(initial=limit or 1), *perfect[0]]) / 1.3  # 0 has no logarithm
     # A line to +inf would end short of the axes' upper edge: let it cross.
     quantiles = np.where(np.isinf(quantiles), 100 * top, quantiles)
     figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
