@@ -11,6 +11,7 @@ from typing import Any
 
 from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.gan.targets import line, plane
+from gan1d.gan.targets.deviations import Point
 from gan1d.system.lazy import Array, jnp
 
 LINE = line.FAMILIES
@@ -131,6 +132,23 @@ def quantile(target: TargetFields, u: Array) -> Array:
     Infinite tails give infinity.
     """
     return target.loc + target.scale * LINE[target.kind].quantile(target, u)
+
+
+def point(target: TargetFields, u: Array) -> Point:
+    """Standard coordinates of quantiles, to more digits than a float has where that matters."""
+    family = LINE[target.kind]
+    if family.point is not None:
+        return family.point(target, u)
+    t = family.quantile(target, u)
+    return Point(t, jnp.zeros_like(t))
+
+
+def deviation(target: TargetFields, low: Point, middle: Point, high: Point) -> Array:
+    """The integral of |s - middle| f(s) from low to high, any shape, in standard coordinates.
+
+    With f the density of a target on the line, and low <= middle <= high.
+    """
+    return LINE[target.kind].deviation(target, low, middle, high)
 
 
 # In the plane only.
