@@ -134,7 +134,7 @@ SPREAD = metrics.Metric(
 def test_a_metric_of_ones_own_is_in_results_tables_and_figures(monkeypatch, tmp_path):
     """By one entry, before its sweep starts."""
     monkeypatch.setitem(metrics.METRICS, "spread", SPREAD)
-    fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 103}
+    fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 253}
     gan1d.run(fields, workdir=tmp_path)
     runs = gan1d.load(tmp_path)
     assert runs.spread.attrs == {

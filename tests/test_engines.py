@@ -430,7 +430,7 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """
     shape = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 4}
-    shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 101}
+    shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 251}
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])
     one, other = (
@@ -490,7 +490,7 @@ def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
             "steps": 2,
             "seeds": "0:2",
             "judging.log_every": 2,
-            "judging.points": 101,
+            "judging.points": 251,
             "generator.hidden": (2,),
             "generator.optimizer.kind": "sgd",
             "discriminator.optimizer.kind": "sgd",

@@ -171,7 +171,7 @@ CONFIG = """
         config.loss.kind = "boosting"
         config.steps, config.seeds, config.judging.log_every = 4, "0:4", 2
         config.generator.hidden = config.discriminator.hidden = (2,)
-        config.judging.points = 101
+        config.judging.points = 251
         return config
 """
 FORMULAS = """

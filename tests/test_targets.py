@@ -4,6 +4,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.integrate
 import scipy.stats
 from helpers import TARGETS, each_family, each_target, law
@@ -249,3 +250,24 @@ def test_a_row_on_the_line_takes_one_uniform_and_has_one_coordinate(target):
     assert targets.dim(target) == 1
     u = jnp.full((3, 2, targets.uniforms(target)), 0.3)
     assert sample(target, u).shape == (3, 2, 1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("share", [1e-6, 2e-6, 1e-5])
+def test_rare_components_get_their_share_of_trainings_uniforms(share, place):
+    weights = np.insert([0.3, 0.7], place, share)
+    target = dataclasses.replace(
+        standard(TARGETS["mixture"]),
+        weights=tuple(weights),
+        means=(-100.0, 0.0, 100.0),
+        stds=(1.0, 1.0, 1.0),
+    )
+    # All uniforms that there are near the component: odd multiples of 2^-24.
+    edge = int(weights[:place].sum() / weights.sum() * 2**23)
+    u, _ = rounded((np.arange(max(0, edge - 500), min(2**23, edge + 500)) + 0.5) / 2**23)
+    drawn = np.asarray(sample(target, u), float) - 100 * (place - 1)
+    own = drawn[np.abs(drawn) < 50]
+    assert abs(len(own) / 2**23 - share) <= 2.0**-23
+    # They are spread over the component, without outliers.
+    assert np.abs(own).max() < 3 and abs(own.mean()) < 0.2
+    assert 0.7 < own.std() < 1.05

@@ -17,7 +17,11 @@ class Judging:
         high=100_000,
     )
     points: int = field(
-        501, "generated samples that judge a generator", unit="samples", low=101, high=5001
+        501,
+        "generated samples that judge a generator",
+        unit="samples",
+        low=251,  # of 101 perfect ones of two far modes, 1 in 100 is no success
+        high=5001,
     )
     collapsed_std: float = field(
         0.25, "collapsed: std below this part of the target's", unit="target stds", low=0, high=1
