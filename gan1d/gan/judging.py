@@ -18,7 +18,7 @@ class Judging:
     )
     points: int = field(
         501,
-        "generated samples that judge a generator",
+        "generated samples that judge a generator; modes are judged by 2500",
         unit="samples",
         low=251,  # of 101 perfect ones of two far modes, 1 in 100 is no success
         high=5001,

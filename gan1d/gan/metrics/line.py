@@ -9,13 +9,18 @@ from jax import Array
 
 from gan1d.gan import targets
 from gan1d.gan.metrics.levels import LEVELS, at_levels
-from gan1d.gan.metrics.metric import Judged, Metric
+from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
+from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
+from gan1d.gan.metrics.modes import has_modes
 from gan1d.gan.metrics.moments import LARGEST, mean, std
+from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
 from gan1d.gan.targets.deviations import Point
 
 GRID_POINTS = 201  # where a target's density and D are drawn
 GRID_STDS = 5.0  # how far that grid reaches from the target's mean, unless a view is given
+TAIL = 0.001  # of the target on either side, where a sample is not precise
+SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
 def law(target: TargetFields, points: int) -> Point:
@@ -73,30 +78,68 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Point) -> Array:
     return jnp.minimum(slices.sum(), LARGEST)
 
 
-def ks_of_sorted(target: TargetFields, samples: Array) -> Array:
-    """The Kolmogorov-Smirnov distance sup |F_N - F| of sorted samples `[N]` from the target."""
-    levels = jnp.linspace(0.0, 1.0, samples.shape[0] + 1)
-    probabilities = targets.cdf(target, samples)
-    return jnp.maximum(levels[1:] - probabilities, probabilities - levels[:-1]).max()
-
-
 def _w1(judged: Judged) -> Array:
     return w1_of_sorted(judged.setting.target, judged.ordered[:, 0], judged.reference.law)
 
 
-def _ks(judged: Judged) -> Array:
-    return ks_of_sorted(judged.setting.target, judged.ordered[:, 0])
+def ks_of_sorted(probabilities: Array) -> Array:
+    """The Kolmogorov-Smirnov distance sup |F_N - F| of sorted samples, by F at each, `[N]`."""
+    levels = jnp.linspace(0.0, 1.0, probabilities.shape[0] + 1)
+    return jnp.maximum(levels[1:] - probabilities, probabilities - levels[:-1]).max()
 
 
-METRICS: dict[str, Metric] = {
+@shared
+def _probabilities(judged: Judged) -> Array:
+    """The target's CDF at the sorted samples, `[N]`."""
+    return targets.cdf(judged.setting.target, judged.ordered[:, 0])
+
+
+def _precision(judged: Judged) -> Array:
+    """The share of samples where all but 0.2% of the target is."""
+    low, high = targets.quantile(judged.setting.target, jnp.array([TAIL, 1 - TAIL]))
+    samples = judged.samples[:, 0]
+    return jnp.where((samples >= low) & (samples <= high), 1.0, 0.0).mean()
+
+
+def _coverage(judged: Judged) -> Array:
+    """The share of the target's slices of equal probability that hold a sample.
+
+    Each is as wide as 5 samples of the target.
+    """
+    target, samples = judged.setting.target, judged.ordered[:, 0]
+    slices = max(1, samples.shape[0] // SLICE_SAMPLES)
+    ends = targets.quantile(target, jnp.array([0.0, 1.0]))
+    inside = (samples >= ends[0]) & (samples <= ends[1])
+    at = jnp.floor(jnp.minimum(_probabilities(judged) * slices, slices - 1))
+    again = inside[1:] & inside[:-1] & (at[1:] == at[:-1])
+    held = inside.sum() - again.sum()
+    return held.astype(samples.dtype) / slices
+
+
+def _has_no_modes(setting: Setting) -> bool:
+    return not has_modes(setting)
+
+
+METRICS: dict[str, Metric] = MODE_METRICS | {
     "w1": Metric(
         _w1,
         "Wasserstein-1 distance of the generator from the target",
         unit="data units",
         better="lower",
+        of_samples_alone=True,
+    ),
+    "w1_trained": Metric(
+        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.law),
+        "W1 of what training sees: the batch's own latents",
+        unit="data units",
+        better="lower",
+        applies=sees_few_latents,
     ),
     "ks": Metric(
-        _ks, "Kolmogorov-Smirnov distance of the generator from the target", better="lower"
+        lambda judged: ks_of_sorted(_probabilities(judged)),
+        "Kolmogorov-Smirnov distance of the generator from the target",
+        better="lower",
+        of_samples_alone=True,
     ),
     "generated_mean": Metric(
         lambda judged: mean(judged.ordered[:, 0]),
@@ -107,6 +150,20 @@ METRICS: dict[str, Metric] = {
         lambda judged: std(judged.ordered[:, 0]),
         "standard deviation of the generated samples",
         unit="data units",
+    ),
+    "precision": Metric(
+        _precision,
+        "share of samples between the target's 0.1% and 99.9% quantiles",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
+    ),
+    "coverage": Metric(
+        _coverage,
+        "share of the target's slices of equal probability that hold a sample",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
     ),
 }
 
