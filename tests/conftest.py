@@ -22,7 +22,10 @@ import jax
 import pytest
 
 from gan1d import engines
+from gan1d.gan import pytrees
 from gan1d.system import backend
+
+del pytrees  # which tells JAX what settings are
 
 # [B, 1] against [B] must not quietly become [B, B].
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -26,7 +26,7 @@ TINY = {
     "steps": 10,
     "seeds": "0:6",
     "judging.log_every": 5,
-    "judging.points": 101,
+    "judging.points": 251,
     "judging.snapshot_seeds": 3,
     "generator.hidden": (2,),
     "discriminator.hidden": (2,),

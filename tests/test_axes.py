@@ -76,7 +76,7 @@ def test_an_axis_is_fields_and_their_values_in_their_own_types(text, columns):
         ("tricks.minibatch=on", ["tricks.minibatch=on", "replace"]),
         ("target.loc=1,x", ["target.loc='x'"]),
         ("steps=10,20", ["steps is the same for a whole sweep"]),
-        ("judging.points=101,201", ["judging.points is the same for a whole sweep"]),
+        ("judging.points=251,501", ["judging.points is the same for a whole sweep"]),
         ("target.loc=1,2 target.scale=1", ["target.loc: 2", "target.scale: 1"]),
         ("", ["empty"]),
         ("generator.hidden=(4,8", ["generator.hidden"]),

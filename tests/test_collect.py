@@ -16,12 +16,13 @@ from gan1d.sweep.cohorts import Sweep
 LOG_STEPS = [0, 250, 500]
 
 
-def looks(w1, losses=(0.0, 0.0)):
+def looks(w1, losses=(0.0, 0.0), finite=True):
     """Two runs at some log points."""
     w1 = np.float32(w1)
     sums = (np.broadcast_to(np.float32(loss).reshape(-1, 1), w1.shape) for loss in losses[::-1])
     measured = dict.fromkeys(("w1", "ks", "generated_mean", "generated_std", "d_flatness"), w1)
-    return LogPoints(measured, np.zeros((2, 101), np.float32), Players(*sums), {})
+    finite = np.broadcast_to(finite, w1.shape)
+    return LogPoints(measured, np.zeros((2, 101), np.float32), Players(*sums), {}, finite)
 
 
 def entered(*seen, diverged_at=(-1, -1)):
@@ -50,9 +51,16 @@ def test_values_end_where_a_run_diverges():
 
 
 def test_samples_that_overflow_are_a_divergence_even_before_the_weights_do():
-    runs = entered(looks([[1, 1], [2, np.inf], [3, 3]]), diverged_at=(-1, 400))
+    finite = [[True, True], [True, False], [True, True]]
+    runs = entered(looks([[1, 1], [2, 2], [3, 3]], finite=finite), diverged_at=(-1, 400))
     assert runs["diverged_at"].tolist() == [-1, 250]
     np.testing.assert_array_equal(runs["w1"][1], [1, np.nan, np.nan])
+
+
+def test_samples_that_are_large_and_finite_are_no_divergence():
+    runs = entered(looks([[1, 1], [2, 3e38], [3, 3]]))
+    assert runs["diverged_at"].tolist() == [-1, -1]
+    np.testing.assert_array_equal(runs["w1"][1], np.float32([1, 3e38, 3]))
 
 
 def kept(**fields):
@@ -66,12 +74,50 @@ def test_results_keep_what_makes_sense_for_their_settings():
     plain = kept()
     assert "ks" in plain.runs and "target_density" in plain.targets
     assert not plain.runs.keys() & {"energy", "residual", "pretraining_loss", "centroid_distance"}
+    assert "high_quality" in plain.runs and not plain.runs.keys() & {"precision", "js"}
+    assert "w1_trained" in plain.runs and "w1_trained_null" not in plain.targets
+    assert {"w1_null", "w1_random", "modes_null", "mode_rows"} <= plain.targets.keys()
+    assert not plain.targets.keys() & {"mode_mass_null", "generated_std_null", "energy_null"}
+    laplace = kept(**{"target.kind": "laplace", "latent.kind": "normal"})
+    assert {"precision", "coverage"} <= laplace.runs.keys()
+    assert not laplace.runs.keys() & {"recall", "modes", "w1_trained"}
+    assert not laplace.targets.keys() & {"mode_rows", "target_mode_share"}
     assert not plain.snapshots.keys() & {"d_initial", "d_pretrained", "features"}
     pretrained = kept(sweep=["pretraining.steps=0,10"])
     assert "pretraining_loss" in pretrained.runs and "d_initial" in pretrained.snapshots
     curve, modes = (kept(**PLANE, **{"target.kind": kind}).runs for kind in ("sine", "ring"))
     assert "residual" in curve and "modes" not in curve and "ks" not in curve
     assert "modes" in modes and "high_quality" in modes and "residual" not in modes
+    assert "recall" in curve and "density" in curve and "recall" not in modes
+    assert "mode_mass" in modes and modes["mode_mass"].dims[-1] == "mode"
+
+
+def test_modes_are_kept_for_settings_with_different_numbers_of_them():
+    made = experiment.resolve(
+        {
+            "steps": 1,
+            "seeds": "0:2",
+            **PLANE,
+            "target.kind": "grid",
+            "sweep": ["target.modes=3,8,11"],
+        }
+    )
+    shape = Sweep(made).shape
+    assert shape.sizes["mode"] == 64  # of 121 each one's mass is not kept
+    w1 = np.ones((2, 2), np.float32)
+    seen = looks(w1)
+    masses = np.broadcast_to(np.float32(1 / 9), (2, 2, 9))
+    seen = seen._replace(
+        metrics=seen.metrics | {"mode_mass": masses}, quantiles=np.zeros((2, 101, 2))
+    )
+    room = shape.of_block(runs=2, pictured=0)
+    runs = collect.judged([0, 1], room, Start(None, None, {}), np.int32([-1, -1]), [seen])
+    assert (runs["mode_mass"][..., :9] == np.float32(1 / 9)).all()
+    assert np.isnan(runs["mode_mass"][..., 9:]).all()
+    described = collect.describe_targets(made, made.settings, on_lanes=True)
+    assert np.isfinite(described["target_mode_share"]).sum(1).tolist() == [9, 64, 0]
+    assert described["mode_rows"].tolist() == [2500] * 3
+    assert described["modes_null"].shape == (3, 128) and described["modes_null"][2].max() <= 121
 
 
 def test_features_are_kept_as_pictures_only_of_two_units():
@@ -135,7 +181,7 @@ SPREAD = metrics.Metric(
 def test_a_metric_of_ones_own_is_in_results_tables_and_figures(monkeypatch, tmp_path):
     """By one entry, before its sweep starts."""
     monkeypatch.setitem(metrics.METRICS, "spread", SPREAD)
-    fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 103}
+    fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 253}
     gan1d.run(fields, workdir=tmp_path)
     runs = gan1d.load(tmp_path)
     assert runs.spread.attrs == {

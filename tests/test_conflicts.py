@@ -25,6 +25,8 @@ MINIBATCH = {"tricks.minibatch": "append"}
             MIXTURE | {"target.weights": (), "target.means": (), "target.stds": ()},
             "target.weights",
         ),
+        (MIXTURE | {"target.weights": (1.0, 9e-7)}, "target.weights"),
+        (MIXTURE | {"target.weights": (1e-4, 1000.0)}, "target.weights"),
         ({"latent.dim": 2}, "latent.dim"),
         ({"latent.low": 8.0}, "latent.low"),
         ({"latent.kind": "uniform", "latent.low": 9.0}, "latent.low"),

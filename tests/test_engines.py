@@ -342,6 +342,10 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
 # How it is judged.
 
 
+# What counts samples: one by rounding on another side makes a difference of its own.
+COUNTED = {"high_quality", "modes", "mode_mass", "precision", "recall", "density", "coverage"}
+COUNTED |= {"reverse_kl", "js"}
+COUNTED |= {f"{name}_null" for name in COUNTED}
 each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring"])
 
 
@@ -354,16 +358,20 @@ def test_judging_by_lanes_is_that_by_xla(kind):
     program = lanes.compile_scores(own, JUDGING)
     carried, ours = program((own, references, variables), sums, 0, 1)
     theirs = hurried(jax.vmap(metrics.evaluate), own, variables, references)
-    quantiles = theirs.pop("quantiles")
-    assert_close(ours, (theirs, quantiles, sums))
+    quantiles, finite = theirs.pop("quantiles"), theirs.pop("finite")
+    assert finite.all()
+    for name in COUNTED & theirs.keys():
+        assert_close(ours.metrics.pop(name), theirs.pop(name), tolerance=0.02)
+    assert_close(ours, (theirs, quantiles, sums, finite))
     assert_close(carried, Players(sums.g, 0 * sums.d), tolerance=0)
 
 
 @each_kind
 def test_targets_are_described_alike(kind, caplog):
     """Two of them, and the one twice; neither engine stands in for the other."""
-    first = setting(**of_unit_size(kind)).target
-    chosen = [first, dataclasses.replace(first, loc=-1.0), first]
+    first = setting(**of_unit_size(kind))
+    moved = dataclasses.replace(first, target=dataclasses.replace(first.target, loc=-1.0))
+    chosen = [first, moved, first]
     with caplog.at_level(logging.INFO, logger="absl"):
         ours, theirs = (
             describe(chosen, JUDGING, 3, on_lanes=on_lanes) for on_lanes in (True, False)
@@ -371,7 +379,8 @@ def test_targets_are_described_alike(kind, caplog):
     assert not caplog.records
     assert ours.keys() == theirs.keys() and ours["w1_null"].shape == (3, 3)
     for name, value in ours.items():
-        assert_close(value, theirs[name])
+        # Where modes meet, or at the edge of a ball, rounding moves a sample across: one of 101.
+        assert_close(value, theirs[name], tolerance=0.02 if name in COUNTED else 1e-5)
         np.testing.assert_array_equal(value[0], value[2])
 
 
@@ -430,7 +439,7 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """
     shape = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 4}
-    shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 101}
+    shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 251}
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])
     one, other = (
@@ -445,7 +454,8 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
         assert ours.keys() == theirs.keys()
         for variable in ours.keys():
             if ours[variable].dtype == np.float32:
-                assert_close(ours[variable].values, theirs[variable].values, tolerance=1e-4)
+                tolerance = 0.02 if variable in COUNTED else 1e-4
+                assert_close(ours[variable].values, theirs[variable].values, tolerance)
     assert np.isfinite(one.snapshots.samples).all()
 
 
@@ -490,7 +500,7 @@ def test_a_sweep_records_the_engine_of_each_cohort(tmp_path):
             "steps": 2,
             "seeds": "0:2",
             "judging.log_every": 2,
-            "judging.points": 101,
+            "judging.points": 251,
             "generator.hidden": (2,),
             "generator.optimizer.kind": "sgd",
             "discriminator.optimizer.kind": "sgd",

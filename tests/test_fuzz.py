@@ -195,7 +195,7 @@ SMALL = 5  # whole numbers and tuples are no larger: what is compiled may be str
 @st.composite
 def trainable(draw):
     """A config of valid fields, few of them other than by default."""
-    config = {"steps": 3, "seeds": "0:3", "judging.log_every": 2, "judging.points": 101}
+    config = {"steps": 3, "seeds": "0:3", "judging.log_every": 2, "judging.points": 251}
     names = [name for name in SPECS if name not in (*config, "sweep", "judging.view")]
     for field in draw(st.lists(st.sampled_from(names), max_size=6, unique=True)):
         known, default = SPECS[field]

@@ -111,6 +111,38 @@ def test_a_grid_of_several_dimensions_fills_them_together(dim):
     assert scipy.stats.qmc.discrepancy(values) < 0.25 * scipy.stats.qmc.discrepancy(random)
 
 
+@pytest.mark.parametrize("batch_size", [2, 8, 300, 4096])
+def test_trained_latents_are_those_that_batches_have(batch_size):
+    section, points = latent("stratified", low=-1.0, high=3.0, jitter=0.001), 501
+    values = np.asarray(latents.trained(section, batch_size, points), float)[:, 0]
+    places = draw(section, np.zeros((batch_size, 1)))[:, 0]
+    index = np.searchsorted(places, values + 1e-6, side="right") - 1
+    counts = np.bincount(index, minlength=batch_size)
+    assert counts.max() - counts.min() <= 1 and counts.sum() == points
+    moved = values - places[index]
+    assert moved.min() > -1e-6 and moved.max() < 0.001 + 1e-6
+    if batch_size <= 8:  # the jitter of each point is spread evenly
+        for place in range(batch_size):
+            own = np.sort(moved[index == place])
+            even = 0.001 * (np.arange(len(own)) + 0.5) / len(own)
+            np.testing.assert_allclose(own, even, atol=0.001 / len(own) + 1e-6)
+
+
+@pytest.mark.parametrize("dim", [9, 64, 256])
+def test_coordinates_of_many_are_not_correlated(dim):
+    values = latents.levels(501, dim)
+    assert values.dtype == np.float32 and values.min() > 0 and values.max() < 1
+    correlations = np.corrcoef(values, rowvar=False)[np.triu_indices(dim, 1)]
+    assert np.abs(correlations).max() < 5.5 / 501**0.5
+    assert scipy.stats.kstest(values.ravel(), "uniform").pvalue > 1e-3
+    np.testing.assert_array_equal(values, latents.levels(501, dim))
+
+
+def test_the_points_of_many_dimensions_are_always_these():
+    expected = np.float32([[0.23230010271072388, 0.8281057476997375, 0.5279693007469177]])
+    np.testing.assert_array_equal(latents.levels(2, 9)[:1, :3], expected)
+
+
 def test_the_grid_of_the_plane_is_the_recurrence_of_the_plastic_number():
     values = grid(latent("uniform", 2, low=0.0, high=1.0), 50)
     plastic = np.roots([1, 0, -1, -1]).real.max()  # g^3 = g + 1

@@ -12,10 +12,11 @@ from scipy.spatial.distance import cdist
 
 from gan1d.gan import metrics, targets
 from gan1d.gan.judging import Judging
-from gan1d.gan.metrics import plane
+from gan1d.gan.metrics import modes, plane
 from gan1d.gan.players import Players
 
 POINTS = 101
+PRDC = ("precision", "recall", "density", "coverage")
 ANGLES = np.pi * np.arange(64) / 64
 DIRECTIONS = np.stack([np.cos(ANGLES), np.sin(ANGLES)])  # [2, 64]
 E6 = dataclasses.replace(PLANE["quadratic"], loc=0.0, scale=1.0, noise=0.0)
@@ -29,8 +30,9 @@ real = jax.jit(targets.sample)
 @jax.jit
 def scores(target, samples):
     made = dataclasses.replace(PLANE_SETTING, target=target)
-    ref = metrics.Reference(plane.law(target, samples.shape[0]), samples, samples)
-    judged = metrics.Judged(made, Players(None, None), ref, samples)
+    shares = modes.shares(target) if modes.has_modes(made) else None
+    ref = metrics.Reference(plane.law(target, samples.shape[0]), samples, samples, shares)
+    judged = metrics.Judged(made, Players(None, None), ref, samples, samples)
     values = {
         name: metric.function(judged)
         for name, metric in plane.METRICS.items()
@@ -229,8 +231,9 @@ def test_what_makes_no_sense_of_a_family_is_left_out():
     t = np.zeros((POINTS, 2))
     for kind, target in PLANE.items():
         got = score(target, t)
-        lacking = {"residual"} if kind in CLUSTERS else {"high_quality", "modes"}
-        assert set(got) == {*plane.METRICS, "quantiles"} - lacking, kind
+        of_modes, of_curves = {*modes.METRICS}, {"residual", *PRDC}
+        lacking = of_curves if kind in CLUSTERS else of_modes
+        assert set(got) == {*plane.METRICS, "quantiles"} - lacking - {"w1_trained"}, kind
         for name, value in got.items():
             assert not np.isnan(value).any(), (kind, name)
 
@@ -340,7 +343,7 @@ def test_generated_samples_are_those_of_the_latents_grid(target):
     expected = score(target, u)
     for name in expected:
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-3, atol=1e-5, err_msg=name)
-    assert set(got) == set(expected) | {"d_flatness"}
+    assert set(got) == set(expected) | {"d_flatness", "finite"}
     np.testing.assert_allclose(got["d_flatness"], 0, atol=1e-6)
 
 
@@ -423,9 +426,11 @@ def test_the_description_is_that_of_the_target(target):
 
 
 @each_plane(("quadratic", "ring"))
-def test_the_null_floor_is_the_sliced_w1_of_as_many_real_samples(target):
+def test_sliced_w1_of_as_many_random_real_samples_is_known(target):
     random_keys = jax.random.split(jax.random.key(1), REPLICATES)
-    null = jax.lax.map(lambda key: metrics.null_w1(target, JUDGING, key), random_keys)
+    null = jax.lax.map(
+        lambda key: metrics.perfect_scores(target, JUDGING, 0, key)["w1_random"], random_keys
+    )
     null = np.asarray(null, float)
     rows = real_rows(target, POINTS * REPLICATES, seed=5).reshape(REPLICATES, POINTS, 2)
     others = np.sort(cloud(target) @ DIRECTIONS, axis=0)

@@ -15,7 +15,7 @@ from gan1d import register, results
 from gan1d.config import experiment, fields
 from gan1d.engines import lanes
 from gan1d.gan import losses, networks, optimizers, penalties, randomness, spec, targets, train
-from gan1d.gan.targets import line
+from gan1d.gan.targets import deviations, line
 from gan1d.sweep import loop
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices, choose
@@ -49,8 +49,10 @@ def logistic():
         log_prob=lambda target, t: -t - 2 * softplus(-t),
         cdf=lambda target, t: sigmoid(t),
         quantile=lambda target, u: jnp.log(u) - jnp.log1p(-u),
-        partial_mean=lambda target, t: jnp.where(
-            jnp.isinf(t), 0.0, t * sigmoid(t) - softplus(jnp.where(jnp.isinf(t), 0.0, t))
+        deviation=deviations.symmetric(
+            lambda a, c: jnp.where(
+                jnp.isinf(a), softplus(c), softplus(c) - softplus(a) - (c - a) * sigmoid(a)
+            )
         ),
         mean=lambda target: jnp.zeros(()),
         std=lambda target: jnp.full((), np.pi / 3**0.5),
@@ -169,7 +171,7 @@ CONFIG = """
         config.loss.kind = "boosting"
         config.steps, config.seeds, config.judging.log_every = 4, "0:4", 2
         config.generator.hidden = config.discriminator.hidden = (2,)
-        config.judging.points = 101
+        config.judging.points = 251
         return config
 """
 FORMULAS = """

@@ -18,7 +18,7 @@ from gan1d.system.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
-SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 101}
+SMALL = {"steps": 50, "judging.log_every": 25, "judging.points": 251}
 RATES = "discriminator.optimizer.rate=1e-3,3e-3,1e-2"
 
 

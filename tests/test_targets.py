@@ -4,13 +4,15 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.integrate
 import scipy.stats
-from helpers import each_family, each_target, law
+from helpers import TARGETS, each_family, each_target, law
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gan1d.gan import targets
+from gan1d.gan.targets.deviations import Point
 
 log_prob, cdf, quantile, sample, mean, std = (
     jax.jit(function)
@@ -23,7 +25,7 @@ log_prob, cdf, quantile, sample, mean, std = (
         targets.std,
     )
 )
-partial_mean = jax.jit(lambda target, t: targets.LINE[target.kind].partial_mean(target, t))
+deviation = jax.jit(targets.deviation)
 
 LEVELS = np.concatenate([[1e-5, 1e-4, 1e-3], np.linspace(0.01, 0.99, 99), [0.999, 0.9999, 0.99999]])
 EPSILON = 2.0**-24  # float32 rounds by at most this part; also the smallest uniform of training
@@ -130,21 +132,68 @@ def test_quantile_of_cdf_returns_the_point(target):
     assert (np.abs(quantile(target, cdf(target, x)) - exact) <= tolerance).all()
 
 
+def places(values):
+    return Point(jnp.asarray(values, jnp.float32), jnp.zeros(len(values)))
+
+
 @each_target
-def test_partial_mean_is_the_integral(target):
+def test_deviation_is_the_integral_of_the_distance(target):
     target = standard(target)
     reference = law(target)
-    inner = [-4.0, *reference.ppf([1e-3, 0.01, 0.25, 0.5, 0.75, 0.99, 0.999]), 4.0]
-    t = np.unique([-np.inf, *np.asarray(inner, np.float32), np.inf])
-    low, high = reference.support()
-    pieces = [
-        scipy.integrate.quad(lambda x: x * reference.pdf(x), *np.clip(piece, low, high))[0]
-        for piece in itertools.pairwise(t)
+    inner = [*reference.ppf([1e-4, 0.01, 0.25, 0.499, 0.5, 0.501, 0.75, 0.99, 0.9999]), 0.0]
+    t = np.unique(np.clip([-np.inf, *np.asarray(inner, np.float32), np.inf], *reference.support()))
+    a, c, b = np.array([*itertools.combinations_with_replacement(t, 3)]).T
+    finite = np.isfinite(c)  # so is any sample
+    a, c, b = a[finite], c[finite], b[finite]
+    expected = [
+        sum(
+            scipy.integrate.quad(
+                lambda s, c=middle: abs(s - c) * reference.pdf(s), *part, epsabs=1e-12, limit=200
+            )[0]
+            for part in itertools.pairwise(np.unique([low, *t[(t > low) & (t < high)], high]))
+        )
+        for low, middle, high in zip(a, c, b, strict=True)
     ]
-    expected = np.concatenate([[0.0], np.cumsum(pieces)])
-    np.testing.assert_allclose(
-        partial_mean(target, jnp.asarray(t, jnp.float32)), expected, atol=1e-6
+    got = np.asarray(deviation(target, *map(places, (a, c, b))))
+    assert got.min() >= 0
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@each_target
+def test_deviations_of_short_slices_keep_their_digits(target):
+    target = standard(target)
+    reference = law(target)
+    for length in (0.5, 1e-2, 1e-4):
+        a, exact = rounded(reference.ppf([0.01, 0.3, 0.5, 0.7, 0.97]))
+        b, end = rounded(np.minimum(exact + length, reference.support()[1]))
+        # Around the lower end; of the density at 5 points, which is all but a parabola in there.
+        places = exact + np.polynomial.legendre.leggauss(5)[0][:, None] * (end - exact) / 2
+        places += (end - exact) / 2
+        weights = np.polynomial.legendre.leggauss(5)[1][:, None] * (end - exact) / 2
+        expected = (weights * (places - exact) * reference.pdf(places)).sum(0)
+        kink = (exact < 0) & (end > 0) if target.kind == "laplace" else exact > np.inf
+        got = deviation(target, *(Point(x, jnp.zeros_like(x)) for x in (a, a, b)))
+        # The ends are rounded, in standard coordinates and in each component's.
+        tolerance = 1e-5 + 1e-6 / length
+        np.testing.assert_allclose(got[~kink], expected[~kink], rtol=tolerance)
+
+
+def test_quantiles_of_a_spike_are_known_to_more_digits_than_a_float_has():
+    spikes = dataclasses.replace(
+        TARGETS["mixture"],
+        loc=0.0,
+        scale=1.0,
+        weights=(0.5, 0.5),
+        means=(0.0, 1.0),
+        stds=(1e-7, 1e-7),
     )
+    levels, exact = rounded(np.linspace(0.01, 0.99, 99))
+    found = jax.jit(targets.point)(spikes, levels)
+    high, low = (np.asarray(part, float) for part in found)
+    z = (high - (exact > 0.5)) / np.float32(1e-7) + low / np.float32(1e-7)
+    inside = exact != 0.5
+    expected = scipy.stats.norm.ppf(np.where(exact < 0.5, 2 * exact, 2 * exact - 1)[inside])
+    np.testing.assert_allclose(z[inside], expected, atol=2e-5)
 
 
 @each_family
@@ -201,3 +250,24 @@ def test_a_row_on_the_line_takes_one_uniform_and_has_one_coordinate(target):
     assert targets.dim(target) == 1
     u = jnp.full((3, 2, targets.uniforms(target)), 0.3)
     assert sample(target, u).shape == (3, 2, 1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("share", [1e-6, 2e-6, 1e-5])
+def test_rare_components_get_their_share_of_trainings_uniforms(share, place):
+    weights = np.insert([0.3, 0.7], place, share)
+    target = dataclasses.replace(
+        standard(TARGETS["mixture"]),
+        weights=tuple(weights),
+        means=(-100.0, 0.0, 100.0),
+        stds=(1.0, 1.0, 1.0),
+    )
+    # All uniforms that there are near the component: odd multiples of 2^-24.
+    edge = int(weights[:place].sum() / weights.sum() * 2**23)
+    u, _ = rounded((np.arange(max(0, edge - 500), min(2**23, edge + 500)) + 0.5) / 2**23)
+    drawn = np.asarray(sample(target, u), float) - 100 * (place - 1)
+    own = drawn[np.abs(drawn) < 50]
+    assert abs(len(own) / 2**23 - share) <= 2.0**-23
+    # They are spread over the component, without outliers.
+    assert np.abs(own).max() < 3 and abs(own.mean()) < 0.2
+    assert 0.7 < own.std() < 1.05

@@ -8,6 +8,8 @@ from gan1d.gan.losses import LOSSES
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
 
+LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
+
 
 def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """Fields that make no sense together, as (dotted name, value, what to do)."""
@@ -16,6 +18,10 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         len(target.weights) == len(target.means) == len(target.stds) > 0
     ):
         yield "target.weights", target.weights, "give weights, means and stds the same length"
+    rarest = min(target.weights, default=1.0)
+    if target.kind == "mixture" and rarest < LEAST_SHARE * sum(target.weights):
+        remedy = f"float32 can't draw shares below {LEAST_SHARE:g} of their sum; leave them out"
+        yield "target.weights", target.weights, remedy
     if latent.kind == "stratified" and latent.dim != 1:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
     if latent.kind != "normal" and latent.low >= latent.high:

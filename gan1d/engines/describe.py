@@ -12,6 +12,7 @@ from jax import Array
 
 from gan1d.gan import metrics, randomness
 from gan1d.gan.judging import Judging
+from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
 from gan1d.simd import Program, Unsupported
 
@@ -23,45 +24,63 @@ Numbers = list[np.ndarray]  # of a target, its traced ones
 
 
 def describe(
-    targets: Sequence[TargetFields], judging: Judging, replicates: int, *, on_lanes: bool
+    settings: Sequence[Setting], judging: Judging, replicates: int, *, on_lanes: bool
 ) -> dict[str, np.ndarray]:
-    """What `metrics.describe` says of each target, `[T, ...]`, and the null floor of its w1.
+    """What `metrics.describe` says of each setting's target, `[S, ...]`, and perfect scores.
 
     Args:
-      targets: equal ones are computed once.
+      settings: equal targets that are judged by equal laws of points are computed once.
       judging: how runs are judged.
-      replicates: of the null floor: how many samples of the target are scored.
+      replicates: how many perfect samples of each are scored.
       on_lanes: by native code, where that can be compiled; otherwise by XLA.
 
     Returns:
-      By the names of results' variables, among them w1_null `[T, replicates]`.
+      By the names of results' variables, those of `metrics.perfect_scores` `[S, replicates]`. NaN
+      where only other settings have such a number.
     """
-    alike: dict[Hashable, list[TargetFields]] = {}  # by structure
-    for target in dict.fromkeys(targets):
-        alike.setdefault(jax.tree.structure(target), []).append(target)
-    described: dict[TargetFields, dict[str, np.ndarray]] = {}
-    for structure, group in alike.items():
+    cases = [(each.target, metrics.lattice_dims(each.target, each.latent)) for each in settings]
+    # By structure, and the judging points' law.
+    alike: dict[tuple[Hashable, int], list[TargetFields]] = {}
+    for target, dims in dict.fromkeys(cases):
+        alike.setdefault((jax.tree.structure(target), dims), []).append(target)
+    described: dict[tuple[TargetFields, int], dict[str, np.ndarray]] = {}
+    for (structure, dims), group in alike.items():
         columns = zip(*map(jax.tree.leaves, group), strict=True)
         numbers = [np.asarray(column, np.float32) for column in columns]
-        values = _describer(structure, len(numbers), judging, on_lanes)(numbers, replicates)
+        describer = _describer(structure, len(numbers), judging, dims, on_lanes)
+        values = describer(numbers, replicates)
         for i, target in enumerate(group):
-            described[target] = {name: value[i] for name, value in values.items()}
-    names = described[targets[0]]
-    return {name: np.stack([described[target][name] for target in targets]) for name in names}
+            described[target, dims] = {name: value[i] for name, value in values.items()}
+    names = dict.fromkeys(name for values in described.values() for name in values)
+    return {name: _stacked([described[case].get(name) for case in cases]) for name in names}
+
+
+def _stacked(values: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Values of several settings together, with NaN where one has none or fewer of them."""
+    known = [value for value in values if value is not None]
+    shape = [max(lengths) for lengths in zip(*(value.shape for value in known), strict=True)]
+    stacked = np.full((len(values), *shape), np.nan, np.float32)
+    for i, value in enumerate(values):
+        if value is not None:
+            own: tuple[int | slice, ...] = (i, *map(slice, value.shape))
+            stacked[own] = value
+    return stacked
 
 
 class _Describer:
     """What describes targets of one structure, with numbers of this size."""
 
-    def __init__(self, structure: Hashable, size: int, judging: Judging, on_lanes: bool) -> None:
+    def __init__(
+        self, structure: Hashable, size: int, judging: Judging, dims: int, on_lanes: bool
+    ) -> None:
         self._structure = structure
-        self._judging = judging
-        self._one, self._null = _by_xla(self._describe), _by_xla(self._null_w1)
+        self._judging, self._dims = judging, dims
+        self._one, self._scores = _by_xla(self._describe), _by_xla(self._perfect_scores)
         if on_lanes:
             shapes = [_scalar(np.float32)] * size
             try:
                 self._one = _by_lanes(self._describe, shapes)
-                self._null = _by_lanes(self._null_w1, (shapes, _scalar(np.uint32)))
+                self._scores = _by_lanes(self._perfect_scores, (shapes, _scalar(np.uint32)))
             except Unsupported as problem:
                 logging.info("The xla engine describes this target: lanes has no %s.", problem)
 
@@ -70,16 +89,18 @@ class _Describer:
         count = len(numbers[0])
         repeated = [np.repeat(column, replicates) for column in numbers]
         replicate = np.tile(np.arange(replicates, dtype=np.uint32), count)
-        w1_null = self._null((repeated, replicate)).reshape(count, replicates)
-        return jax.tree.map(np.asarray, self._one(numbers) | {"w1_null": w1_null})
+        scores = self._scores((repeated, replicate))
+        scores = {name: value.reshape(count, replicates) for name, value in scores.items()}
+        return jax.tree.map(np.asarray, self._one(numbers) | scores)
 
     def _describe(self, numbers: Numbers) -> dict[str, Array]:
         return metrics.describe(jax.tree.unflatten(self._structure, numbers), self._judging)
 
-    def _null_w1(self, sample: tuple[Numbers, np.ndarray]) -> Array:
+    def _perfect_scores(self, sample: tuple[Numbers, np.ndarray]) -> dict[str, Array]:
         numbers, replicate = sample
         key = jax.random.fold_in(randomness.run_key(0), replicate)
-        return metrics.null_w1(jax.tree.unflatten(self._structure, numbers), self._judging, key)
+        target = jax.tree.unflatten(self._structure, numbers)
+        return metrics.perfect_scores(target, self._judging, self._dims, key)
 
 
 _describer = functools.lru_cache(CACHED)(_Describer)

@@ -123,6 +123,7 @@ class LanesPrograms:
             # Only the last are wanted: all points leave theirs in the same memory.
             arrays.allocate(specs.quantiles, runs, width, points, shared=True),
             arrays.allocate(specs.loss_sums, runs, width, points),
+            arrays.allocate(specs.finite, runs, width, points),
         )
         pictures = arrays.allocate(self._picturing.results, pictured, width, points)
         if self._following is None:

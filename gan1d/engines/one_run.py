@@ -32,6 +32,7 @@ class Scores(NamedTuple):
     metrics: dict[str, Array]  # named as in results
     quantiles: Array  # [101, ...] of generated samples
     loss_sums: Players[Array]  # since the log point before
+    finite: Array  # [] whether all samples are
 
 
 class Motion(NamedTuple):
@@ -62,8 +63,8 @@ def score(
 ) -> tuple[Players[Array], Scores]:
     """Judge a run; also returns its sums of losses from here on."""
     found = metrics.evaluate(setting, variables, reference)
-    quantiles = found.pop("quantiles")
-    return jax.tree.map(jnp.zeros_like, loss_sums), Scores(found, quantiles, loss_sums)
+    quantiles, finite = found.pop("quantiles"), found.pop("finite")
+    return jax.tree.map(jnp.zeros_like, loss_sums), Scores(found, quantiles, loss_sums, finite)
 
 
 def picture(setting: Setting, reference: metrics.Reference, variables: Players) -> dict[str, Array]:
@@ -89,7 +90,7 @@ def log_points(scores: Scores, pictures: dict[str, Array], motion: Motion | None
         found["centroid_distance"] = motion.distances
         if motion.features is not None:
             snapshots["features"] = motion.features
-    arrays = found, scores.quantiles[-1], scores.loss_sums, snapshots
+    arrays = found, scores.quantiles[-1], scores.loss_sums, snapshots, scores.finite
     return LogPoints(*jax.tree.map(np.asarray, arrays))
 
 

@@ -32,6 +32,7 @@ class LogPoints(NamedTuple):
     quantiles: np.ndarray  # `[R, 101, ...]` at the last of them
     loss_sums: Players[np.ndarray]  # `[P, R]` since the log point before
     snapshots: dict[str, np.ndarray]  # `[P, K, ...]`, named as in results
+    finite: np.ndarray  # `[P, R]` whether all samples are
 
 
 class Start(NamedTuple, Generic[Block]):

@@ -19,7 +19,11 @@ class Judging:
         high=100_000,
     )
     points: int = field(
-        501, "generated samples that judge a generator", unit="samples", low=101, high=5001
+        501,
+        "generated samples that judge a generator; modes are judged by 2500",
+        unit="samples",
+        low=251,  # of 101 perfect ones of two far modes, 1 in 100 is no success
+        high=5001,
     )
     success_w1: float = field(
         0.25, "success: W1 within this part of the target's std", unit="target stds", low=0

@@ -8,6 +8,9 @@ import numpy as np
 from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.system.lazy import Array, jnp, jsp
 
+LATTICE_DIMS = 8  # at most; in more the coordinates of a lattice are all but copies of each other
+POINTS_SEED = 20260101  # of what judges in more
+
 
 class Kind(NamedTuple):
     """A latent distribution: `draw` pushes uniforms `[B, L]`; `grid` pushes levels `[N, L]`."""
@@ -18,7 +21,10 @@ class Kind(NamedTuple):
 
 def _stratified(latent: "LatentFields", u: Array) -> Array:
     # Jang (2016), AYLIEN (2016): evenly spaced points, each moved by U(0, jitter).
-    points = jnp.linspace(0.0, 1.0, u.shape[0])[:, None]
+    return _jittered(latent, jnp.linspace(0.0, 1.0, u.shape[0])[:, None], u)
+
+
+def _jittered(latent: "LatentFields", points: Array, u: Array) -> Array:
     return latent.low + (latent.high - latent.low) * points + latent.jitter * u
 
 
@@ -43,15 +49,39 @@ def grid(latent: "LatentFields", points: int) -> Array:
     return KINDS[latent.kind].grid(latent, jnp.asarray(levels(points, latent.dim)))
 
 
+def trained(latent: "LatentFields", batch_size: int, points: int) -> Array:
+    """A fixed set of latents `[points, 1]` that represents those of stratified batches.
+
+    A batch has the same points each time and their jitter: as many rows, give or take one, are at
+    each point, and spread evenly over its jitter.
+    """
+    places = (np.arange(points) + 0.5) * batch_size / points
+    index = np.floor(places)
+    point, u = index / max(1, batch_size - 1), places - index
+    as_column = (jnp.asarray(column[:, None], jnp.float32) for column in (point, u))
+    return _jittered(latent, *as_column)
+
+
+def is_lattice(dim: int) -> bool:
+    """Whether `levels` of so many dimensions are a lattice: else they are independent points."""
+    return dim <= LATTICE_DIMS
+
+
 def levels(points: int, dim: int) -> np.ndarray:
     """Points `[points, dim]` spread evenly over the open unit cube.
 
-    In one dimension the midpoints of equal slices; in more the additive recurrence of Roberts
-    (2018), "The unreasonable effectiveness of quasirandom sequences".
+    In one dimension the midpoints of equal slices; in a few the additive recurrence of Roberts
+    (2018), "The unreasonable effectiveness of quasirandom sequences". In many its steps are almost
+    equal, and with them the coordinates of a point: so there are independent points instead, always
+    the same ones. Not Sobol's: so many dimensions of so few points are no more even than these, and
+    how they are scrambled is up to the version of whoever does it. The bits of PCG64 are not.
     """
     index = np.arange(points, dtype=np.float64)[:, None]
     if dim == 1:
         return ((index + 0.5) / points).astype(np.float32)
+    if not is_lattice(dim):
+        bits = np.random.PCG64(POINTS_SEED).random_raw(points * dim) >> np.uint64(41)
+        return ((bits.reshape(points, dim) + 0.5) * 2.0**-23).astype(np.float32)
     golden = 2.0
     for _ in range(50):  # the root of g^(dim + 1) = g + 1
         golden = (1 + golden) ** (1 / (dim + 1))

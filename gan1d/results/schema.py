@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from gan1d.results import verdicts
 
 SCHEMA = 5  # raised where what a variable *is* changes (see `older`), not where there are more
-NULL_REPLICATES = 256
+NULL_REPLICATES = 128
 
 
 class Variable(NamedTuple):
@@ -121,10 +121,23 @@ def target_variables(dim: int) -> dict[str, Variable]:
         "target_std": Variable(("setting",), "standard deviation of the target, as generated_std"),
         "x": Variable(("setting", "grid", *each), "points where D is drawn", unit=unit),
         "target_samples" if dim == 2 else "target_density": picture,
-        "w1_null": Variable(
-            ("setting", "replicate"), "w1 of real samples, as many as judge a generator"
+        "target_mode_share": Variable(
+            ("setting", "mode"), "share of the target at each of its modes"
+        ),
+        "mode_rows": Variable(
+            ("setting",), "samples that modes are judged by, 0 where there are none", np.int32, 0
+        ),
+        "w1_null": null_variable("w1"),
+        "w1_random": Variable(
+            ("setting", "replicate"), "w1 of independent real samples, as many as judge a generator"
         ),
     }
+
+
+def null_variable(name: str, unit: str = "", better: str = "") -> Variable:
+    """What perfect samples score by a metric, as it judges a generator's; its name is NAME_null."""
+    text = f"{name} of real samples that are judged as a generator's are"
+    return Variable(("setting", "replicate"), text, unit=unit, better=better)
 
 
 # Of every setting's losses; missing where there is no such number.

@@ -91,9 +91,18 @@ def variables_of(experiment: Experiment, settings: Sequence[Setting]) -> Variabl
     for setting in settings:
         measures |= metrics.of(setting)
     runs = {name: _variable(metric) for name, metric in measures.items()}
+    nulls = {
+        f"{name}_null": results.null_variable(name, metric.unit, metric.better)
+        for name, metric in measures.items()
+        if metric.of_samples_alone and not metric.dims
+    }
+    if "modes" not in measures:
+        useless |= {"mode_rows"}
+    if "mode_mass" not in measures:
+        useless |= {"target_mode_share"}
     every = (
         runs | results.run_variables(dim),
-        results.target_variables(dim) | results.LOSS_VARIABLES,
+        results.target_variables(dim) | nulls | results.LOSS_VARIABLES,
         results.SNAPSHOT_VARIABLES,
     )
     return Variables(
@@ -123,6 +132,7 @@ def sizes(
         "point": metrics.SNAPSHOT_POINTS,
         "grid": metrics.grid_size(dim),
         "dim": dim,
+        "mode": max(_kept_modes(setting) for setting in settings),
         "replicate": results.NULL_REPLICATES,
         "part": pretrain.PARTS,
         "latent_dim": max(setting.latent.dim for setting in settings),
@@ -135,6 +145,12 @@ def sizes(
     fitting = SNAPSHOT_BYTES // seed_bytes
     wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
     return lengths | {"snapshot_seed": min(wanted, fitting)}
+
+
+def _kept_modes(setting: Setting) -> int:
+    """Of how many modes of its target each one's mass is kept."""
+    count = targets.mode_count(setting.target)
+    return count if count <= metrics.MOST_MODES else 0
 
 
 def judged(
@@ -164,11 +180,11 @@ def judged(
     sums = whole.loss_sums
     values = whole.metrics | {"loss_d": sums.d / spans, "loss_g": sums.g / spans}
     # Weights can be finite and yet so large that what is generated is not.
-    overflow = ~np.isfinite(values["w1"] + values["generated_std"])
-    overflow_at = np.where(overflow, steps, _NEVER).min(0)
+    overflow_at = np.where(whole.finite, _NEVER, steps).min(0)
     ended = np.minimum(np.where(diverged_at < 0, _NEVER, diverged_at), overflow_at)
     for name in values.keys() & block.keys():
-        block[name][:] = np.moveaxis(_masked(values[name], ended <= steps), 0, 1)
+        value = np.moveaxis(_masked(values[name], ended <= steps), 0, 1)
+        block[name][tuple(map(slice, value.shape))] = value  # settings differ in their modes
     block["quantiles"][:] = _masked(looks[-1].quantiles, ended < _NEVER)
     block["diverged_at"][:] = np.where(ended < _NEVER, ended, -1)
     block["finished"][:] = 1
@@ -294,11 +310,11 @@ def describe_targets(
     Raises:
       ConfigError: runs could not be judged, as float32 can't hold a target's standard deviation.
     """
-    of_settings = [setting.target for setting in settings]
     described = describe(
-        of_settings, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
+        settings, experiment.schedule.judging, results.NULL_REPLICATES, on_lanes=on_lanes
     )
     for label, std in zip(experiment.labels, described["target_std"], strict=True):
         if not (np.isfinite(std) and std > 0):
             raise ConfigError([f"target: its standard deviation is {std} (in the setting {label})"])
-    return described
+    rows = [metrics.MODE_ROWS if targets.mode_count(each.target) else 0 for each in settings]
+    return described | {"mode_rows": np.array(rows, np.int32)}

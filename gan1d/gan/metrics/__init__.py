@@ -1,8 +1,9 @@
 """How close a generator is to its target, and how flat its discriminator: pure and jittable.
 
 `line` judges generators of one coordinate against the target's CDF, `plane` those of two against a
-fixed sample. A metric is a function of what is judged together with all that is said of it
-(`metric.Metric`), under the name of the results' variable. X below is the target's dimension.
+fixed sample, and `modes` those of either whose target is made of normals. A metric is a function of
+what is judged together with all that is said of it (`metric.Metric`), under the name of the
+results' variable. X below is the target's dimension.
 """
 
 from collections.abc import Callable
@@ -15,18 +16,29 @@ from jax import Array
 from gan1d.gan import latents, losses, perceptrons, targets
 from gan1d.gan.judging import Judging
 from gan1d.gan.losses import LOSSES, LossFields
-from gan1d.gan.metrics import line, plane
+from gan1d.gan.metrics import line, modes, perfect, plane
 from gan1d.gan.metrics.levels import LEVELS
-from gan1d.gan.metrics.metric import Judged, Metric, Reference, shared
+from gan1d.gan.metrics.metric import (
+    MODE_ROWS,
+    Judged,
+    Metric,
+    Reference,
+    sees_few_latents,
+    shared,
+)
+from gan1d.gan.metrics.modes import MOST_MODES
+from gan1d.gan.metrics.perfect import lattice_dims
 from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Params, Players
-from gan1d.gan.randomness import uniforms
+from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
 
 __all__ = [
     "LEVELS",
     "METRICS",
+    "MODE_ROWS",
+    "MOST_MODES",
     "SNAPSHOT_POINTS",
     "Judged",
     "Metric",
@@ -35,8 +47,9 @@ __all__ = [
     "discriminator",
     "evaluate",
     "grid_size",
-    "null_w1",
+    "lattice_dims",
     "of",
+    "perfect_scores",
     "reference",
     "shared",
     "snapshot",
@@ -77,6 +90,7 @@ def reference(setting: Setting, judging: Judging) -> Reference:
         judge.law(setting.target, judging.points),
         judge.batches(setting.target, -(-D_ROWS // size), size),
         judge.grid(setting.target, judging.view),
+        _shares(setting.target),
     )
 
 
@@ -84,16 +98,23 @@ def evaluate(setting: Setting, variables: Players[Variables], ref: Reference) ->
     """Judge a generator on a fixed grid of latents, and D on rows of the target.
 
     Returns:
-      The value of each metric of the setting, and beside them
+      The value of each metric of the setting, finite where all samples are, and beside them
       quantiles: of the generated samples at LEVELS, `[101]`; in the plane each coordinate's,
         `[101, 2]`.
+      finite: whether all samples are, of all latents that the metrics look at, `[]`.
     """
     judge = _judge(setting.target)
     latent = latents.grid(setting.latent, judge.points(ref.law))
-    samples = perceptrons.generate(setting, variables.g, latent)
-    judged = Judged(setting, variables, ref, samples)
-    values = {name: metric.function(judged) for name, metric in of(setting).items()}
-    return values | {"quantiles": judge.quantiles(judged)}
+    judged = Judged(setting, variables, ref, perceptrons.generate(setting, variables.g, latent))
+    found = {
+        "quantiles": judge.quantiles(judged),
+        "finite": jnp.isfinite(judged.samples).all(),
+    }
+    if modes.has_modes(setting):
+        found["finite"] &= jnp.isfinite(judged.mode_rows).all()
+    if sees_few_latents(setting):
+        found["finite"] &= jnp.isfinite(judged.trained_rows).all()
+    return {name: metric.function(judged) for name, metric in of(setting).items()} | found
 
 
 def snapshot(setting: Setting, variables: Players[Variables], ref: Reference) -> dict[str, Array]:
@@ -155,20 +176,53 @@ def describe(target: TargetFields, judging: Judging) -> dict[str, Array]:
       x: where D is drawn, `[201]`; in the plane `[G, 2]`.
       target_density: on the line only: at x, `[201]`.
       target_samples: in the plane only: a stratified sample, `[256, 2]`.
+      target_mode_share: of up to 100 modes only: how much of it is at each, `[K]`.
     """
     judge = _judge(target)
     law, x = judge.law(target, judging.points), judge.grid(target, judging.view)
-    return judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
+    described = judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
+    if modes.has_masses(target):
+        described["target_mode_share"] = modes.shares(target)
+    return described
 
 
-def null_w1(target: TargetFields, judging: Judging, key: Array) -> Array:
-    """The `w1` of random real samples, `[]`.
+def perfect_scores(
+    target: TargetFields, judging: Judging, dims: int, key: Array
+) -> dict[str, Array]:
+    """What samples of the target itself score, as many as judge a generator.
 
-    No generator that is judged on as many samples should be expected to score below.
+    Args:
+      target: whose.
+      judging: how generators are judged.
+      dims: of the lattice that they are judged on, 0 without: `perfect.lattice_dims`.
+      key: other samples for each.
+
+    Returns:
+      NAME_null: of perfect samples as they would be judged, each metric `[]` that is a function of
+        samples alone.
+      w1_random: the `w1` of independent samples, `[]`.
     """
-    judge = _judge(target)
-    u = uniforms(key, (judging.points, targets.uniforms(target)))
-    return judge.w1(target, targets.sample(target, u), judge.law(target, judging.points))
+    judge, setting = _judge(target), Setting(target=target)
+    law = judge.law(target, judging.points)
+    nothing = jnp.zeros(0)
+    judged = Judged(
+        setting,
+        Players({}, {}),
+        Reference(law, nothing, nothing, _shares(target)),
+        perfect.samples(target, judging.points, dims, key),
+        perfect.samples(target, MODE_ROWS, dims, stream(key, "modes")),
+    )
+    scores = {
+        f"{name}_null": metric.function(judged)
+        for name, metric in of(setting).items()
+        if metric.of_samples_alone and not metric.dims
+    }
+    random = perfect.random_samples(target, judging.points, key)
+    return scores | {"w1_random": judge.w1(target, random, law)}
+
+
+def _shares(target: TargetFields) -> Array | None:
+    return modes.shares(target) if targets.mode_count(target) else None
 
 
 def _judge(target: TargetFields) -> ModuleType:

@@ -4,37 +4,33 @@ W1 and KS are exact for the empirical distribution of the generated samples: no 
 bins.
 """
 
-from typing import NamedTuple
-
 import jax.numpy as jnp
 from jax import Array
 
 from gan1d.gan import targets
 from gan1d.gan.metrics.levels import LEVELS, at_levels
-from gan1d.gan.metrics.metric import Judged, Metric
+from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
+from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
+from gan1d.gan.metrics.modes import has_modes
+from gan1d.gan.metrics.moments import LARGEST, mean, std
+from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
+from gan1d.gan.targets.deviations import Point
 
 GRID_POINTS = 201  # where a target's density and D are drawn
 GRID_STDS = 5.0  # how far that grid reaches from the target's mean, unless a view is given
+TAIL = 0.001  # of the target on either side, where a sample is not precise
+SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
-class Edges(NamedTuple):
-    """A target cut into N slices of equal probability, in standard coordinates."""
-
-    t: Array  # [N + 1] quantiles at i / N
-    partial_mean: Array  # [N + 1] E[T; T <= t]
+def law(target: TargetFields, points: int) -> Point:
+    """The target's quantiles at 0, 1 / points, ..., 1: the edges of slices of equal probability."""
+    return targets.point(target, jnp.linspace(0.0, 1.0, points + 1))
 
 
-def law(target: TargetFields, points: int) -> Edges:
-    """The target's quantiles at 0, 1 / points, ..., 1 and the partial means there."""
-    family = targets.LINE[target.kind]
-    t = family.quantile(target, jnp.linspace(0.0, 1.0, points + 1))
-    return Edges(t, family.partial_mean(target, t))
-
-
-def points(edges: Edges) -> int:
+def points(edges: Point) -> int:
     """How many samples are judged by these edges."""
-    return edges.t.shape[-1] - 1
+    return edges.high.shape[-1] - 1
 
 
 def batches(target: TargetFields, count: int, size: int) -> Array:
@@ -53,68 +49,121 @@ def grid(target: TargetFields, view: tuple[float, float]) -> Array:
     return x[:, None]
 
 
-def w1(target: TargetFields, samples: Array, edges: Edges) -> Array:
+def w1(target: TargetFields, samples: Array, edges: Point) -> Array:
     """The Wasserstein-1 distance of samples `[N, 1]` from the target."""
     return w1_of_sorted(target, jnp.sort(samples[:, 0]), edges)
 
 
-def w1_of_sorted(target: TargetFields, samples: Array, edges: Edges) -> Array:
+def w1_of_sorted(target: TargetFields, samples: Array, edges: Point) -> Array:
     """The Wasserstein-1 distance of sorted samples `[N]` from the target, exactly.
 
     It is the integral of |Q_N(u) - Q(u)| over u, with Q_N the empirical quantile function. In the
-    slice (i / N, (i + 1) / N) Q_N is one sample y, the integrand changes sign at F(y) if that lies
-    in the slice, and E[T; T <= Q(u)] is the antiderivative of Q. Standard coordinates keep the
-    digits.
+    slice (i / N, (i + 1) / N) Q_N is one sample t. Of its distance from the slice, that from the
+    nearest point c of it counts in full, and beyond that the slice's deviation around c. No term is
+    negative, so no digits are lost. In float32 what is larger than a float is the largest one.
     """
-    family = targets.LINE[target.kind]
-    t = targets.standardise(target, samples)
-    crossing = jnp.clip(t, edges.t[:-1], edges.t[1:])
-    levels = jnp.linspace(0.0, 1.0, samples.shape[0] + 1)
-    # F of an edge is a level: taken from the levels, since over N slices the rounding adds up.
-    below = jnp.clip(family.cdf(target, t), levels[:-1], levels[1:])
-    slices = (
-        t * (2 * below - levels[:-1] - levels[1:])
-        + edges.partial_mean[:-1]
-        + edges.partial_mean[1:]
-        - 2 * family.partial_mean(target, crossing)
-    )
-    return target.scale * slices.sum()
+    scale = target.scale
+    away = jnp.clip(samples - target.loc, -LARGEST, LARGEST)
+    t = jnp.clip(away / scale, -LARGEST, LARGEST)
+    low, high = (Point(edges.high[part], edges.low[part]) for part in (slice(-1), slice(1, None)))
+    below = (scale * low.high - away) + scale * low.low
+    above = (away - scale * high.high) - scale * high.low
 
+    def nearest(lower: Array, inside: Array, upper: Array) -> Array:
+        return jnp.where(below > 0, lower, jnp.where(above > 0, upper, inside))
 
-def ks_of_sorted(target: TargetFields, samples: Array) -> Array:
-    """The Kolmogorov-Smirnov distance sup |F_N - F| of sorted samples `[N]` from the target."""
-    levels = jnp.linspace(0.0, 1.0, samples.shape[0] + 1)
-    probabilities = targets.cdf(target, samples)
-    return jnp.maximum(levels[1:] - probabilities, probabilities - levels[:-1]).max()
+    middle = Point(nearest(low.high, t, high.high), nearest(low.low, jnp.zeros_like(t), high.low))
+    outside = (jnp.maximum(below, 0.0) + jnp.maximum(above, 0.0)) / samples.shape[0]
+    slices = outside + scale * targets.deviation(target, low, middle, high)
+    return jnp.minimum(slices.sum(), LARGEST)
 
 
 def _w1(judged: Judged) -> Array:
     return w1_of_sorted(judged.setting.target, judged.ordered[:, 0], judged.reference.law)
 
 
-def _ks(judged: Judged) -> Array:
-    return ks_of_sorted(judged.setting.target, judged.ordered[:, 0])
+def ks_of_sorted(probabilities: Array) -> Array:
+    """The Kolmogorov-Smirnov distance sup |F_N - F| of sorted samples, by F at each, `[N]`."""
+    levels = jnp.linspace(0.0, 1.0, probabilities.shape[0] + 1)
+    return jnp.maximum(levels[1:] - probabilities, probabilities - levels[:-1]).max()
 
 
-METRICS: dict[str, Metric] = {
+@shared
+def _probabilities(judged: Judged) -> Array:
+    """The target's CDF at the sorted samples, `[N]`."""
+    return targets.cdf(judged.setting.target, judged.ordered[:, 0])
+
+
+def _precision(judged: Judged) -> Array:
+    """The share of samples where all but 0.2% of the target is."""
+    low, high = targets.quantile(judged.setting.target, jnp.array([TAIL, 1 - TAIL]))
+    samples = judged.samples[:, 0]
+    return jnp.where((samples >= low) & (samples <= high), 1.0, 0.0).mean()
+
+
+def _coverage(judged: Judged) -> Array:
+    """The share of the target's slices of equal probability that hold a sample.
+
+    Each is as wide as 5 samples of the target.
+    """
+    target, samples = judged.setting.target, judged.ordered[:, 0]
+    slices = max(1, samples.shape[0] // SLICE_SAMPLES)
+    ends = targets.quantile(target, jnp.array([0.0, 1.0]))
+    inside = (samples >= ends[0]) & (samples <= ends[1])
+    at = jnp.floor(jnp.minimum(_probabilities(judged) * slices, slices - 1))
+    again = inside[1:] & inside[:-1] & (at[1:] == at[:-1])
+    held = inside.sum() - again.sum()
+    return held.astype(samples.dtype) / slices
+
+
+def _has_no_modes(setting: Setting) -> bool:
+    return not has_modes(setting)
+
+
+METRICS: dict[str, Metric] = MODE_METRICS | {
     "w1": Metric(
         _w1,
         "Wasserstein-1 distance of the generator from the target",
         unit="data units",
         better="lower",
+        of_samples_alone=True,
+    ),
+    "w1_trained": Metric(
+        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.law),
+        "W1 of what training sees: the batch's own latents",
+        unit="data units",
+        better="lower",
+        applies=sees_few_latents,
     ),
     "ks": Metric(
-        _ks, "Kolmogorov-Smirnov distance of the generator from the target", better="lower"
+        lambda judged: ks_of_sorted(_probabilities(judged)),
+        "Kolmogorov-Smirnov distance of the generator from the target",
+        better="lower",
+        of_samples_alone=True,
     ),
     "generated_mean": Metric(
-        lambda judged: judged.ordered[:, 0].mean(),
+        lambda judged: mean(judged.ordered[:, 0]),
         "mean of the generated samples",
         unit="data units",
     ),
     "generated_std": Metric(
-        lambda judged: judged.ordered[:, 0].std(),
+        lambda judged: std(judged.ordered[:, 0]),
         "standard deviation of the generated samples",
         unit="data units",
+    ),
+    "precision": Metric(
+        _precision,
+        "share of samples between the target's 0.1% and 99.9% quantiles",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
+    ),
+    "coverage": Metric(
+        _coverage,
+        "share of the target's slices of equal probability that hold a sample",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
     ),
 }
 
@@ -124,7 +173,7 @@ def quantiles(judged: Judged) -> Array:
     return at_levels(judged.ordered[:, 0])
 
 
-def describe(target: TargetFields, edges: Edges, x: Array) -> dict[str, Array]:
+def describe(target: TargetFields, edges: Point, x: Array) -> dict[str, Array]:
     """The target's quantiles `[101]`, its std `[]`, and its density `[201]` at x `[201, 1]`."""
     del edges  # the quantiles are known better than at these
     x = x[:, 0]

@@ -9,20 +9,22 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan1d.gan import losses, perceptrons
+from gan1d.gan import latents, losses, perceptrons
 from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
 
 T = TypeVar("T")
+MODE_ROWS = 2500  # of a generator, by which its modes are judged
 
 
 class Reference(NamedTuple):
     """What judging needs of a target, computed once a run."""
 
-    law: Any  # what samples are compared with: line.Edges or plane.Cloud
+    law: Any  # what samples are compared with: the line's slices or plane.Cloud
     real: Array  # [batches, B, X] rows of the target, each batch spread over the whole of it
     x: Array  # [G, X] where D is drawn
+    shares: Array | None = None  # [K] of the target at its modes; None where it has none
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +38,25 @@ class Judged:
     variables: Players[Variables]
     reference: Reference
     samples: Array  # [N, X] generated on an even grid of latents
+    more: Array | None = None  # [M, X] samples that modes are judged by, if they aren't generated
     _shared: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def mode_rows(self) -> Array:
+        """Samples `[2500, X]` on an even grid of more latents, by which modes are judged."""
+        if self.more is not None:
+            return self.more
+        return self.generated(latents.grid(self.setting.latent, MODE_ROWS))
+
+    @functools.cached_property
+    def trained_rows(self) -> Array:
+        """Samples `[N, X]` of the latents that training sees, where those are a few points."""
+        setting, count = self.setting, self.samples.shape[0]
+        return self.generated(latents.trained(setting.latent, setting.training.batch_size, count))
+
+    def generated(self, latent: Array) -> Array:
+        """The samples `[N, X]` that the generator makes of latents `[N, L]`."""
+        return perceptrons.generate(self.setting, self.variables.g, latent)
 
     @functools.cached_property
     def ordered(self) -> Array:
@@ -81,6 +101,15 @@ class Metric(NamedTuple):
     long_name: str
     unit: str = ""  # "" where it has none
     better: Literal["lower", "higher", ""] = ""  # "" where neither is
-    dims: tuple[str, ...] = ()  # of the function's value; "dim" is the data's coordinates
+    # Of the function's value; "dim" is the data's coordinates, "mode" the target's modes.
+    dims: tuple[str, ...] = ()
     # Whether a setting has it: by what is not swept as a number, as that isn't known then.
     applies: Callable[[Setting], bool] = _always
+    # Whether it is a function of samples, target and reference alone, and not of networks. Results
+    # then have what perfect samples score, as NAME_null, if that is one number.
+    of_samples_alone: bool = False
+
+
+def sees_few_latents(setting: Setting) -> bool:
+    """Whether training sees the same few points of the latents' law each time, but for jitter."""
+    return setting.latent.kind == "stratified"

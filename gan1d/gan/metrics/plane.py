@@ -6,7 +6,6 @@ target is a hundred times as high as it is wide. So w1, energy, std and residual
 the target's loc and scale.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,17 +14,21 @@ import numpy as np
 from jax import Array
 
 from gan1d.gan import latents, targets
+from gan1d.gan.metrics import moments, neighbours
 from gan1d.gan.metrics.levels import at_levels
-from gan1d.gan.metrics.metric import Judged, Metric, shared
+from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
+from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
+from gan1d.gan.metrics.modes import has_modes
+from gan1d.gan.metrics.neighbours import Across, Own
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
 
 DIRECTIONS = 64  # that samples are projected on
 SEGMENTS = 512  # straight ones, that stand for the target's curve
-MODE_STDS = 3.0  # a sample of high quality is at most so far from a mode
 GRID_SIDE = 41  # points on each side of the grid where D is drawn
 GRID_STDS = 2.5  # how far that grid reaches from the target's mean, along each axis
 KEPT_SAMPLES = 256  # of a target, for pictures
+FARTHEST = 1e15  # stds from the target's mean that are told apart: squared, they are still floats
 
 
 class Cloud(NamedTuple):
@@ -33,7 +36,7 @@ class Cloud(NamedTuple):
 
     rows: Array  # [N, 2]
     projections: Array  # [64, N] sorted along each direction
-    spread: Array  # the mean distance between two rows
+    own: Own  # how far they are from each other; radii where there are no modes
     segments: tuple[Array, Array] | None  # starts and ends [512, 2]; None without a curve
 
 
@@ -41,8 +44,8 @@ def law(target: TargetFields, points: int) -> Cloud:
     """`points` rows that stand for the target, and what is compared with them."""
     rows = _standardised(target, _sample(target, points))
     projections = jnp.sort(_project(rows), axis=1)
-    spread = _mean_over_rows(lambda row: _lengths(rows - _row(row)).mean(), rows)
-    return Cloud(rows, projections, spread, _segments(target))
+    own = neighbours.among(rows, radii=not targets.mode_count(target))
+    return Cloud(rows, projections, own, _segments(target))
 
 
 def points(cloud: Cloud) -> int:
@@ -85,7 +88,8 @@ def _row(values: Array) -> Array:
 
 def _standardised(target: TargetFields, x: Array) -> Array:
     """Rows `[N, 2]` in standardised coordinates."""
-    return (x - _row(targets.mean(target))) / _row(targets.std(target))
+    t = (x - _row(targets.mean(target))) / _row(targets.std(target))
+    return jnp.clip(t, -FARTHEST, FARTHEST)
 
 
 def _project(rows: Array) -> Array:
@@ -98,20 +102,6 @@ def _project(rows: Array) -> Array:
 
 def _sliced_w1(projections: Array, cloud: Cloud) -> Array:
     return jnp.abs(jnp.sort(projections, axis=1) - cloud.projections).mean()
-
-
-def _lengths(vectors: Array) -> Array:
-    """Of each vector `[N, 2]`."""
-    return jnp.sqrt((vectors**2).sum(-1))
-
-
-def _mean_over_rows(function: Callable[[Array], Array], rows: Array) -> Array:
-    """The mean of a function of a row `[2]`, taken row by row.
-
-    So the memory needed is that of one row's distances, and no float32 sum is so long that its
-    rounding would show in a difference of means.
-    """
-    return jax.lax.map(function, rows).mean()
 
 
 def _segments(target: TargetFields) -> tuple[Array, Array] | None:
@@ -139,17 +129,16 @@ def _projections(judged: Judged) -> Array:
 
 
 @shared
-def _captured(judged: Judged) -> Array:
-    """By which mode `[N, K]` each sample is: the nearest, if that is near enough."""
-    target = judged.setting.target
-    centres = targets.modes(target)
-    reach = MODE_STDS * targets.mode_std(target)
+def _own(judged: Judged) -> Own:
+    """The generated samples among themselves."""
+    return neighbours.among(_rows(judged), radii=not has_modes(judged.setting))
 
-    def captured(row: Array) -> Array:
-        distances = _lengths(centres - _row(row))
-        return (distances == distances.min()) & (distances <= reach)
 
-    return jax.lax.map(captured, judged.samples)
+@shared
+def _across(judged: Judged) -> Across:
+    """The generated samples and the cloud."""
+    cloud = judged.reference.law
+    return neighbours.across(_rows(judged), _own(judged), cloud.rows, cloud.own)
 
 
 def _energy(judged: Judged) -> Array:
@@ -158,12 +147,12 @@ def _energy(judged: Judged) -> Array:
     Each pair of rows is counted, those of a row with itself too.
     """
     rows, cloud = _rows(judged), judged.reference.law
-
-    def energy_of(row: Array) -> Array:
-        return 2 * _lengths(cloud.rows - _row(row)).mean() - _lengths(rows - _row(row)).mean()
-
+    if has_modes(judged.setting):
+        between = neighbours.mean_distance(rows, cloud.rows)
+    else:
+        between = _across(judged).spread
     # Rounding can make it negative.
-    return jnp.maximum(_mean_over_rows(energy_of, rows) - cloud.spread, 0.0)
+    return jnp.maximum((between - _own(judged).spread) + (between - cloud.own.spread), 0.0)
 
 
 def _residual(judged: Judged) -> Array:
@@ -175,13 +164,13 @@ def _residual(judged: Judged) -> Array:
     def distance(row: Array) -> Array:
         offsets = _row(row) - starts
         part = jnp.clip((offsets * along).sum(-1) / lengths, 0, 1)
-        return _lengths(offsets - part[:, None] * along).min()
+        return jnp.sqrt(((offsets - part[:, None] * along) ** 2).sum(-1)).min()
 
-    return _mean_over_rows(distance, _rows(judged))
+    return jax.lax.map(distance, _rows(judged)).mean()
 
 
-def _has_modes(setting: Setting) -> bool:
-    return not targets.pieces(setting.target)
+def _has_no_modes(setting: Setting) -> bool:
+    return not has_modes(setting)
 
 
 def _has_curve(setting: Setting) -> bool:
@@ -189,7 +178,7 @@ def _has_curve(setting: Setting) -> bool:
 
 
 STANDARDISED = "stds of the target"
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, Metric] = MODE_METRICS | {
     # Bonneel et al. 2015: the mean, over directions spread evenly over the half circle, of that of
     # the projections.
     "w1": Metric(
@@ -198,10 +187,48 @@ METRICS: dict[str, Metric] = {
         "target",
         unit=STANDARDISED,
         better="lower",
+        of_samples_alone=True,
     ),
-    # Szekely and Rizzo 2013.
+    "w1_trained": Metric(
+        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.law),
+        "sliced W1 of what training sees: the batch's own latents",
+        unit=STANDARDISED,
+        better="lower",
+        applies=sees_few_latents,
+    ),
     "energy": Metric(
-        _energy, "energy distance, in standardised coordinates", unit=STANDARDISED, better="lower"
+        _energy,
+        "energy distance, in standardised coordinates",
+        unit=STANDARDISED,
+        better="lower",
+        of_samples_alone=True,
+    ),
+    "precision": Metric(
+        lambda judged: _across(judged).precision,
+        "share of samples that are as near a real one as its 5th neighbour",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
+    ),
+    "recall": Metric(
+        lambda judged: _across(judged).recall,
+        "share of real samples that are as near a generated one as its 5th neighbour",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
+    ),
+    "density": Metric(
+        lambda judged: _across(judged).density,
+        "real samples that have a generated one as near as their 5th neighbour, by their number",
+        applies=_has_no_modes,
+        of_samples_alone=True,
+    ),
+    "coverage": Metric(
+        lambda judged: _across(judged).coverage,
+        "share of real samples with a generated one as near as their 5th neighbour",
+        better="higher",
+        applies=_has_no_modes,
+        of_samples_alone=True,
     ),
     "generated_std": Metric(
         lambda judged: _projections(judged).std(axis=1).mean(),
@@ -209,25 +236,10 @@ METRICS: dict[str, Metric] = {
         unit=STANDARDISED,
     ),
     "generated_mean": Metric(
-        lambda judged: judged.samples.mean(axis=0),
+        lambda judged: moments.mean(judged.samples),
         "mean of the generated samples",
         unit="data units",
         dims=("dim",),
-    ),
-    # The convention of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018); the target
-    # itself has 1 - exp(-9 / 2) = 98.89 % there.
-    "high_quality": Metric(
-        lambda judged: _captured(judged).any(1).mean(),
-        "share of samples within 3 standard deviations of a mode",
-        better="higher",
-        applies=_has_modes,
-    ),
-    "modes": Metric(
-        lambda judged: _captured(judged).any(0).sum().astype(judged.samples.dtype),
-        "modes with at least one sample within 3 standard deviations",
-        unit="modes",
-        better="higher",
-        applies=_has_modes,
     ),
     "residual": Metric(
         _residual,

@@ -7,11 +7,14 @@ coordinates, loc and scale are the same for all of them, and X below is dim.
 """
 
 from collections import ChainMap
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.gan.targets import line, plane
-from gan1d.system.lazy import Array, jnp
+from gan1d.gan.targets.deviations import Point
+from gan1d.system.lazy import Array, jax, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
@@ -111,6 +114,48 @@ def standardise(target: TargetFields, x: Array) -> Array:
     return (x - target.loc) / target.scale
 
 
+class Modes(NamedTuple):
+    """Normals that a target is made of, in standard coordinates."""
+
+    weights: Array  # [K], 1 together
+    centres: Array  # [K, X]
+    stds: Array  # [K] of each coordinate
+
+
+def mode_count(target: TargetFields) -> int:
+    """K, of how many normals a target is made; 0 where it is made of something else."""
+    if target.kind in PLANE:
+        centres = PLANE[target.kind].modes
+        return 0 if centres is None else len(centres(target))
+    components = LINE[target.kind].components
+    return 0 if components is None else len(jax.eval_shape(components, target)[0])
+
+
+def normals(target: TargetFields) -> Modes:
+    """The normals that a target is made of.
+
+    Raises:
+      ValueError: it is made of something else.
+    """
+    if target.kind in PLANE:
+        centres = jnp.asarray(_centres(target), jnp.float32)
+        same = jnp.ones(len(centres))
+        return Modes(same / len(centres), centres, target.noise * same)
+    components = LINE[target.kind].components
+    if components is None:
+        raise ValueError(f"{target.kind} has no modes")
+    weights, means, stds = components(target)
+    return Modes(weights, means[:, None], stds)
+
+
+def _centres(target: TargetFields) -> np.ndarray:
+    """Of modes in the plane, in standard coordinates, `[K, 2]`."""
+    centres = PLANE[target.kind].modes
+    if centres is None:
+        raise ValueError(f"{target.kind} has no modes")
+    return centres(target)
+
+
 # On the line only.
 
 
@@ -131,6 +176,23 @@ def quantile(target: TargetFields, u: Array) -> Array:
     Infinite tails give infinity.
     """
     return target.loc + target.scale * LINE[target.kind].quantile(target, u)
+
+
+def point(target: TargetFields, u: Array) -> Point:
+    """Standard coordinates of quantiles, to more digits than a float has where that matters."""
+    family = LINE[target.kind]
+    if family.point is not None:
+        return family.point(target, u)
+    t = family.quantile(target, u)
+    return Point(t, jnp.zeros_like(t))
+
+
+def deviation(target: TargetFields, low: Point, middle: Point, high: Point) -> Array:
+    """The integral of |s - middle| f(s) from low to high, any shape, in standard coordinates.
+
+    With f the density of a target on the line, and low <= middle <= high.
+    """
+    return LINE[target.kind].deviation(target, low, middle, high)
 
 
 # In the plane only.
@@ -161,10 +223,7 @@ def modes(target: TargetFields) -> Array:
     Raises:
       ValueError: the family has no modes.
     """
-    centres = PLANE[target.kind].modes
-    if centres is None:
-        raise ValueError(f"{target.kind} has no modes")
-    return target.loc + target.scale * jnp.asarray(centres(target), jnp.float32)
+    return target.loc + target.scale * jnp.asarray(_centres(target), jnp.float32)
 
 
 def mode_std(target: TargetFields) -> Array | float:

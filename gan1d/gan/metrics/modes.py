@@ -1,0 +1,172 @@
+"""Judging generators of a target that is made of normals, its modes, on the line or in the plane.
+
+The conventions are those of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018): a row is
+of high quality if it is within 3 standard deviations of a mode, and belongs to one mode at most.
+Where it is that near several, on a line of overlapping modes of several widths, it belongs to the
+one that most likely made it: the nearest in space would leave a narrow mode what a wide one makes
+around it, and the nearest in stds would leave a narrow one in the midst of a wide one nothing. Of
+modes that are all alike, as they are in the plane, it is the nearest by any rule.
+
+How many modes are hit, and what the shares of modes are worth, depends on how many rows one looks
+at: 2500, as in these papers.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gan1d.gan import targets
+from gan1d.gan.metrics.metric import Judged, Metric, shared
+from gan1d.gan.setting import Setting
+from gan1d.gan.targets import Modes, TargetFields
+
+MODE_STDS = 3.0  # a row of high quality is at most so far from a mode
+MOST_MODES = 100  # of a target, so that each one's mass is kept
+LEAST_SHARE = 1e-9  # of the target at a mode, where a logarithm is taken of it
+TOGETHER = 50  # rows that are looked at together, at most: all of them would take much memory
+PER_MODE = 500  # rows of each mode on the line that its share is found by
+
+
+def shares(target: TargetFields) -> Array:
+    """How much of the target's rows of high quality is at each mode, `[K]`, 1 together.
+
+    On the line by rows of each component, since where these overlap one takes from another. In the
+    plane modes are alike, and so are their shares.
+    """
+    made = targets.normals(target)
+    count, dim = made.centres.shape
+    if dim == 2 or count == 1:
+        return made.weights
+    levels = (np.arange(PER_MODE) + 0.5) / PER_MODE
+    normals = jax.scipy.special.ndtri(jnp.asarray(levels, jnp.float32))
+    rows = made.centres + made.stds[:, None] * normals[None]
+    weights = jnp.broadcast_to(made.weights[:, None], rows.shape)
+    found = _masses(made, rows.reshape(-1, 1), weights.reshape(-1))
+    found = jnp.maximum(found, LEAST_SHARE)
+    return found / found.sum()
+
+
+def _masses(made: Modes, rows: Array, weights: Array) -> Array:
+    """The weights `[N]` of the rows `[N, X]`, in standard coordinates, at each mode: `[K]`."""
+    together = math.gcd(rows.shape[0], TOGETHER)
+    # Of the density of each mode, twice minus its logarithm is this and the square of the distance.
+    cost = 2 * made.centres.shape[1] * jnp.log(made.stds) - 2 * jnp.log(made.weights)
+
+    def add(masses: Array, some: tuple[Array, Array]) -> tuple[Array, None]:
+        rows, weights = some
+        in_stds = (rows[:, None] - made.centres[None]) / made.stds[None, :, None]
+        squares = (in_stds**2).sum(-1)
+        likely = jnp.where(squares <= MODE_STDS**2, -squares - cost[None], -jnp.inf)
+        best = likely.max(1, keepdims=True)
+        at = (likely == best) & (best > -jnp.inf)
+        # Rows midway between modes are shared out.
+        each = weights / jnp.maximum(at.sum(1), 1)
+        return masses + (at * each[:, None]).sum(0), None
+
+    chunks = rows.reshape(-1, together, rows.shape[1]), weights.reshape(-1, together)
+    return jax.lax.scan(add, jnp.zeros(made.centres.shape[0]), chunks)[0]
+
+
+@shared
+def _counts(judged: Judged) -> Array:
+    """How many rows of high quality are at each mode, `[K]`."""
+    target, rows = judged.setting.target, judged.mode_rows
+    rows = targets.standardise(target, rows)
+    return _masses(targets.normals(target), rows, jnp.ones(rows.shape[0]))
+
+
+def _of_all_rows(judged: Judged) -> Array:
+    return _counts(judged) / judged.mode_rows.shape[0]
+
+
+@shared
+def _distributions(judged: Judged) -> tuple[Array, Array, Array]:
+    """Shares of the modes `[K]` among generated rows of high quality, and in the target.
+
+    And whether there are such rows at all.
+    """
+    counts, p = _counts(judged), judged.reference.shares
+    if p is None:
+        raise ValueError("the target has no modes")
+    total = counts.sum()
+    return counts / jnp.maximum(total, 1.0), p, total > 0
+
+
+def _divergence(q: Array, p: Array) -> Array:
+    """Of Kullback and Leibler, of q from p, in nats."""
+    some = q > 0
+    return (q * jnp.log(jnp.where(some, q, 1.0) / jnp.where(some, p, 1.0))).sum()
+
+
+def _reverse_kl(judged: Judged) -> Array:
+    q, p, any_captured = _distributions(judged)
+    # Without a row at any mode, what it is with all of them at the rarest: nothing is worse.
+    worst = -jnp.log(p.min())
+    return jnp.where(any_captured, jnp.maximum(_divergence(q, p), 0.0), worst)
+
+
+def _jensen_shannon(judged: Judged) -> Array:
+    q, p, any_captured = _distributions(judged)
+    middle = 0.5 * (p + q)
+    found = 0.5 * (_divergence(q, middle) + _divergence(p, middle))
+    return jnp.where(any_captured, jnp.maximum(found, 0.0), math.log(2))
+
+
+def has_modes(setting: Setting) -> bool:
+    """Whether its target is made of normals."""
+    return targets.mode_count(setting.target) > 0
+
+
+def _has_several(setting: Setting) -> bool:
+    return targets.mode_count(setting.target) > 1
+
+
+def has_masses(target: TargetFields) -> bool:
+    """Whether the mass at each of its modes is kept."""
+    return 0 < targets.mode_count(target) <= MOST_MODES
+
+
+METRICS: dict[str, Metric] = {
+    # The target itself has 99.73 % there on the line, and 1 - exp(-9 / 2) = 98.89 % in the plane.
+    "high_quality": Metric(
+        lambda judged: _counts(judged).sum() / judged.mode_rows.shape[0],
+        "share of samples within 3 standard deviations of a mode",
+        better="higher",
+        applies=has_modes,
+        of_samples_alone=True,
+    ),
+    "modes": Metric(
+        lambda judged: (_counts(judged) > 0).sum().astype(judged.mode_rows.dtype),
+        "modes with at least one sample within 3 standard deviations",
+        unit="modes",
+        better="higher",
+        applies=has_modes,
+        of_samples_alone=True,
+    ),
+    "mode_mass": Metric(
+        _of_all_rows,
+        "share of samples at each mode, within 3 standard deviations of it",
+        dims=("mode",),
+        applies=lambda setting: has_masses(setting.target),
+        of_samples_alone=True,
+    ),
+    "reverse_kl": Metric(
+        _reverse_kl,
+        "Kullback-Leibler divergence of the modes' shares from the target's, of captured samples",
+        unit="nats",
+        better="lower",
+        applies=_has_several,
+        of_samples_alone=True,
+    ),
+    "js": Metric(
+        _jensen_shannon,
+        "Jensen-Shannon divergence of the modes' shares from the target's, of captured samples",
+        unit="nats",
+        better="lower",
+        applies=_has_several,
+        of_samples_alone=True,
+    ),
+}

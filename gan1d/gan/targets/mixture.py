@@ -1,0 +1,129 @@
+"""Mixtures of normals on the line, in standard coordinates t = (x - loc) / scale.
+
+Wherever digits count, a place is taken in each component's own coordinate z = (t - mean) / std: a
+component may be so narrow that a float has hardly any of them.
+"""
+
+from typing import TYPE_CHECKING
+
+from gan1d.gan.targets import deviations
+from gan1d.gan.targets.deviations import Point, normal_cdf, normal_density, normal_partial_mean
+from gan1d.system.lazy import Array, jax, jnp, jsp, jst
+
+if TYPE_CHECKING:
+    from gan1d.gan.targets import TargetFields
+
+HALVINGS = 30  # of the bracket of a quantile, twice
+HALF_STEP = 2.0**-24  # of training's uniforms, which are odd multiples of it
+
+
+def components(target: "TargetFields") -> tuple[Array, Array, Array]:
+    """Weights (normalised), means and standard deviations of the mixture, each `[K]`."""
+    weights = jnp.stack([jnp.asarray(weight) for weight in target.weights])
+    means = jnp.stack([jnp.asarray(mean) for mean in target.means])
+    stds = jnp.stack([jnp.asarray(std) for std in target.stds])
+    return weights / weights.sum(), means, stds
+
+
+def log_prob(target: "TargetFields", t: Array) -> Array:
+    """Log density, any shape."""
+    weights, _, stds = _parts(target, t)
+    z = _distances(target, Point(t, jnp.zeros_like(t))) / stds
+    return jax.nn.logsumexp(jnp.log(weights) + jst.norm.logpdf(z) - jnp.log(stds), axis=-1)
+
+
+def cdf(target: "TargetFields", t: Array) -> Array:
+    """P(T <= t), any shape."""
+    return _cdf(target, Point(t, jnp.zeros_like(t)))
+
+
+def quantile(target: "TargetFields", u: Array) -> Array:
+    """The inverse of the CDF at levels u in [0, 1], any shape."""
+    return point(target, u).nearest
+
+
+def point(target: "TargetFields", u: Array) -> Point:
+    """Quantiles to more digits than a float has: else a spike's would all be one."""
+    _, means, stds = components(target)
+    nothing = jnp.zeros_like(u)
+
+    def halved(base: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """A smaller bracket of a quantile less its base."""
+
+        def halve(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = bracket
+            middle = 0.5 * (low + high)
+            below = _cdf(target, Point(base, middle)) < u
+            return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+        return jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
+
+    reach = 9 * stds + 3e-7 * jnp.abs(means)  # a float further at least, be a spike so narrow
+    base, top = halved(nothing, nothing + (means - reach).min(), nothing + (means + reach).max())
+    low, high = halved(base, nothing, top - base)
+    end = jnp.where(u <= 0, -jnp.inf, jnp.where(u >= 1, jnp.inf, 0.0))
+    return Point(base + end, jnp.where(end == 0, 0.5 * (low + high), 0.0))
+
+
+def deviation(target: "TargetFields", low: Point, middle: Point, high: Point) -> Array:
+    """That of each slice `[N]` around points in them, as `deviations` says."""
+    weights, _, stds = _parts(target, low.high)
+    a, c, b = (_distances(target, each) for each in (low, middle, high))
+
+    def side(a: Array, c: Array) -> Array:
+        return deviations.scaled(
+            normal_density, normal_cdf, normal_partial_mean, a / stds, c / stds, c, stds
+        )
+
+    return (weights * (side(a, c) + side(-b, -c))).sum(-1)
+
+
+def mean(target: "TargetFields") -> Array:
+    """E[T]."""
+    weights, means, _ = components(target)
+    return (weights * means).sum()
+
+
+def std(target: "TargetFields") -> Array:
+    """The standard deviation."""
+    weights, means, stds = components(target)
+    mean = (weights * means).sum()
+    return jnp.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
+
+
+def sample(target: "TargetFields", u: Array) -> Array:
+    """Samples from uniforms u of as many, any shape.
+
+    u picks the component; where in that one's part of (0, 1) it lies is uniform again and draws
+    from it. Exact, and far cheaper than inverting the mixture's CDF at every update.
+    """
+    weights, means, stds = components(target)
+    # A sum's rounding counts where it is near 1 and a weight is small: from the other end there.
+    upward, downward = jnp.cumsum(weights)[:-1], jnp.cumsum(weights[::-1])[-2::-1]
+    inner = jnp.where(upward < 0.5, upward, 1 - downward)
+    lower = jnp.concatenate([jnp.zeros(1), inner])
+    width = jnp.concatenate([inner, jnp.ones(1)]) - lower
+    component = (u[..., None] >= inner.reshape((1,) * jnp.ndim(u) + (-1,))).sum(-1)
+    rest = (u - lower[component]) / width[component]
+    # A u stands for all numbers within half a step of it, and so do these at the ends of a part.
+    margin = jnp.minimum(HALF_STEP / width[component], 0.5)
+    rest = jnp.clip(rest, jnp.maximum(margin, 1e-7), 1 - jnp.maximum(margin, 1e-7))
+    return means[component] + stds[component] * jsp.ndtri(rest)
+
+
+def _parts(target: "TargetFields", like: Array) -> tuple[Array, Array, Array]:
+    """The components `[..., K]`, with as many axes before the last as another array has."""
+    shape = (1,) * jnp.ndim(like) + (-1,)
+    weights, means, stds = (array.reshape(shape) for array in components(target))
+    return weights, means, stds
+
+
+def _distances(target: "TargetFields", place: Point) -> Array:
+    """How far a place is above each component's mean, `[..., K]`: exactly, if it is near."""
+    _, means, _ = _parts(target, place.high)
+    return (place.high[..., None] - means) + place.low[..., None]
+
+
+def _cdf(target: "TargetFields", place: Point) -> Array:
+    weights, _, stds = _parts(target, place.high)
+    return (weights * normal_cdf(_distances(target, place) / stds)).sum(-1)
