@@ -19,6 +19,7 @@ from gan1d.results.verdicts import VERDICTS, Scores, Thresholds
 LIMITS = Thresholds(collapsed_std=0.25, success_w1=0.25)
 # Of a run that is as good as can be.
 PERFECT = {"w1": 0.0, "std": 1.0, "structure": 1.0, "at_modes": 1.0, "modes_are_lost": False}
+PERFECT |= {"mode_std": np.nan}
 
 
 def scores(**given):
@@ -34,15 +35,16 @@ def verdict(*, diverged=False, finished=True, limits=LIMITS, **given):
     return (*VERDICTS, "unfinished")[code[0, 0]]  # UNFINISHED, -1, is the last
 
 
-def by_the_rules(w1, std, structure, at_modes, modes_are_lost, diverged, finished):
+def by_the_rules(w1, std, structure, at_modes, modes_are_lost, mode_std, diverged, finished):
     """The definition, one run at a time."""
     if not finished:
         return "unfinished"
     if diverged:
         return "diverged"
-    if std < 0.25:
+    lost = at_modes >= 0.5 and modes_are_lost
+    if std < 0.25 and not (lost and std >= 0.25 * mode_std):
         return "collapsed"
-    if at_modes >= 0.5 and modes_are_lost:
+    if lost:
         return "modes lost"
     if w1 <= 0.25:
         return "blurred" if structure < 0.8 else "success"
@@ -55,6 +57,7 @@ def by_the_rules(w1, std, structure, at_modes, modes_are_lost, diverged, finishe
     structure=st.floats(0, 2) | st.sampled_from([0.8, np.nan]),
     at_modes=st.floats(0, 1) | st.sampled_from([0.5, np.nan]),
     modes_are_lost=st.booleans(),
+    mode_std=st.floats(0, 1) | st.just(np.nan),
     diverged=st.booleans(),
     finished=st.booleans(),
 )

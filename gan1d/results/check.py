@@ -221,8 +221,8 @@ def check_values(runs: xr.Dataset) -> None:
             raise ResultsError(f"{name!r} has values out of its range")
     for name in schema.target_variables(1).keys() | schema.target_variables(2).keys():
         values = runs[name].values if name in runs else np.zeros(())
-        if name == "target_mode_share":
-            continue  # settings have different numbers of modes
+        if name.startswith("target_mode_"):
+            continue  # settings have different numbers of modes, or none
         # Many a target reaches to infinity.
         valid = ~np.isnan(values) if name == "target_quantiles" else np.isfinite(values)
         if not valid.all():

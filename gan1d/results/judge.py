@@ -11,8 +11,9 @@ from gan1d.results.schema import DERIVED, Values
 from gan1d.results.verdicts import Scores, Thresholds
 
 # What the structure of a generator is told by, each with what perfect samplers score beside it: by
-# its modes where a target has some, otherwise by where its samples lie and what they cover.
-STRUCTURE = ("high_quality", "precision", "coverage")
+# its modes where a target has some (and by what lies between them), otherwise by where its samples
+# lie and what they cover.
+STRUCTURE = ("high_quality", "overlap", "precision", "coverage")
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -145,12 +146,20 @@ def _scores(runs: xr.Dataset, values: Arrays, limits: Thresholds) -> Scores:
         np.fmin.reduce([nothing, *parts]),
         values.get("high_quality", nothing),
         lost,
+        np.broadcast_to(over_settings(_mode_std(runs)), shape) / target_std,
     )
 
 
 def _positive(scores: np.ndarray) -> np.ndarray:
     """Scores that others can be measured by; NaN where they are 0, so that nothing is said."""
     return np.where(scores > 0, scores, np.nan)
+
+
+def _mode_std(runs: xr.Dataset) -> np.ndarray:
+    """Of each setting's narrowest mode `[setting]`; NaN where nothing says."""
+    if "target_mode_std" not in runs:
+        return np.full(runs.sizes["setting"], np.nan)
+    return runs.target_mode_std.values
 
 
 def _is_dead(runs: xr.Dataset, looks: np.ndarray) -> np.ndarray | None:

@@ -124,6 +124,9 @@ def target_variables(dim: int) -> dict[str, Variable]:
         "target_mode_share": Variable(
             ("setting", "mode"), "share of the target at each of its modes"
         ),
+        "target_mode_std": Variable(
+            ("setting",), "standard deviation of its narrowest mode, as generated_std"
+        ),
         "mode_rows": Variable(
             ("setting",), "samples that modes are judged by, 0 where there are none", np.int32, 0
         ),

@@ -65,6 +65,7 @@ class Scores(NamedTuple):
     structure: np.ndarray  # over a perfect sampler's score; of several the least
     at_modes: np.ndarray  # share of the samples
     modes_are_lost: np.ndarray  # whether some mode, or too many, can't be chance
+    mode_std: np.ndarray  # in target stds: of the narrowest mode of several
 
 
 def modes_are_lost(
@@ -98,7 +99,8 @@ def too_few_modes(modes: np.ndarray, perfect: np.ndarray) -> np.ndarray:
 
 def succeeded(scores: Scores, limits: Thresholds) -> np.ndarray:
     """Whether generators are successes, elementwise; after divergence (NaN) they never are."""
-    return _conditions(scores, limits)[SUCCESS] & ~_lost(scores, limits)
+    lost = _collapsed(scores, limits) | _lost_modes(scores)
+    return _conditions(scores, limits)[SUCCESS] & ~lost
 
 
 def classify(
@@ -125,19 +127,20 @@ def classify(
         UNFINISHED: ~finished,
         DIVERGED: diverged,
         COLLAPSED: _collapsed(scores, limits),
-        MODES_LOST: _lost(scores, limits),
+        MODES_LOST: _lost_modes(scores),
         **_conditions(scores, limits),
     }
     return np.select(list(conditions.values()), list(conditions), FAR).astype(np.int8)
 
 
 def _collapsed(scores: Scores, limits: Thresholds) -> np.ndarray:
-    return scores.std < limits.collapsed_std
+    """Whether generators are too narrow, and not because they have learned one narrow mode."""
+    learned = _lost_modes(scores) & (scores.std >= limits.collapsed_std * scores.mode_std)
+    return (scores.std < limits.collapsed_std) & ~learned
 
 
-def _lost(scores: Scores, limits: Thresholds) -> np.ndarray:
-    modes = (scores.at_modes >= AT_MODES) & scores.modes_are_lost
-    return _collapsed(scores, limits) | modes
+def _lost_modes(scores: Scores) -> np.ndarray:
+    return (scores.at_modes >= AT_MODES) & scores.modes_are_lost
 
 
 def _conditions(scores: Scores, limits: Thresholds) -> dict[int, np.ndarray]:

@@ -99,7 +99,7 @@ def variables_of(experiment: Experiment, settings: Sequence[Setting]) -> Variabl
     if "modes" not in measures:
         useless |= {"mode_rows"}
     if "mode_mass" not in measures:
-        useless |= {"target_mode_share"}
+        useless |= {"target_mode_share", "target_mode_std"}
     every = (
         runs | results.run_variables(dim),
         results.target_variables(dim) | nulls | results.LOSS_VARIABLES,

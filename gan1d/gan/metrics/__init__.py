@@ -177,12 +177,14 @@ def describe(target: TargetFields, judging: Judging) -> dict[str, Array]:
       target_density: on the line only: at x, `[201]`.
       target_samples: in the plane only: a stratified sample, `[256, 2]`.
       target_mode_share: of up to 100 modes only: how much of it is at each, `[K]`.
+      target_mode_std: likewise: what `std` is at the narrowest one, `[]`.
     """
     judge = _judge(target)
     law, x = judge.law(target, judging.points), judge.grid(target, judging.view)
     described = judge.describe(target, law, x) | {"target_mean": targets.mean(target)}
     if modes.has_masses(target):
         described["target_mode_share"] = modes.shares(target)
+        described["target_mode_std"] = modes.least_std(target)
     return described
 
 

@@ -49,6 +49,12 @@ def shares(target: TargetFields) -> Array:
     return found / found.sum()
 
 
+def least_std(target: TargetFields) -> Array:
+    """The standard deviation of the narrowest mode, as `generated_std` would have it, `[]`."""
+    std = target.scale * targets.normals(target).stds.min()
+    return std if targets.dim(target) == 1 else (std / targets.std(target)).mean()
+
+
 def _masses(made: Modes, rows: Array, weights: Array) -> Array:
     """The weights `[N]` of the rows `[N, X]`, in standard coordinates, at each mode: `[K]`."""
     together = math.gcd(rows.shape[0], TOGETHER)
@@ -120,7 +126,8 @@ def has_modes(setting: Setting) -> bool:
     return targets.mode_count(setting.target) > 0
 
 
-def _has_several(setting: Setting) -> bool:
+def has_several_modes(setting: Setting) -> bool:
+    """Whether its target is made of more than one."""
     return targets.mode_count(setting.target) > 1
 
 
@@ -158,7 +165,7 @@ METRICS: dict[str, Metric] = {
         "Kullback-Leibler divergence of the modes' shares from the target's, of captured samples",
         unit="nats",
         better="lower",
-        applies=_has_several,
+        applies=has_several_modes,
         of_samples_alone=True,
     ),
     "js": Metric(
@@ -166,7 +173,7 @@ METRICS: dict[str, Metric] = {
         "Jensen-Shannon divergence of the modes' shares from the target's, of captured samples",
         unit="nats",
         better="lower",
-        applies=_has_several,
+        applies=has_several_modes,
         of_samples_alone=True,
     ),
 }

@@ -1,0 +1,154 @@
+"""Generators with a known fault, and the verdict that each of them must get.
+
+Pure numpy. `CASES` maps a name to (target, samples, verdicts): the target's fields as they are in
+`target.*`, a function (rng, n) -> samples `[n]` on the line, in any order, or `[n, 2]` in the plane,
+and the verdicts that are right, whatever the criterion is.
+"""
+
+import numpy as np
+from scipy import stats
+
+RING = {"kind": "ring", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 8}
+GRID5 = {"kind": "grid", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 5}
+GRID8 = GRID5 | {"modes": 8}
+GAUSSIAN = {"kind": "gaussian", "loc": 0.0, "scale": 1.0}
+TWO = {
+    "kind": "mixture",
+    "loc": 0.0,
+    "scale": 1.0,
+    "weights": (0.5, 0.5),
+    "means": (-2.0, 2.0),
+    "stds": (0.5, 0.5),
+}
+FAR_TWO = TWO | {"means": (-3.0, 3.0)}
+RARE = TWO | {"weights": (0.9, 0.1), "means": (0.0, 4.0)}
+FIVE = {
+    "kind": "mixture",
+    "loc": 0.0,
+    "scale": 1.0,
+    "weights": (0.2,) * 5,
+    "means": (-4.0, -2.0, 0.0, 2.0, 4.0),
+    "stds": (0.1,) * 5,
+}
+
+_ANGLES = 2 * np.pi * np.arange(8) / 8
+RING_MODES = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
+
+def grid_modes(side):
+    places = np.arange(side) - (side - 1) / 2
+    return np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def at_modes(centres, keep, std, weights=None):
+    return lambda rng, n: centres[rng.choice(keep, n, p=weights)] + std * rng.normal(size=(n, 2))
+
+
+def mixture(target, keep=None, weights=None):
+    keep = list(range(len(target["means"]))) if keep is None else keep
+    weights = np.array([target["weights"][k] for k in keep] if weights is None else weights)
+
+    def draw(rng, n):
+        which = np.array(keep)[rng.choice(len(keep), n, p=weights / weights.sum())]
+        return np.array(target["means"])[which] + np.array(target["stds"])[which] * rng.normal(
+            size=n
+        )
+
+    return draw
+
+
+def box(half_width, dim=2):
+    return lambda rng, n: rng.uniform(-half_width, half_width, (n, dim) if dim > 1 else n)
+
+
+def blob(stds):
+    return lambda rng, n: np.asarray(stds) * rng.normal(size=(n, 2))
+
+
+def circle(rng, n):
+    angle = rng.uniform(0, 2 * np.pi, n)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.02 * rng.normal(size=(n, 2))
+
+
+def sine(rng, n, reach=2.0, noise=0.02):
+    x = rng.uniform(-reach, reach, n)
+    return np.stack([x, np.sin(np.pi * x)], axis=1) + noise * rng.normal(size=(n, 2))
+
+
+NOT = {"near", "far", "blurred", "modes lost", "collapsed"}  # anything but a success
+CASES = {
+    # In the plane: what matches two moments is no success.
+    "ring, perfect": (RING, at_modes(RING_MODES, range(8), 0.02), {"success"}),
+    "ring, every second mode": (RING, at_modes(RING_MODES, [0, 2, 4, 6], 0.02), {"modes lost"}),
+    "ring, seven of eight modes": (RING, at_modes(RING_MODES, range(7), 0.02), {"modes lost"}),
+    "ring, two opposite modes": (RING, at_modes(RING_MODES, [0, 4], 0.02), {"modes lost"}),
+    "ring, one mode": (RING, at_modes(RING_MODES, [0], 0.02), {"modes lost", "collapsed"}),
+    "ring, a circle": (RING, circle, {"blurred"}),
+    "ring, modes ten times too wide": (RING, at_modes(RING_MODES, range(8), 0.2), {"blurred"}),
+    "ring, a box of the same moments": (RING, box(0.707 * 3**0.5), {"blurred", "near"}),
+    "ring, all at the centre": (RING, blob((0.02, 0.02)), {"collapsed"}),
+    "grid of 25, perfect": (GRID5, at_modes(grid_modes(5), range(25), 0.02), {"success"}),
+    "grid of 25, a checkerboard of 13": (
+        GRID5,
+        at_modes(grid_modes(5), range(0, 25, 2), 0.02),
+        {"modes lost"},
+    ),
+    "grid of 25, a box": (GRID5, box(2.5), {"blurred"}),
+    "grid of 64, perfect": (GRID8, at_modes(grid_modes(8), range(64), 0.02), {"success"}),
+    "grid of 64, a box": (GRID8, box(4.0), {"blurred"}),
+    "sine, perfect": ({"kind": "sine", "loc": 0.0, "scale": 1.0, "noise": 0.02}, sine, {"success"}),
+    "sine, a blob of the same moments": (
+        {"kind": "sine", "loc": 0.0, "scale": 1.0, "noise": 0.02},
+        blob(((4 / 3) ** 0.5, 0.5**0.5)),
+        {"blurred", "near"},
+    ),
+    "sine, half of the curve": (
+        {"kind": "sine", "loc": 0.0, "scale": 1.0, "noise": 0.02},
+        lambda rng, n: np.abs(sine(rng, n)) * [1, 1],
+        NOT,
+    ),
+    # On the line.
+    "gaussian, perfect": (
+        GAUSSIAN,
+        lambda rng, n: stats.norm.ppf((np.arange(n) + 0.5) / n),
+        {"success"},
+    ),
+    "gaussian, shifted by half a std": (
+        GAUSSIAN,
+        lambda rng, n: 0.5 + rng.normal(size=n),
+        {"near"},
+    ),
+    "gaussian, shifted by three stds": (GAUSSIAN, lambda rng, n: 3 + rng.normal(size=n), {"far"}),
+    "gaussian, a tenth of the std": (
+        GAUSSIAN,
+        lambda rng, n: 0.1 * rng.normal(size=n),
+        {"collapsed"},
+    ),
+    "gaussian, three atoms": (
+        GAUSSIAN,
+        lambda rng, n: np.repeat(stats.norm.ppf([1 / 6, 1 / 2, 5 / 6]), -(-n // 3))[:n],
+        {"near", "blurred"},
+    ),
+    "mixture of two, perfect": (TWO, mixture(TWO), {"success"}),
+    "mixture of two, one mode": (TWO, mixture(TWO, [0]), {"modes lost"}),
+    "far mixture of two, one mode": (FAR_TWO, mixture(FAR_TWO, [1]), {"modes lost"}),
+    "mixture of two, weights .97 and .03": (
+        TWO,
+        mixture(TWO, weights=[0.97, 0.03]),
+        {"modes lost"},
+    ),
+    "mixture of two, a uniform of the same moments": (
+        TWO,
+        lambda rng, n: 2.0616 * 3**0.5 * rng.uniform(-1, 1, n),
+        {"blurred", "near"},
+    ),
+    "mixture of two, a gaussian of the same moments": (
+        TWO,
+        lambda rng, n: 2.0616 * rng.normal(size=n),
+        {"blurred", "near"},
+    ),
+    "mixture with a rare mode, dropped": (RARE, mixture(RARE, [0]), {"modes lost"}),
+    "five narrow modes, perfect": (FIVE, mixture(FIVE), {"success"}),
+    "five narrow modes, a uniform": (FIVE, lambda rng, n: rng.uniform(-5, 5, n), {"blurred"}),
+    "five narrow modes, three of them": (FIVE, mixture(FIVE, [0, 2, 4]), {"modes lost"}),
+}
