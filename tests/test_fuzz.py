@@ -372,7 +372,8 @@ def rename(data, draw, name):
 
 
 def retell(data, draw, name):
-    attribute = draw(st.sampled_from(["config", "swept", "schema", "title", "provenance"]))
+    names = ["config", "swept", "schema", "title", "provenance", "settled_from", "fixed"]
+    attribute = draw(st.sampled_from(names))
     value = draw(
         st.sampled_from(["", "[]", "{}", "null", "[" * 2000, '["w1"]', '["none"]', 0, 2.5, [1, 2]])
         | st.text(string.printable, max_size=5)
