@@ -178,7 +178,7 @@ def test_table_shows_rates_intervals_and_quantiles():
     assert cells[SUCCESSES] == "50 [24, 76]" and cells[FAILURES] == "0/10/20/10"
     assert (cells["W1<=.5 %"], cells["W1>1 %"], cells["sustained %"]) == ("60", "20", "50")
     w1 = np.sort(runs.settled_w1(ds)[0])
-    assert cells[QUANTILES] == f"({w1[0]:.3g}, {w1[4]:.3g}, {w1[8]:.3g})"
+    assert cells[QUANTILES] == f"({w1[0]:.3g}, {np.median(w1):.3g}, {w1[8]:.3g})"
     structure = np.median(ds.settled_structure.values[0, :9])
     assert cells["structure"] == f"{structure:.3g}"
     assert "runs: 10;" in legend and "A perfect sampler's W1: median" in legend

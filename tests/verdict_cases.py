@@ -1,7 +1,7 @@
 """Generators with a known fault, and the verdict that each of them must get.
 
 Pure numpy. `CASES` maps a name to (target, samples, verdicts): the target's fields as they are in
-`target.*`, a function (rng, n) -> samples `[n]` on the line, in any order, or `[n, 2]` in the plane,
+`target.*`, a function (rng, n) -> samples `[n]` on the line or `[n, 2]` in the plane,
 and the verdicts that are right, whatever the criterion is.
 """
 
