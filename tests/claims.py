@@ -13,6 +13,7 @@ of all ranges of seeds that are kept: NAME, NAME-again, NAME-third. Their values
 each other, `first; second`.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from gan1d import results
 from gan1d.report import comparisons, effects, statistics, tables
 from gan1d.report import runs as of_runs
 from gan1d.report.tables import interval, markdown, number, percent
+from gan1d.results import judge
+from gan1d.results.judge import STRUCTURE
 from gan1d.results.schema import CURVE, DERIVED
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +35,16 @@ KEPT = ROOT / "tests" / "data" / "claims"
 TEXTS = [ROOT / "README.md", ROOT / "docs" / "experiments.md"]
 RANGES = ("", "-again", "-third")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-MEASURES = ("w1", "generated_std", "generated_mean", "loss_d", "loss_g", "d_flatness", "residual")
+MEASURES = (
+    "w1",
+    "w1_trained",
+    "generated_std",
+    "generated_mean",
+    "loss_d",
+    "loss_g",
+    "d_flatness",
+    "residual",
+)
 
 
 def keep(folder: Path) -> Path:
@@ -40,11 +52,18 @@ def keep(folder: Path) -> Path:
     runs = results.load(folder)
     last = runs.isel(step=[-1])
     names = [name for name in MEASURES if name in runs and runs[name].dims == CURVE]
-    small = {name: (CURVE, np.float32(of_runs.settled(runs, name))[..., None]) for name in names}
+    small = {name: (CURVE, _short(of_runs.settled(runs, name))[..., None]) for name in names}
     small |= {name: last[name] for name in DERIVED if name in runs}
     small |= {name: last[name] for name in ("diverged_at", "finished", "target_std")}
     if "target_mean" in runs and runs.target_mean.dims == ("setting",):
         small["target_mean"] = last.target_mean
+    for name in ("settled_std", "settled_structure"):
+        small[name] = (CURVE[:2], _short(runs[name].values))
+    for name in STRUCTURE:
+        if name in runs:
+            small[name] = (CURVE, _short(of_runs.settled(runs, name))[..., None])
+            perfect = judge.perfect(runs, name)
+            small[f"{name}_null"] = (("setting", "replicate"), np.stack([perfect, perfect], -1))
     if "w1_null" in runs:
         floor = np.stack(of_runs.null_floor(runs), axis=-1)
         small["w1_null"] = (("setting", "replicate"), np.float32(floor))
@@ -52,19 +71,43 @@ def keep(folder: Path) -> Path:
     coordinates = {name: runs[name] for name in (*CURVE[:2], *swept)} | {"step": last.step}
     attributes = dict(runs.attrs, looks=int((runs.step >= runs.attrs["settled_from"]).sum()))
     attributes.pop("provenance", None)
-    path = KEPT / f"{folder.name}.nc"
+    attributes |= {name: int(attributes[name]) for name in ("settled_from", "schema")}
+    path = KEPT / f"{folder.name}.npz"
     path.parent.mkdir(exist_ok=True)
-    whole = xr.Dataset(small, coordinates, attributes)
-    encoding = {name: {"zlib": True, "complevel": 9, "shuffle": True} for name in small}
-    whole.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    variables = xr.Dataset(small, coordinates).variables
+    arrays = {
+        f"{name}:{','.join(each.dims)}": _plain(each.values) for name, each in variables.items()
+    }
+    np.savez_compressed(path, attributes=json.dumps(attributes), **arrays)
     return path
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Values without Python's own objects."""
+    return values.astype(str) if values.dtype.kind == "O" else values
+
+
+def _short(values: np.ndarray) -> np.ndarray:
+    """Values to four digits: the others would take most of the room."""
+    bits = np.float32(values).view(np.uint32)
+    return ((bits + np.uint32(1 << 9)) & ~np.uint32((1 << 10) - 1)).view(np.float32)
 
 
 def load(name: str) -> list[xr.Dataset]:
     """What is kept of a sweep, a Dataset for each range of seeds."""
-    paths = [path for end in RANGES if (path := KEPT / f"{name}{end}.nc").exists()]
+    paths = [path for end in RANGES if (path := KEPT / f"{name}{end}.npz").exists()]
     assert paths, f"nothing is kept of {name}"
-    return [xr.load_dataset(path, engine="h5netcdf") for path in paths]
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> xr.Dataset:
+    with np.load(path) as kept:
+        attributes = json.loads(str(kept["attributes"]))
+        named = [(name.split(":"), kept[name]) for name in kept.files if name != "attributes"]
+    variables = {name: (dims.split(","), values) for (name, dims), values in named}
+    return xr.Dataset(variables, attrs=attributes).set_coords(
+        [name for name in variables if name in ("setting", "seed", "step") or "." in name]
+    )
 
 
 def pooled(ranges: list[xr.Dataset]) -> xr.Dataset:
