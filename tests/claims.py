@@ -7,7 +7,8 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
 
     table NAME COLUMN,...    settings and what became of their runs
     compare NAME SETTING     every setting against one, seed by seed
-    effects NAME             main effects and interactions
+    pair NAME ONE / OTHER    one against another, and where their profiles cross
+    effects NAME CRITERION ...   main effects and interactions, by criteria that begin so
 
 of all ranges of seeds that are kept: NAME, NAME-again, NAME-third. Their values stand beside
 each other, `first; second`.
@@ -160,18 +161,42 @@ def compare(name: str, *against: str) -> str:
     """Every setting against one: differences in each range, and over all."""
     ranges = load(name)
     reference = of_runs.find_setting(ranges[0], " ".join(against))
-    everything = comparisons.compare_all(pooled(ranges), reference)
-    of_ranges = [comparisons.compare_all(runs, reference) for runs in ranges]
-    p_values = [found.p_exact for each in everything for found in each.differences.values()]
+    others = [label for label in ranges[0].setting.values.tolist() if label != reference]
+    return f"{_table(_compared(ranges, others, reference))}\n\n{_caption(ranges)}"
+
+
+def pair(name: str, *words: str) -> str:
+    """One setting against another, and where their profiles cross."""
+    ranges = load(name)
+    asked = " ".join(words).split(" / ")
+    first, second = (of_runs.find_setting(ranges[0], each) for each in asked)
+    found = comparisons.compare(pooled(ranges), first, second)
+    ratio = (number(each) for each in (found.w1.ratio, found.w1.ratio_low, found.w1.ratio_high))
+    said = [f"Ratio of median W1, all: {interval(*ratio)}."]
+    said += [
+        f"Profiles cross between {each.low:.2g} and {each.high:.2g} target stds."
+        for each in found.crossings
+        if each.significant
+    ]
+    rows = _compared(ranges, [first], second)
+    return f"{_table(rows)}\n\n{' '.join(said)} {_caption(ranges)}"
+
+
+def _compared(
+    ranges: list[xr.Dataset], settings: list[str], reference: str
+) -> list[dict[str, str]]:
+    everything = [_differences(pooled(ranges), label, reference) for label in settings]
+    p_values = [found.p_exact for each in everything for found in each.values()]
     corrected = iter(statistics.holm(np.array(p_values)))
     rows = []
-    for i, each in enumerate(everything):
-        for criterion, found in each.differences.items():
+    for label, each in zip(settings, everything, strict=True):
+        of_ranges = [_differences(runs, label, reference) for runs in ranges]
+        for criterion, found in each.items():
             counts = found.only_first, found.only_second, found.pairs
-            parts = [compared[i].differences[criterion] for compared in of_ranges]
+            parts = [differences[criterion] for differences in of_ranges]
             rows.append(
                 {
-                    f"against {reference}": each.setting,
+                    f"against {reference}": label,
                     "criterion": criterion,
                     "only it:only other": "; ".join(
                         f"{part.only_first}:{part.only_second}" for part in parts
@@ -180,13 +205,21 @@ def compare(name: str, *against: str) -> str:
                     "points, all": _points(found),
                     "p, all": f"{next(corrected):.1g}",
                     "equivalent within, all": f"{100 * statistics.equivalent_within(*counts):.1f}",
+                    "seeds needed": number(statistics.seeds_needed(*counts)),
                 }
             )
-    return _table(rows) + f"\n\n{_caption(ranges)}"
+    return rows
 
 
-def effects_of(name: str) -> str:
-    """Effects in each range, and over all."""
+def _differences(runs: xr.Dataset, first: str, second: str):
+    return comparisons.differences(comparisons.paired(runs, first, second))
+
+
+def effects_of(name: str, *criteria: str) -> str:
+    """Effects in each range, and over all, by the criteria that begin so; none given: by all.
+
+    The p-values are corrected over all criteria.
+    """
     ranges = load(name)
     of_ranges, everything = [effects.find(runs) for runs in ranges], effects.find(pooled(ranges))
     p_values = [found.p for each in everything for _, found in each.effects]
@@ -195,6 +228,9 @@ def effects_of(name: str) -> str:
     for k, each in enumerate(everything):
         for i, (what, found) in enumerate(each.effects):
             parts = [by_range[k].effects[i][1] for by_range in of_ranges]
+            p = next(corrected)
+            if criteria and not each.criterion.startswith(criteria):
+                continue
             rows.append(
                 {
                     "effect": what.replace("input_noise=0 ", "").replace("_", " "),
@@ -203,7 +239,7 @@ def effects_of(name: str) -> str:
                         f"{100 * part.estimate:+.1f} {_bracket(part)}" for part in parts
                     ),
                     "points, all": f"{100 * found.estimate:+.1f} {_bracket(found)}",
-                    "p, all": f"{next(corrected):.1g}",
+                    "p, all": f"{p:.1g}",
                 }
             )
     return _table(rows) + f"\n\n{_caption(ranges)}"
@@ -233,6 +269,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "table": table,
     "compare": compare,
     "effects": effects_of,
+    "pair": pair,
 }
 
 
