@@ -188,6 +188,7 @@ def test_the_engine_runs_the_functions_of_one_gan():
         np.testing.assert_allclose(
             runs["quantiles"].values[0, column], scores.pop("quantiles"), rtol=1e-4
         )
+        assert scores.pop("finite")
         for name, value in scores.items():
             ours = runs[name].values[0, column, -1]
             np.testing.assert_allclose(ours, value, rtol=1e-4, err_msg=name)
