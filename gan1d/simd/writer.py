@@ -12,6 +12,7 @@ from gan1d.simd.nodes import BOOL, F32, Affine, Constant, Input, Node, View, aff
 from gan1d.simd.vector import INDEX, VectorBuilder
 
 WORD = ir.IntType(32)
+TABLE_ALIGNMENT = 16  # bytes
 Index = Affine | np.ndarray  # of the elements over a kernel's axes: strides, or a table of all
 
 
@@ -74,12 +75,12 @@ class Writer:
         values = np.ascontiguousarray(values)
         key = str(values.dtype).encode() + values.tobytes()
         if key not in self._tables:
-            scalar = _scalar(values.dtype)
-            kind = ir.ArrayType(scalar, values.size)
+            # As bytes: a table may have a million entries, and each would be a line of text.
+            kind = ir.ArrayType(ir.IntType(8), values.nbytes)
             table = ir.GlobalVariable(self.v.module, kind, f"table.{len(self._tables)}")
             table.linkage, table.global_constant = "internal", True
-            entries = [ir.Constant(scalar, value) for value in values.ravel().tolist()]
-            table.initializer = ir.Constant(kind, entries)
+            table.align = TABLE_ALIGNMENT
+            table.initializer = ir.Constant(kind, bytearray(values.tobytes()))
             self._tables[key] = table
         return self._tables[key]
 
