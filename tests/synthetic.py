@@ -164,6 +164,8 @@ def dataset(
         for name, (dims, values) in per_target.items()
     }
     variables |= {name: (("setting",), values) for name, values in per_setting.items()}
+    if "mode_rows" in variables:
+        variables["mode_rows"] = (("setting",), np.full(shape[0], ROWS, np.int32))
     dims = (*DIMS, "level", "dim")[: quantiles.ndim]
     variables["quantiles"] = (dims, np.float32(_without(lost[..., -1:], quantiles)))
     distance = np.float32(_without(lost, centroid_distance))
