@@ -316,5 +316,13 @@ def describe_targets(
     for label, std in zip(experiment.labels, described["target_std"], strict=True):
         if not (np.isfinite(std) and std > 0):
             raise ConfigError([f"target: its standard deviation is {std} (in the setting {label})"])
-    rows = [metrics.MODE_ROWS if targets.mode_count(each.target) else 0 for each in settings]
+    points = experiment.schedule.judging.points
+    rows = [_mode_rows(targets.mode_count(each.target), points) for each in settings]
     return described | {"mode_rows": np.array(rows, np.int32)}
+
+
+def _mode_rows(modes: int, points: int) -> int:
+    """By how many samples a target's modes are judged."""
+    if modes > 1:
+        return metrics.MODE_ROWS
+    return points if modes else 0

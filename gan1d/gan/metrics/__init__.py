@@ -206,13 +206,15 @@ def perfect_scores(
     """
     judge, setting = _judge(target), Setting(target=target)
     law = judge.law(target, judging.points)
-    nothing = jnp.zeros(0)
+    nothing, more = jnp.zeros(0), None
+    if targets.mode_count(target) > 1:
+        more = perfect.samples(target, MODE_ROWS, dims, stream(key, "modes"))
     judged = Judged(
         setting,
         Players({}, {}),
         Reference(law, nothing, nothing, _shares(target)),
         perfect.samples(target, judging.points, dims, key),
-        perfect.samples(target, MODE_ROWS, dims, stream(key, "modes")),
+        more,
     )
     scores = {
         f"{name}_null": metric.function(judged)

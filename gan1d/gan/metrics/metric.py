@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan1d.gan import latents, losses, perceptrons
+from gan1d.gan import latents, losses, perceptrons, targets
 from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
 
 T = TypeVar("T")
-MODE_ROWS = 2500  # of a generator, by which its modes are judged
+MODE_ROWS = 2500  # of a generator, by which its modes are judged where there are several
 
 
 class Reference(NamedTuple):
@@ -43,9 +43,11 @@ class Judged:
 
     @functools.cached_property
     def mode_rows(self) -> Array:
-        """Samples `[2500, X]` on an even grid of more latents, by which modes are judged."""
+        """Samples `[2500, X]` on an even grid of more latents: several modes are judged by them."""
         if self.more is not None:
             return self.more
+        if targets.mode_count(self.setting.target) < 2:
+            return self.samples
         return self.generated(latents.grid(self.setting.latent, MODE_ROWS))
 
     @functools.cached_property
