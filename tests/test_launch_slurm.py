@@ -75,7 +75,7 @@ class Cluster:
         """The numbers of a shard's blocks."""
         return main_job().cut(self.shards)[shard]
 
-    def wait(self, condition, seconds=60):
+    def wait(self, condition, seconds=180):
         end = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < end, self.launch("status")
