@@ -27,7 +27,7 @@ SETTING = {
     "discriminator.optimizer.rate": 0.001,
     "training.batch_size": 64,
     "steps": 5000,
-    "seeds": "0:200",
+    "seeds": "0:100",
     "sweep": (
         "generator.hidden=(4,),(16,),(32,32)",
         "generator.optimizer.b1=0,0.9 discriminator.optimizer.b1=0,0.9",
