@@ -186,8 +186,7 @@ def counted(row: pd.Series) -> str:
 
 
 def set_title(figure: Figure, runs: xr.Dataset, *parts: str, seeds: str = "") -> Text:
-    """The sweep's name, what is drawn, and of which seeds: all, unless `seeds` says otherwise."""
-    seeds = seeds or f"seeds: {runs.sizes['seed']}"
+    """The sweep's name, what is drawn, and what it rests on; `seeds` says of which, if not all."""
     unbroken = seeds.replace(" ", "\N{NO-BREAK SPACE}")
     text = ", ".join(part for part in (*parts, unbroken) if part)
     width = int(10 * figure.get_figwidth())

@@ -86,7 +86,8 @@ def strip(selection: Selection) -> Figure:
             size = 12 if ds.sizes["seed"] < 50 else 5
             ax.scatter(shown, rows[chosen], s=size, color=color, lw=0, label=verdict, zorder=2)
     medians = np.clip(frame.w1_median, None, edge)
-    ax.scatter(medians, range(len(frame)), marker="|", s=130, color="black", label="median")
+    places = range(len(frame))
+    ax.scatter(medians, places, marker="|", s=130, color="black", zorder=3, label="median")
     ax.axvline(limit, color="black", lw=0.8, ls=":", label=f"success threshold, {limit:g}")
     ax.set(xscale="log", xlim=(low / 1.3, edge * 1.15), xlabel=w1_label(ds))
     common.set_title(figure, ds, "settled W1 of every run; at the right edge: diverged", note)
