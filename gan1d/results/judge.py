@@ -11,9 +11,9 @@ from gan1d.results.schema import DERIVED, Values
 from gan1d.results.verdicts import Scores, Thresholds
 
 # What the structure of a generator is told by, each with what perfect samplers score beside it: by
-# its modes where a target has some (and by what lies between them), otherwise by where its samples
-# lie and what they cover.
-STRUCTURE = ("high_quality", "overlap", "precision", "coverage")
+# its modes where a target has some (and by what lies between wide ones), otherwise by where its
+# samples lie and what they cover.
+STRUCTURE = ("high_quality", "core", "precision", "coverage")
 Arrays = Mapping[str, np.ndarray]
 
 

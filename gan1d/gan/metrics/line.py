@@ -11,7 +11,7 @@ from gan1d.gan import targets
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
-from gan1d.gan.metrics.modes import has_modes, has_several_modes
+from gan1d.gan.metrics.modes import has_modes
 from gan1d.gan.metrics.moments import LARGEST, mean, std
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
@@ -20,7 +20,6 @@ from gan1d.gan.targets.deviations import Point
 GRID_POINTS = 201  # where a target's density and D are drawn
 GRID_STDS = 5.0  # how far that grid reaches from the target's mean, unless a view is given
 TAIL = 0.001  # of the target on either side, where a sample is not precise
-OVERLAP_SLICES = 20  # of the target, of equal probability
 SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
@@ -117,16 +116,6 @@ def _coverage(judged: Judged) -> Array:
     return held.astype(samples.dtype) / slices
 
 
-def _overlap(judged: Judged) -> Array:
-    """How much of the generated samples and of the target is the same, over slices of the target.
-
-    What lies between modes that are wide is within 3 stds of one of them, and is found by this.
-    """
-    at = jnp.floor(jnp.minimum(_probabilities(judged) * OVERLAP_SLICES, OVERLAP_SLICES - 1))
-    shares = jnp.where(at[None] == jnp.arange(OVERLAP_SLICES)[:, None], 1.0, 0.0).mean(1)
-    return jnp.minimum(shares, 1 / OVERLAP_SLICES).sum()
-
-
 def _has_no_modes(setting: Setting) -> bool:
     return not has_modes(setting)
 
@@ -161,13 +150,6 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         lambda judged: std(judged.ordered[:, 0]),
         "standard deviation of the generated samples",
         unit="data units",
-    ),
-    "overlap": Metric(
-        _overlap,
-        "overlap of the generated samples with the target, over 20 slices of equal probability",
-        better="higher",
-        applies=has_several_modes,
-        of_samples_alone=True,
     ),
     "precision": Metric(
         _precision,

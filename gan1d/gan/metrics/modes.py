@@ -24,6 +24,7 @@ from gan1d.gan.setting import Setting
 from gan1d.gan.targets import Modes, TargetFields
 
 MODE_STDS = 3.0  # a row of high quality is at most so far from a mode
+CORE_STDS = 2.0  # a row at the core of one
 MOST_MODES = 100  # of a target, so that each one's mass is kept
 LEAST_SHARE = 1e-9  # of the target at a mode, where a logarithm is taken of it
 TOGETHER = 50  # rows that are looked at together, at most: all of them would take much memory
@@ -55,7 +56,7 @@ def least_std(target: TargetFields) -> Array:
     return std if targets.dim(target) == 1 else (std / targets.std(target)).mean()
 
 
-def _masses(made: Modes, rows: Array, weights: Array) -> Array:
+def _masses(made: Modes, rows: Array, weights: Array, reach: float = MODE_STDS) -> Array:
     """The weights `[N]` of the rows `[N, X]`, in standard coordinates, at each mode: `[K]`."""
     together = math.gcd(rows.shape[0], TOGETHER)
     # Of the density of each mode, twice minus its logarithm is this and the square of the distance.
@@ -65,7 +66,7 @@ def _masses(made: Modes, rows: Array, weights: Array) -> Array:
         rows, weights = some
         in_stds = (rows[:, None] - made.centres[None]) / made.stds[None, :, None]
         squares = (in_stds**2).sum(-1)
-        likely = jnp.where(squares <= MODE_STDS**2, -squares - cost[None], -jnp.inf)
+        likely = jnp.where(squares <= reach**2, -squares - cost[None], -jnp.inf)
         best = likely.max(1, keepdims=True)
         at = (likely == best) & (best > -jnp.inf)
         # Rows midway between modes are shared out.
@@ -82,6 +83,16 @@ def _counts(judged: Judged) -> Array:
     target, rows = judged.setting.target, judged.mode_rows
     rows = targets.standardise(target, rows)
     return _masses(targets.normals(target), rows, jnp.ones(rows.shape[0]))
+
+
+def _core(judged: Judged) -> Array:
+    """The share of rows within 2 standard deviations of a mode.
+
+    Where modes are wide, what lies between them is within 3 of one, and is found by this.
+    """
+    target, rows = judged.setting.target, judged.mode_rows
+    standard, ones = targets.standardise(target, rows), jnp.ones(rows.shape[0])
+    return _masses(targets.normals(target), standard, ones, CORE_STDS).sum() / rows.shape[0]
 
 
 def _of_all_rows(judged: Judged) -> Array:
@@ -131,6 +142,10 @@ def has_several_modes(setting: Setting) -> bool:
     return targets.mode_count(setting.target) > 1
 
 
+def _has_wide_modes(setting: Setting) -> bool:
+    return has_several_modes(setting) and targets.dim(setting.target) == 1
+
+
 def has_masses(target: TargetFields) -> bool:
     """Whether the mass at each of its modes is kept."""
     return 0 < targets.mode_count(target) <= MOST_MODES
@@ -143,6 +158,13 @@ METRICS: dict[str, Metric] = {
         "share of samples within 3 standard deviations of a mode",
         better="higher",
         applies=has_modes,
+        of_samples_alone=True,
+    ),
+    "core": Metric(
+        _core,
+        "share of samples within 2 standard deviations of a mode",
+        better="higher",
+        applies=_has_wide_modes,
         of_samples_alone=True,
     ),
     "modes": Metric(
