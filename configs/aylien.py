@@ -12,7 +12,7 @@ on the last one what the post only suggests: `batch_size`, does minibatch discri
 batches; `widths`, must D be stronger than G; `rows`, only some rows in each distance. 200 seeds.
 
 CPU time in seconds: 10 to 20 each for the three versions, 80 for `batch_size`, 35 for `widths`, 45
-for `rows`. Expect success in at most 6% of the runs, but in 20% to 24% with 2 of 16 rows.
+for `rows`. Expect success in at most 5% of the runs, but in 21% to 25% with 2 of 16 rows.
 """
 
 from gan1d import variant as choose

@@ -7,7 +7,7 @@ Variants: `panels`, the post's six and the two that it left out (feature matchin
 AYLIEN's code of June 2017; `sigma`, does noise do anything: the post's sorted noise on data and
 latents, and instance noise proper, from nothing to the target's own width. 200 seeds of 5000
 updates. `panels` took 27 CPU seconds, `sigma` 50; expect success in half of the runs with feature
-matching, in a third with minibatch discrimination as well, and in at most 4% without.
+matching, in two of five with minibatch discrimination as well, and in at most 3% without.
 """
 
 from gan1d import variant as choose

@@ -4,7 +4,8 @@
     python -m gan1d.main --config=configs/mixtures.py:unequal
     python -m gan1d.main --config=configs/mixtures.py:five
 
-Variants: `two` equal modes, `unequal` ones of 90% and 10%, `five` narrow ones.
+Variants: `two` equal modes, `unequal` ones of 90% and 10%, `five` narrow ones. 100 seeds take about
+two CPU minutes each. A small G leaves modes out, the rare one first.
 """
 
 from gan1d import variant as choose

@@ -17,10 +17,8 @@ calls fragile. 200 seeds, batches of 200. The posts train for 10000 updates: so 
 the matching variants stop at 5000, `minibatch` at 1500 and `optimizer` at 2500, to save time.
 
 CPU time in minutes: 1 for `gan`, 1.5 each for `feature_matching` and `optimizer`, 2 for `k`, less
-for `sort` and `matching_momentum`, 10 or more for `minibatch`. Expect success in 3 of 4 runs of
-`gan`; in nearly all with Adam and matching of sorted rows, in none of unsorted ones, in 3% with
-momentum; in none of `minibatch` by then; with five steps of D in 9 of 10; from 0 to 94% by
-optimizer.
+for `sort` and `matching_momentum`, 10 or more for `minibatch`. Expect success in 4 of 5 runs of
+`gan`; in nearly all with Adam and matching of sorted rows, in hardly any of unsorted ones.
 """
 
 from gan1d import variant as choose

@@ -2,8 +2,8 @@
 
     python -m gan1d.main --config=configs/plain.py
 
-128 GANs of 5000 updates, 8 s on 2 cores once compiled. Expect 2% successes: most seeds end off
-target.
+128 GANs of 5000 updates, 8 s on 2 cores once compiled. Expect 1% successes: most seeds end far
+from the target.
 """
 
 from gan1d import default_config
