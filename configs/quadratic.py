@@ -11,10 +11,10 @@ Variants: `post`, one step of D and of G an update, each on a fresh batch; `code
 the same batch; and the exercises that the post leaves to its reader: `two_curves`, `targets` (other
 curves, and modes), `activations`, `layers`. Batches of 256.
 
-CPU time in minutes: 12 each for `post` and `code` (200 seeds), 1 for `two_curves`, 6 for `targets`, 4
-each for `layers` and `activations` (100 seeds of 10,000 updates). Of `targets` expect success on the
-moons in nine runs of ten, on the spiral and the sine in about half, blurred generators on the grid,
-and modes lost on the ring.
+CPU time in minutes: 12 each for `post` and `code` (200 seeds), 1 for `two_curves`, 6 for `targets`,
+4 each for `layers` and `activations` (100 seeds of 10,000 updates). Of `targets` expect success on
+the moons in nine runs of ten, on the spiral and the sine in about half, blurred generators on the
+grid, and modes lost on the ring.
 """
 
 from gan1d import variant as choose
