@@ -43,7 +43,7 @@ def _modes(weights, means, stds):
 VARIANTS = {
     "two": SETTING | _modes((0.5, 0.5), (-2.0, 2.0), (0.5, 0.5)),
     "unequal": SETTING | _modes((0.9, 0.1), (0.0, 4.0), (0.5, 0.5)),
-    "five": SETTING | _modes((0.2,) * 5, (-4.0, -2.0, 0.0, 2.0, 4.0), (0.2,) * 5),
+    "five": SETTING | _modes((0.2,) * 5, (-4.0, -2.0, 0.0, 2.0, 4.0), (0.3,) * 5),
 }
 
 
