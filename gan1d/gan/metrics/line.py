@@ -11,9 +11,8 @@ from gan1d.gan import targets
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
-from gan1d.gan.metrics.modes import has_modes
+from gan1d.gan.metrics.modes import has_no_modes
 from gan1d.gan.metrics.moments import LARGEST, mean, std
-from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
 from gan1d.gan.targets.deviations import Point
 
@@ -116,10 +115,6 @@ def _coverage(judged: Judged) -> Array:
     return held.astype(samples.dtype) / slices
 
 
-def _has_no_modes(setting: Setting) -> bool:
-    return not has_modes(setting)
-
-
 METRICS: dict[str, Metric] = MODE_METRICS | {
     "w1": Metric(
         _w1,
@@ -155,14 +150,14 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         _precision,
         "share of samples between the target's 0.1% and 99.9% quantiles",
         better="higher",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
     "coverage": Metric(
         _coverage,
         "share of the target's slices of equal probability that hold a sample",
         better="higher",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
 }

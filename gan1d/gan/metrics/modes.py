@@ -137,6 +137,11 @@ def has_modes(setting: Setting) -> bool:
     return targets.mode_count(setting.target) > 0
 
 
+def has_no_modes(setting: Setting) -> bool:
+    """Whether its target is made of something else."""
+    return not has_modes(setting)
+
+
 def has_several_modes(setting: Setting) -> bool:
     """Whether its target is made of more than one."""
     return targets.mode_count(setting.target) > 1

@@ -18,7 +18,7 @@ from gan1d.gan.metrics import moments, neighbours
 from gan1d.gan.metrics.levels import at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
-from gan1d.gan.metrics.modes import has_modes
+from gan1d.gan.metrics.modes import has_modes, has_no_modes
 from gan1d.gan.metrics.neighbours import Across, Own
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
@@ -169,10 +169,6 @@ def _residual(judged: Judged) -> Array:
     return jax.lax.map(distance, _rows(judged)).mean()
 
 
-def _has_no_modes(setting: Setting) -> bool:
-    return not has_modes(setting)
-
-
 def _has_curve(setting: Setting) -> bool:
     return targets.pieces(setting.target) > 0
 
@@ -207,27 +203,27 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         lambda judged: _across(judged).precision,
         "share of samples that are as near a real one as its 5th neighbour",
         better="higher",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
     "recall": Metric(
         lambda judged: _across(judged).recall,
         "share of real samples that are as near a generated one as its 5th neighbour",
         better="higher",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
     "density": Metric(
         lambda judged: _across(judged).density,
         "real samples that have a generated one as near as their 5th neighbour, by their number",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
     "coverage": Metric(
         lambda judged: _across(judged).coverage,
         "share of real samples with a generated one as near as their 5th neighbour",
         better="higher",
-        applies=_has_no_modes,
+        applies=has_no_modes,
         of_samples_alone=True,
     ),
     "generated_std": Metric(
