@@ -499,7 +499,7 @@ class Fitting:
     """Programs that have memory for so many runs."""
 
     def __init__(self, programs, runs, error):
-        self.unit, self.advance = programs.unit, programs.advance
+        self.advance = programs.advance
         self._programs, self._runs, self._error = programs, runs, error
 
     def start(self, settings, seeds, pictured):

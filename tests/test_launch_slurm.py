@@ -108,11 +108,11 @@ def started(place, sweep, shards, capfd, **options):
 
 def test_a_time_of_grace_is_used_and_all_can_be_cancelled(tmp_path, capfd):
     """Slurm requeues no job that ends within its grace: the shard has to ask for that."""
-    with started(tmp_path, ENDLESS, 2, capfd, grace=60) as cluster:
+    with started(tmp_path, ENDLESS, 2, capfd, grace=3600) as cluster:
         cluster.launch("submit", "--shards=2", *ASKED)
         cluster.wait(lambda: len(cluster.at_work()) == 2)
         call("sbatch", "--partition=high", "--output=/dev/null", "--wrap=sleep 60")
-        (preempted,) = cluster.wait(lambda: cluster.tasks("PENDING") & cluster.begun(), 30)
+        (preempted,) = cluster.wait(lambda: cluster.tasks("PENDING") & cluster.begun())
         assert cluster.states()[preempted][0] == "waiting"
         assert "finished blocks are kept in" in cluster.launch("cancel")
         cluster.wait(lambda: cluster.tasks("CANCELLED") == {0, 1})

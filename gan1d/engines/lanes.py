@@ -51,8 +51,6 @@ class Memory(NamedTuple):
 class LanesPrograms:
     """A cohort's programs; in `gan1d.engines.programs.Programs` is what they are."""
 
-    unit = 1
-
     def __init__(self, setting: Setting, judging: Judging, threads: int) -> None:
         """Compile them.
 

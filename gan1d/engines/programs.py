@@ -55,10 +55,6 @@ class Advance(NamedTuple, Generic[Block]):
 class Programs(Protocol[Block]):
     """What trains and judges a cohort."""
 
-    @property
-    def unit(self) -> int:
-        """Spans waste nothing if they are multiples of this many updates."""
-
     def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
         """Begin runs.
 

@@ -16,15 +16,22 @@ from gan1d.engines import one_run
 from gan1d.engines.one_run import Motion, Own, Scores, Started
 from gan1d.engines.programs import Advance, Span, Start
 from gan1d.gan import feature_motion, metrics, train
-from gan1d.gan.judging import log_steps
+from gan1d.gan.inputs import Batch
 from gan1d.gan.setting import Setting
 
-RUNS, ALIKE = PartitionSpec("runs"), PartitionSpec()
+RUNS, ALIKE, DRAWN = PartitionSpec("runs"), PartitionSpec(), PartitionSpec(None, "runs")
 NUMBER = jax.ShapeDtypeStruct((), np.int32)
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
-CHUNK_STEPS = 250  # at most, whose noise is drawn ahead
+DRAWN_AHEAD = 250  # updates at most
 
 Tree = TypeVar("Tree")
+
+
+class Drawn(NamedTuple):
+    """The randomness of some updates of a block, drawn ahead."""
+
+    first: int  # number of the first update
+    batches: Batch  # `[U, R, ...]`
 
 
 class Block(NamedTuple):
@@ -36,6 +43,7 @@ class Block(NamedTuple):
     seeds: Array
     runs: train.Run
     references: metrics.Reference
+    drawn: Drawn | None = None  # None before the first update
 
 
 class Point(NamedTuple):
@@ -46,17 +54,15 @@ class Point(NamedTuple):
     motion: Motion | None
 
 
-def chunk_steps(setting: Setting, block_size: int, schedule: Schedule) -> int:
-    """How many updates' randomness is drawn in one go: as many as fit NOISE_BYTES.
+def drawn_ahead(setting: Setting, block_size: int, steps: int) -> int:
+    """U: of how many updates the randomness is drawn in one go: as many as fit NOISE_BYTES.
 
-    The shortest span between log points is cut into equal chunks, since a short chunk would draw as
-    much.
+    Training is cut into equal parts, since what is drawn for updates after its end is wasted.
     """
     batch = jax.eval_shape(one_run.batch, *one_run.shapes(setting), NUMBER)
     step_bytes = block_size * sum(leaf.size * 4 for leaf in jax.tree.leaves(batch))
-    limit = min(CHUNK_STEPS, max(1, NOISE_BYTES // step_bytes))
-    span = int(np.diff(log_steps(schedule.steps, schedule.judging)).min())
-    return math.ceil(span / math.ceil(span / limit))
+    limit = min(DRAWN_AHEAD, max(1, NOISE_BYTES // step_bytes))
+    return math.ceil(steps / math.ceil(steps / limit))
 
 
 class XlaPrograms:
@@ -66,7 +72,7 @@ class XlaPrograms:
         self, setting: Setting, schedule: Schedule, block_size: int, devices: Sequence[jax.Device]
     ) -> None:
         """Compile them for blocks of this size."""
-        self.unit = chunk_steps(setting, block_size, schedule)
+        self._drawn_ahead = drawn_ahead(setting, block_size, schedule.steps)
         self._judging = schedule.judging
         self._block_size = block_size
         self._shows_features = feature_motion.is_picture(setting)
@@ -74,9 +80,12 @@ class XlaPrograms:
         settings, seeds = one_run.shapes(setting, block_size)
         started, _ = jax.eval_shape(self._start, settings, seeds)
         shown = (settings, started.run, started.reference)
-        chunk = (settings, seeds, started.run, NUMBER, NUMBER)
+        drawing = (settings, seeds, NUMBER)
+        batches = jax.eval_shape(self._draw, *drawing)
+        training = (settings, started.run, batches, NUMBER, NUMBER, NUMBER)
         self._starting = self._compiled(self._start, (settings, seeds))
-        self._training = self._compiled(self._chunk, chunk, donated=2)
+        self._drawing = self._compiled(self._draw, drawing, out=DRAWN)
+        self._training = self._compiled(self._train, training, donated=1)
         self._scoring = self._compiled(self._score, shown, donated=1)
         self._picturing = self._compiled(self._picture, shown)
         if self._judging.features:
@@ -101,7 +110,8 @@ class XlaPrograms:
         points: list[Point] = []
         judging_seconds, started = 0.0, time.monotonic()
         for span in spans:
-            block = block._replace(runs=jax.block_until_ready(self._trained(block, span)))
+            block = self._trained(block, span)
+            jax.block_until_ready(block.runs)
             if judging:
                 began = time.monotonic()
                 block, point = self._judged(block, span.end)
@@ -114,14 +124,19 @@ class XlaPrograms:
         share = judging_seconds / (time.monotonic() - started)
         return Advance(block, diverged_at, log_points, share)
 
-    def _trained(self, block: Block, span: Span) -> train.Run:
-        runs = block.runs
-        for done in range(0, span.count, self.unit):
-            first, length = span.first + done, min(self.unit, span.count - done)
-            runs = self._training(
-                block.settings, block.seeds, runs, np.int32(first), np.int32(length)
-            )
-        return runs
+    def _trained(self, block: Block, span: Span) -> Block:
+        number = span.first
+        while number < span.end:
+            drawn = block.drawn
+            if drawn is None or number >= drawn.first + self._drawn_ahead:
+                batches = self._drawing(block.settings, block.seeds, np.int32(number))
+                drawn = Drawn(number, batches)
+            stop = min(span.end, drawn.first + self._drawn_ahead)
+            numbers = map(np.int32, (drawn.first, number, stop))
+            runs = self._training(block.settings, block.runs, drawn.batches, *numbers)
+            block = block._replace(runs=runs, drawn=drawn)
+            number = stop
+        return block
 
     def _judged(self, block: Block, number: int) -> tuple[Block, Point]:
         """A block at one log point, before update `number`."""
@@ -143,7 +158,11 @@ class XlaPrograms:
         )
 
     def _compiled(
-        self, function: Callable[..., Tree], shapes: Sequence[object], donated: int | None = None
+        self,
+        function: Callable[..., Tree],
+        shapes: Sequence[object],
+        donated: int | None = None,
+        out: PartitionSpec = RUNS,
     ) -> Callable[..., Tree]:
         """A function of blocks, whose arguments without a run axis are the same on all devices.
 
@@ -154,8 +173,8 @@ class XlaPrograms:
         sharded = jax.shard_map(
             function,
             mesh=self._mesh,
-            in_specs=tuple(ALIKE if shape is NUMBER else RUNS for shape in shapes),
-            out_specs=RUNS,
+            in_specs=tuple(map(_spec, shapes)),
+            out_specs=out,
             check_vma=False,
         )
         donated_numbers = () if donated is None else (donated,)
@@ -173,20 +192,28 @@ class XlaPrograms:
 
         return jax.vmap(one)(settings, seeds)
 
-    def _chunk(
-        self, settings: Setting, seeds: Array, runs: train.Run, first: Array, count: Array
-    ) -> train.Run:
-        """The first `count` of `unit` updates, whose randomness is drawn ahead."""
+    def _draw(self, settings: Setting, seeds: Array, first: Array) -> Batch:
         over_runs = jax.vmap(one_run.batch, in_axes=(0, 0, None))
         over_updates = jax.vmap(over_runs, in_axes=(None, None, 0))
-        batches = over_updates(settings, seeds, first + jnp.arange(self.unit))
+        return over_updates(settings, seeds, first + jnp.arange(self._drawn_ahead))
 
-        def step(i: Array, runs: train.Run) -> train.Run:
-            batch = jax.tree.map(lambda array: array[i], batches)
+    def _train(
+        self,
+        settings: Setting,
+        runs: train.Run,
+        batches: Batch,
+        first: Array,
+        start: Array,
+        stop: Array,
+    ) -> train.Run:
+        """Make the updates from number `start` to `stop`; the batches are those from `first` on."""
+
+        def step(number: Array, runs: train.Run) -> train.Run:
+            batch = jax.tree.map(lambda array: array[number - first], batches)
             advance = jax.vmap(train.advance, in_axes=(0, 0, 0, None))
-            return advance(settings, runs, batch, first + i)
+            return advance(settings, runs, batch, number)
 
-        return jax.lax.fori_loop(0, count, step, runs)
+        return jax.lax.fori_loop(start, stop, step, runs)
 
     def _score(
         self, settings: Setting, runs: train.Run, references: metrics.Reference
@@ -205,6 +232,13 @@ class XlaPrograms:
     ) -> Motion:
         follow = jax.vmap(one_run.follow_features, in_axes=(0, 0, 0, None))
         return follow(settings, seeds, runs.state, number)
+
+
+def _spec(shape: object) -> PartitionSpec:
+    """Where an argument of this shape has its runs."""
+    if isinstance(shape, Batch):
+        return DRAWN
+    return ALIKE if shape is NUMBER else RUNS
 
 
 def _first(tree: Tree, count: int) -> Tree:

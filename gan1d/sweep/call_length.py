@@ -14,10 +14,9 @@ MOST_POINTS = 128  # log points in a call, since it holds what was seen at all o
 class CallLength:
     """Finds out how many updates, and log points, take a call's time."""
 
-    def __init__(self, unit: int):
-        """Begin with few updates and one log point; `unit` is the engine's."""
-        self._unit = unit
-        self._update_seconds = CALL_SECONDS / max(unit, FIRST_UPDATES)
+    def __init__(self) -> None:
+        """Begin with few updates and one log point."""
+        self._update_seconds = CALL_SECONDS / FIRST_UPDATES
         self._point_seconds = CALL_SECONDS
 
     def spans(self, done: int, log_steps: Sequence[int]) -> tuple[list[Span], bool]:
@@ -27,9 +26,9 @@ class CallLength:
           done: how many updates have been made.
           log_steps: the log points at which runs have not been judged yet; the first may be `done`.
         """
-        most = max(self._unit, int(CALL_SECONDS / self._update_seconds))
+        most = max(1, int(CALL_SECONDS / self._update_seconds))
         if log_steps[0] - done > most:
-            return [Span(done, most // self._unit * self._unit)], False
+            return [Span(done, most)], False
         near = [log_steps[0]]
         for points, step in enumerate(log_steps[1:MOST_POINTS], 2):
             if (step - done) * self._update_seconds + points * self._point_seconds > CALL_SECONDS:

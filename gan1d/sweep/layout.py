@@ -310,7 +310,7 @@ def block_bytes(layout: Layout) -> int:
         setting = cohort.example()
         state = jax.eval_shape(train.start, setting, key)[0]
         noise = jax.eval_shape(train.draw, setting, key, 0)
-        steps = xla.chunk_steps(setting, layout.block_size, schedule)
+        steps = xla.drawn_ahead(setting, layout.block_size, schedule.steps)
         judged = jax.eval_shape(lambda s: metrics.reference(s, schedule.judging), setting)
         # Four times: a working copy, gradients, and what an update holds between layers.
         sizes.append(4 * _bytes(state) + steps * _bytes(noise) + _bytes(judged))

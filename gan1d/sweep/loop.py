@@ -231,7 +231,7 @@ def _train_missing(
                 engine,
                 programs,
                 layout.block_size,
-                CallLength(programs.unit),
+                CallLength(),
             )
             for number in missing[i]:
                 block = cohorts[i].block(number)
