@@ -10,7 +10,8 @@ import pytest
 
 from gan1d.config import experiment
 from gan1d.config.fields import ConfigError
-from gan1d.gan import randomness, train
+from gan1d.engines import one_run
+from gan1d.gan import train
 from gan1d.sweep import loop
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices, choose
@@ -49,27 +50,33 @@ def a_few_steps(made, index):
     )
 
 
-@pytest.mark.parametrize("name, variant", CASES)
-def test_a_config_resolves_and_trains_a_few_steps(name, variant):
-    """Its first setting in earnest, by lanes; of the others, one of each structure is traced."""
+def resolved(name, variant):
     module = MODULES[name]
+    return experiment.resolve(module.get_config(variant) if variant else module.get_config(), name)
+
+
+@pytest.mark.parametrize("name, variant", CASES)
+def test_a_config_resolves_and_can_be_trained_and_judged(name, variant):
+    """A setting of each structure is traced."""
     command = f"python -m gan1d.main --config=configs/{name}.py"
-    assert f"{command}:{variant}" in module.__doc__ if variant else command in module.__doc__
-    made = experiment.resolve(module.get_config(variant) if variant else module.get_config(), name)
+    assert (f"{command}:{variant}" if variant else command) in MODULES[name].__doc__
+    made = resolved(name, variant)
     assert len(made.seeds) >= 100
-    first, *others = Sweep(made).cohorts
-    few = a_few_steps(made, int(first.setting_indices[0]))
+
+    def trained_and_judged(own, seed):
+        run, reference, _ = one_run.start(own, seed, made.schedule.judging)
+        run = one_run.update(own, seed, run, 0)
+        return one_run.score(own, reference, train.judged(run.state), run.loss_sums)
+
+    for cohort in Sweep(made).cohorts:
+        jax.eval_shape(trained_and_judged, cohort.example(), 0)
+
+
+@pytest.mark.parametrize("name, variant", dict(CASES).items())  # the last one of each
+def test_a_setting_of_each_file_trains_a_few_steps(name, variant):
+    few = a_few_steps(resolved(name, variant), 0)
     runs = loop.run(choose(Sweep(few), Choices(devices=1, engine="lanes"))).runs
-    assert (runs.finished == 1).all()
-    if variant != "2016-12" and variant != "2016":  # whose logs may well be of 0
-        assert np.isfinite(runs.w1).all()
-    key = randomness.run_key(0)
-    for other in others:
-        jax.eval_shape(lambda own: train.advance(own, *started(own, key), 0), other.example())
-
-
-def started(setting, key):
-    return train.start(setting, key)[0], train.draw(setting, key, 0)
+    assert (runs.finished == 1).all() and np.isfinite(runs.w1).all()
 
 
 @pytest.mark.parametrize(

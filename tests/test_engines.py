@@ -445,7 +445,7 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
     one, other = (
         loop.run(choose(Sweep(declared), Choices(2, 4, engine))) for engine in ("lanes", "xla")
     )
-    assert len(compiled) == 4 + declared.schedule.judging.features
+    assert len(compiled) == 5 + declared.schedule.judging.features
     for text in compiled:
         assert "num_partitions=2" in text.splitlines()[0]
         assert not COLLECTIVES.search(text), COLLECTIVES.search(text)

@@ -69,17 +69,17 @@ class Lines(Silent):
         """Start the clock."""
         self._printed = time.monotonic()
         self._doing = ""
-        self._first = (self._printed, 0)  # time and updates when training began
+        self._began = (self._printed, -1)  # when the first updates began, and how many were there
 
     def __call__(self, status: Status) -> None:
         """Print the status if it is time to, or if something new is being done."""
         now = time.monotonic()
+        if self._began[1] in (-1, status.updates_done):
+            self._began = (now, status.updates_done)
         if status.doing == self._doing and now - self._printed < LINE_SECONDS:
             return
         self._printed, self._doing = now, status.doing
-        if not self._first[1]:
-            self._first = (now, status.updates_done)
-        rate = (status.updates_done - self._first[1]) / max(now - self._first[0], 1e-9)
+        rate = (status.updates_done - self._began[1]) / max(now - self._began[0], 1e-9)
         left = (status.updates - status.updates_done) / rate if rate else 0.0
         print(
             f"{status.doing}: {status.runs_text}, "
