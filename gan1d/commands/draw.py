@@ -11,7 +11,7 @@ from absl import flags
 
 from gan1d import results
 from gan1d.commands import shell
-from gan1d.report import figures, tables
+from gan1d.report import drawing, figures, tables
 from gan1d.report.runs import SelectionError
 
 _KIND = flags.DEFINE_multi_string(
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     try:
         runs, snapshots = results.load(folder), results.load_snapshots(folder)
         summary = tables.summary(runs)
-        drawn = figures.draw_all(
+        drawn = drawing.draw_all(
             folder, runs, snapshots, summary, wanted or None, _SETTING.value, _SEED.value
         )
     except (results.ResultsError, SelectionError) as error:

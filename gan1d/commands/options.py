@@ -107,8 +107,7 @@ def kinds() -> list[str]:
     """The kinds of figures that flags ask for."""
     from gan1d.report import figures
 
-    still = [kind for kind in figures.KINDS if kind not in figures.ON_REQUEST]
-    return still * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
+    return figures.usual() * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
 
 
 def say_what_is_there(published: "Published", folder: Path) -> int:

@@ -12,7 +12,7 @@ from absl import logging
 
 from gan1d import results
 from gan1d.config.experiment import ConfigError, resolve
-from gan1d.report import figures, tables
+from gan1d.report import drawing, figures, tables
 from gan1d.results import blocks
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
@@ -338,7 +338,7 @@ def _draw(
     folder: Path, result: loop.Result, summary: pd.DataFrame, kinds: Sequence[str] | None
 ) -> None:
     if kinds is None or kinds:
-        figures.draw_all(folder, result.runs, result.snapshots, summary, kinds)
+        drawing.draw_all(folder, result.runs, result.snapshots, summary, kinds)
 
 
 def written(folder: Path) -> list[str]:

@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
 ON_REQUEST = ("animation", "seeds_animation")  # slow
 SUFFIXES = (".png", ".gif", ".mp4")
 
-__all__ = ["KINDS", "Selection", "clear", "draw_all"]
+__all__ = ["KINDS", "Selection", "clear", "draw_all", "usual"]
 
 
 def draw_all(
@@ -88,7 +88,7 @@ def draw_all(
     """
     selected = common.select(runs, summary, snapshots, setting, seed)
     if kinds is None:
-        kinds = [kind for kind in KINDS if kind not in ON_REQUEST]
+        kinds = usual()
     target = Path(folder) / "figures"
     files.make_folder(target)
     paths = []
@@ -100,6 +100,11 @@ def draw_all(
             paths.append(target / f"{kind}.png")
             files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
     return paths
+
+
+def usual() -> list[str]:
+    """The kinds that are drawn if none are named: all but animations."""
+    return [kind for kind in KINDS if kind not in ON_REQUEST]
 
 
 def clear(folder: Path) -> None:
