@@ -23,6 +23,7 @@ import pytest
 
 from gan1d import engines
 from gan1d.gan import pytrees
+from gan1d.report import drawing
 from gan1d.system import backend
 
 del pytrees  # which tells JAX what settings are
@@ -31,6 +32,8 @@ del pytrees  # which tells JAX what settings are
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
 backend.enable_compilation_cache()
+# The figures of tests are drawn before another process would have started.
+drawing.KINDS_A_PROCESS = 1000
 # Starting JAX fixes the number of devices, whichever test comes first.
 jax.devices()
 

@@ -15,6 +15,7 @@ KINDS = ["verdicts", "strip", "raster", "profiles", "w1", "losses", "heatmap", "
 @pytest.fixture
 def selection(monkeypatch):
     monkeypatch.setattr(hardware, "cores", lambda: 2)
+    monkeypatch.setattr(drawing, "KINDS_A_PROCESS", 4)
     ds = synthetic.dataset(["a", "b"], seeds=3, log_points=3)
     return ds, synthetic.snapshots(ds), tables.summary(ds), KINDS, "b", 1
 
