@@ -23,9 +23,10 @@ test: install
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
-# Starts a Slurm of its own on this machine, as root, where Slurm and munge are installed.
+# What `make test` leaves out, as it starts a Slurm of its own on this machine: as root, where Slurm
+# and munge are installed.
 test-slurm: install
-	$(BIN)/python -m pytest -rs tests/test_launch_slurm.py
+	$(BIN)/python -m pytest -rs -m slurm
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 
+import xla_flags
+
 # Nothing is read from, or left in, the user's caches. The processes of one session share theirs, so
 # that what several tests need is compiled once.
 if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -16,6 +18,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most tests compile far more than they compute.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ["XLA_FLAGS"] = xla_flags.hurried(os.environ.get("XLA_FLAGS", ""))
 
 import hypothesis
 import jax

@@ -35,7 +35,7 @@ def get_config(variant="tanh"):
     config.generator.activation = variant
     config.discriminator.hidden = (2,)
     config.steps = 4000
-    config.seeds = "0:1000"
+    config.seeds = "0:400"
     config.sweep = ("target.loc=0,4",)
     return config
 """
@@ -121,7 +121,7 @@ def test_shards_that_are_killed_or_stopped_are_told_and_completed(place, capfd):
     assert "1/2 ended with (cut/launch/logs/shard-1.log):" in told
     assert "gan1d: interrupted" in told
     assert run_command(local.main, "merge", *SHARDS) == 2
-    assert re.search(r"cut: \d+ of 125 blocks are not finished", capfd.readouterr().err)
+    assert re.search(r"cut: \d+ of 50 blocks are not finished", capfd.readouterr().err)
     assert run_command(local.main, "merge", *SHARDS, "--allow_partial") == 0
     partial = results.load(cut)
     assert (partial.finished == 1).sum() == 16 * len(finished)
@@ -168,7 +168,7 @@ def test_a_process_has_its_cores_for_itself(place, monkeypatch):
         (["merge"], "cut: no finished blocks here"),
         (["--jobs=99"], "jobs=99: give 1 to"),
         (["--shards=0"], "shards=0: give at least 1"),
-        (["--shards=999999"], "shards=999999: there are only 125 blocks of up to 16 runs"),
+        (["--shards=999999"], "shards=999999: there are only 50 blocks of up to 16 runs"),
         (["--block_size=3", "--jobs=1"], "block_size=3: give a multiple of"),
         (["--config.steps=0"], "steps=0"),
         (["merge", "--dry_run"], "dry_run: merge has none"),

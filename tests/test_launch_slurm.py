@@ -27,7 +27,10 @@ ENDLESS = ["--config=configs/sweep.py", "--config.steps=200000", "--nofigures"]
 ASKED = ["--block_size=32", "--cpus=1", "--mem=0.5", "--parallel=2", "--time=4"]
 
 reason = slurm.unavailable()
-pytestmark = pytest.mark.skipif(reason is not None, reason=f"no Slurm can be started: {reason}")
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(reason is not None, reason=f"no Slurm can be started: {reason}"),
+]
 
 
 class Cluster:

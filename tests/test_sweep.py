@@ -178,13 +178,18 @@ def test_the_engine_runs_the_functions_of_one_gan():
     runs = trained(made, block_size=4)
     (setting,) = made.settings
     start, draw, advance = map(jax.jit, (train.start, train.draw, train.advance))
+
+    @jax.jit
+    def evaluate(setting, variables):
+        reference = metrics.reference(setting, made.schedule.judging)
+        return metrics.evaluate(setting, variables, reference)
+
     for column, seed in enumerate(made.seeds):
         key = jax.random.key(seed)
         run, pretraining = start(setting, key)
         for step in range(4):
             run = advance(setting, run, draw(setting, key, step), step)
-        reference = metrics.reference(setting, made.schedule.judging)
-        scores = metrics.evaluate(setting, train.judged(run.state), reference)
+        scores = evaluate(setting, train.judged(run.state))
         np.testing.assert_allclose(
             runs["quantiles"].values[0, column], scores.pop("quantiles"), rtol=1e-4
         )
