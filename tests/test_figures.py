@@ -15,6 +15,7 @@ from gan1d.commands import shell
 from gan1d.report import comparisons, effects, figures, statistics, tables
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
+from gan1d.report.figures import line as line_kinds
 from gan1d.results import judge, verdicts
 from gan1d.results.verdicts import DIVERGED, FAR, SUCCESS
 
@@ -179,6 +180,7 @@ def test_density_panels_have_a_line_a_seed_and_say_what_lies_outside():
     mean = line(ax, "their mean over seeds").get_ydata()
     np.testing.assert_allclose(mean, (inside + outside) / 2)
     assert ax.get_title().endswith("50% of mass outside")
+    assert line_kinds._outside(1 + 1e-7) == "0% of mass outside"
 
 
 def test_verdicts_add_up_with_the_success_interval_on_top(cases):

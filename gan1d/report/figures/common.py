@@ -190,7 +190,8 @@ def set_title(figure: Figure, runs: xr.Dataset, *parts: str, seeds: str = "") ->
     unbroken = seeds.replace(" ", "\N{NO-BREAK SPACE}")
     text = ", ".join(part for part in (*parts, unbroken) if part)
     width = int(10 * figure.get_figwidth())
-    lines = textwrap.wrap(text, width) + textwrap.wrap(of_runs.caption(runs), width)
+    caption = of_runs.caption(runs).replace(": ", ":\N{NO-BREAK SPACE}")
+    lines = textwrap.wrap(text, width) + textwrap.wrap(caption, width)
     title = "\n".join([runs.attrs["title"], *lines]).replace("\N{NO-BREAK SPACE}", " ")
     return figure.suptitle(title, fontsize=11)
 

@@ -77,7 +77,7 @@ def densities(selection: Selection) -> Figure | None:
         if len(density):
             mean = density.mean(axis=0)
             ax.plot(centres, mean, color=BLUE, lw=1.5, label="their mean over seeds")
-            notes = [f"{common.percent(1 - masses.sum(axis=1).mean())} of mass outside"]
+            notes = [_outside(masses.sum(axis=1).mean())]
             if mean.max() > TALLEST * float(run.target_density.max()):
                 notes.append(f"mean cut off, peak at {mean.max():.2g}")
         _draw_target(ax, run)
@@ -142,7 +142,7 @@ class LinePanel:
         if np.isnan(masses).any():
             notes.append("nothing finite to draw")
         if 1 - masses.sum() >= 0.005:
-            notes.append(f"{common.percent(1 - masses.sum())} of mass outside")
+            notes.append(_outside(masses.sum()))
         if density.max() > self._ax.get_ylim()[1]:
             notes.append(f"peak of {density.max():.2g} cut off")
         self._ax.set_title(f"{heading}\n{'; '.join(notes)}", fontsize=common.TITLE)
@@ -171,3 +171,8 @@ def boundary(selection: Selection) -> Figure | None:
     )
     common.legend(figure)
     return figure
+
+
+def _outside(inside: float) -> str:
+    """How much mass is not within the axes, where so much is; sums of shares may exceed 1."""
+    return f"{common.percent(max(1 - inside, 0.0))} of mass outside"
