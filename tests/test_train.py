@@ -4,11 +4,10 @@ import dataclasses
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import config_of, setting
+from helpers import config_of, draw, jit, setting
 
 from gan1d.config import experiment
 from gan1d.gan import optimizers, perceptrons, train
@@ -17,9 +16,7 @@ from gan1d.gan.players import Players, Rows
 
 KEY = jax.random.key(32)  # of a D that is sure of neither kind of rows
 STEEP = jax.random.key(22)  # of gradients that move all of G by much
-init = train.init
-# Not compiled as a whole: few updates of many settings share small operations.
-draw, update, advance = train.draw, train.update, train.advance
+init, update, advance = train.init, jit(train.update), jit(train.advance)
 # Every number drawn is a raw uniform, or a normal of one.
 RAW = {
     "target.kind": "uniform",
@@ -59,7 +56,7 @@ def started(made, key=KEY):
 def test_no_two_arrays_of_a_batch_share_their_randomness():
     with_noise = setting(**RAW, **{"tricks.instance_noise": 1.0})
     batch = draw(with_noise, KEY, 0)
-    noise = jax.scipy.stats.norm.cdf(jnp.stack(batch.instance_noise))
+    noise = scipy.stats.norm.cdf(batch.instance_noise)
     uniforms = [batch.real, batch.latent_d, batch.latent_g, *noise]
     for a, b in itertools.combinations(uniforms, 2):
         assert np.abs(np.asarray(a) - np.asarray(b)).max() > 0.05
@@ -88,7 +85,7 @@ def test_input_noise_differs_between_data_and_latents():
     ],
 )
 def test_a_seed_sees_the_same_data_and_latents_in_every_setting(other):
-    plain, changed = draw(setting(), KEY, 5), draw(setting(**other), KEY, 5)
+    plain, changed = (train.draw(made, KEY, 5) for made in (setting(), setting(**other)))
     assert_equal(plain[:3], changed[:3])
 
 
@@ -237,7 +234,7 @@ def test_instance_noise_reaches_real_and_generated_rows_alike():
     state, batch = started(made)
     _, losses = update(made, state, batch)
     for field in InstanceNoise._fields:
-        silenced = batch.instance_noise._replace(**{field: jnp.zeros_like(batch.real)})
+        silenced = batch.instance_noise._replace(**{field: np.zeros_like(batch.real)})
         _, quiet = update(made, state, batch._replace(instance_noise=silenced))
         changed = "g" if field == "fake_g" else "d"
         assert getattr(quiet, changed) != getattr(losses, changed)
@@ -296,8 +293,8 @@ def test_pretraining_fits_d_to_the_density(minibatch):
         probability = jax.nn.sigmoid(outputs)
         return ((probability - density) ** 2).mean(), probability.mean(), state
 
-    keys = jax.vmap(jax.random.key)(jnp.arange(24))
-    run = jax.vmap(scores, in_axes=(None, 0))
+    keys = jax.vmap(jax.random.key)(np.arange(24))
+    run = jit(jax.vmap(scores, in_axes=(None, 0)))
     before, probability, fresh = run(setting(**common), keys)
     after, _, trained = run(made, keys)
     # A D that starts saturated has no gradient, which is common with summed similarities.
@@ -311,10 +308,9 @@ def test_pretraining_fits_d_to_the_density(minibatch):
 
 def test_runs_under_vmap_are_the_runs_one_by_one():
     made = setting(**{"tricks.minibatch": "replace", "tricks.feature_matching": "paired"})
-    keys = jax.vmap(jax.random.key)(jnp.arange(5))
-    singles = [started(made, key) for key in keys]
-    states, batches = jax.tree.map(lambda *leaves: jnp.stack(leaves), *singles)
-    together, losses = jax.jit(jax.vmap(train.update, in_axes=(None, 0, 0)))(made, states, batches)
+    singles = [started(made, jax.random.key(seed)) for seed in range(5)]
+    states, batches = jax.tree.map(lambda *leaves: np.stack(leaves), *singles)
+    together, losses = jit(jax.vmap(train.update, in_axes=(None, 0, 0)))(made, states, batches)
     for i in range(5):
         state, batch = jax.tree.map(lambda leaf, i=i: leaf[i], (states, batches))
         alone, alone_losses = update(made, state, batch)
@@ -371,16 +367,13 @@ def posts_settings(name, variant):
     return dict(zip(made.labels, made.settings, strict=True))
 
 
-def gradients_sorted_and_not(in_order, as_drawn):
+def gradients_sorted_and_not(made):
     """Momentum's memory after its first step: both networks' gradients."""
-    for made in (in_order, as_drawn):
-        state, batch = started(made)
+    as_drawn = dataclasses.replace(made, training=dataclasses.replace(made.training, sort=False))
+    for drawing in (made, as_drawn):
+        state, batch = started(drawing)
         state, _ = update(made, state, batch)
         yield state.opt_state.d[0], state.opt_state.g[0]
-
-
-def without_sort(made):
-    return dataclasses.replace(made, training=dataclasses.replace(made.training, sort=False))
 
 
 @pytest.mark.parametrize("variant", ["gan", "minibatch"])
@@ -391,7 +384,7 @@ def test_sorting_changes_no_gradient_of_neural_perspectives_gans(variant):
         # With a small projection D is saturated and has no gradient at all.
         tricks = dataclasses.replace(made.tricks, minibatch_init_scale=10.0)
         made = dataclasses.replace(made, tricks=tricks)
-    one, other = gradients_sorted_and_not(made, without_sort(made))
+    one, other = gradients_sorted_and_not(made)
     assert max(np.abs(leaf).max() for leaf in leaves(one[0])) > 0.01
     # Distances between projections of size 10 carry their rounding.
     assert_close(one, other, 2e-3 if variant == "minibatch" else 1e-4)
@@ -403,7 +396,7 @@ def test_sorting_changes_the_gradient_of_paired_matching_only():
     for made in settings.values():
         kind, moved = made.tricks.feature_matching, made.tricks.feature_matching_trains
         if moved == "g":
-            (d_one, g_one), (d_other, g_other) = gradients_sorted_and_not(made, without_sort(made))
+            (d_one, g_one), (d_other, g_other) = gradients_sorted_and_not(made)
             assert_close(d_one, d_other, 1e-4)
             # TensorFlow's Adam: a tenth of the gradient.
             pairs = zip(leaves(g_one.mean), leaves(g_other.mean), strict=True)
@@ -518,12 +511,17 @@ TRAINED_FEATURES = {
 }
 
 
+@jit
+def turns(made, state, batch):
+    after_d, _ = train.d_turn(made, state, batch)
+    return after_d, train.g_turn(made, after_d, batch)[0]
+
+
 @pytest.mark.parametrize("kind", optimizers.OPTIMIZERS)
 def test_gs_optimizer_moves_ds_hidden_layers_but_not_its_output_or_optimizer(kind):
     made = setting(**TRAINED_FEATURES, **{"generator.optimizer.kind": kind})
     state, batch = started(made)
-    after_d, _ = train.d_turn(made, state, batch)
-    after_g, _ = train.g_turn(made, after_d, batch)
+    after_d, after_g = turns(made, state, batch)
     assert_equal(after_g.opt_state.d, after_d.opt_state.d)
     before, moved = after_d.params.d, after_g.params.d
     assert_equal(moved["output"], before["output"])
