@@ -133,24 +133,17 @@ def backward(network, weights, layers, to_output, to_features=0.0, minibatch=Non
 def similarities(m, minibatch):
     """s_ijb = exp(-||m_ib - m_jb||_1) of m `[B, kernels, dim]`; 0 where i isn't compared with j."""
     size = len(m)
-    s = np.zeros((size, size, m.shape[1]))
+    compared = np.full((size, size), not minibatch.rows)
     for i in range(size):
-        others = {(i + k * size // minibatch.rows) % size for k in range(minibatch.rows)}
-        for j in others or range(size):
-            distance = np.abs(m[i] - m[j]).sum(1) + (minibatch.self_distance if i == j else 0)
-            s[i, j] = np.exp(-distance)
-    return s
+        compared[i, [(i + k * size // minibatch.rows) % size for k in range(minibatch.rows)]] = True
+    distance = np.abs(m[:, None] - m).sum(3) + minibatch.self_distance * np.eye(size)[:, :, None]
+    return np.where(compared[:, :, None], np.exp(-distance), 0.0)
 
 
 def similarities_gradient(m, s, to_o):
     """Gradient of a loss in m, from that in o_ib = sum_j s_ijb; |x|' = sign(x)."""
-    to_m = np.zeros_like(m)
-    for i in range(len(m)):
-        for j in range(len(m)):
-            slope = -(to_o[i] * s[i, j])[:, None] * np.sign(m[i] - m[j])
-            to_m[i] += slope
-            to_m[j] -= slope
-    return to_m
+    slope = -(to_o[:, None] * s)[..., None] * np.sign(m[:, None] - m)  # of o_ib in m_ib - m_jb
+    return slope.sum(1) - slope.sum(0)
 
 
 def log_probability(output, options):

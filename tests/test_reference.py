@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference
 import scipy.stats
-from helpers import config_of, setting
+from helpers import config_of, draw, jit, setting
 from reference import Minibatch, Network, Optimizer, Options
 
 from gan1d.config import experiment
@@ -129,7 +129,7 @@ def posts_case(name, variant, options, index=0, updates=5, seed=3, **fields):
     )
 
 
-update = jax.jit(train.update)
+update = jit(train.update)
 
 
 def weights_of(params):
@@ -156,7 +156,7 @@ def follow(made, options, seed, updates, weight_atol, loss_rtol):
     first = reference.start(weights_of(state.params.g), weights_of(state.params.d), options)
     expected, moved = first, set()
     for number in range(updates):
-        batch = train.draw(made, key, number)
+        batch = draw(made, key, number)
         state, losses = update(made, state, batch)
         expected, d_loss, g_loss = reference.update(expected, batch_of(batch), options)
         np.testing.assert_allclose(
