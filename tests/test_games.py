@@ -4,10 +4,12 @@ The generator is a point theta, the discriminator psi x without a bias, and the 
 (normal, with a std that float32 has no digits for beside 1).
 """
 
+import functools
+
 import jax
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import jit, setting
 
 from gan1d.engines import lanes
 from gan1d.gan import inputs, randomness, train
@@ -35,19 +37,30 @@ def game(theta, psi, rate, **fields):
     return setting(**common, **fields)
 
 
+@functools.cache
+def trained_by_lanes(structure):
+    return lanes.compile_training(jax.tree.unflatten(structure, [1.0] * structure.num_leaves))
+
+
 def by_lanes(one, updates):
     many = jax.tree.map(lambda x: np.full(1, x, np.float32), one)
     start = jax.vmap(lambda own, seed: train.start(own, randomness.run_key(seed))[0])(many, SEED)
-    return lanes.compile_training(one)((many, SEED), start, 0, updates)[0]
+    return trained_by_lanes(jax.tree.structure(one))((many, SEED), start, 0, updates)[0]
+
+
+@jit
+def trained_by_xla(one, run, batch, updates):
+    def advanced(number, run):
+        return train.advance(one, run, batch, number)
+
+    return jax.lax.fori_loop(0, updates, advanced, run)
 
 
 def by_xla(one, updates):
-    def advanced(number, run):
-        return train.advance(one, run, inputs.draw(one, key, number), number)
-
+    """All on the first update's batch: the data are at 0 whichever are drawn."""
     key = randomness.run_key(0)
     run, _ = train.start(one, key)
-    return jax.jit(lambda run: jax.lax.fori_loop(0, updates, advanced, run))(run)
+    return trained_by_xla(one, run, inputs.draw(one, key, 0), updates)
 
 
 ENGINES = {"lanes": by_lanes, "xla": by_xla}
