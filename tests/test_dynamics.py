@@ -1,10 +1,9 @@
 """Dynamics, orders and averages: held to jax.grad in float64, and to their closed forms."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import draw, jit, setting
 
 from gan1d.gan import dynamics, inputs, train
 from gan1d.gan.dynamics import Pull
@@ -19,6 +18,7 @@ SMALL = {
 } | {f"{network}.optimizer.kind": "sgd" for network in ("generator", "discriminator")}
 SMALL |= {f"{network}.optimizer.rate": RATE for network in ("generator", "discriminator")}
 KEY = jax.random.key(2)
+update, d_turn, g_turn = jit(train.update), jit(train.d_turn), jit(train.g_turn)
 
 
 def moved(players, gradients):
@@ -38,6 +38,19 @@ def test_every_dynamics_has_its_formula():
     assert DIRECTIONS.keys() == dynamics.DYNAMICS.keys()
 
 
+@jit
+def stepped(one, state, rows):
+    """Players after a step of both and its losses; and what both are by gradients of the game."""
+    game = train.game(one, state.carried, rows)
+
+    def v(players):
+        return Players(jax.grad(game.g)(players).g, jax.grad(game.d)(players).d)
+
+    after, losses = train.step(one, state, rows, ("g", "d"))
+    expected = moved(state.params, DIRECTIONS[one.training.dynamics](v, state.params))
+    return (after.params, losses), (expected, (game.g(state.params), game.d(state.params)))
+
+
 @each_dynamics
 @pytest.mark.parametrize(
     "fields", [{}, {"loss.kind": "hinge"}, {"penalty.kind": "r1"}, {"loss.kind": "wasserstein"}]
@@ -45,21 +58,16 @@ def test_every_dynamics_has_its_formula():
 def test_a_step_follows_its_directions(kind, fields):
     one = setting(**SMALL, **fields, **{"training.dynamics": kind})
     state, _ = train.init(one, KEY)
-    batch = inputs.draw(one, KEY, 0)
+    batch = draw(one, KEY, 0)
+    rows = Players(*(jax.tree.map(lambda x: x[0], r) for r in (batch.g_rows(), batch.d_rows())))
+    params, rows = jax.tree.map(lambda x: np.asarray(x, np.float64), (state.params, rows))
     with jax.enable_x64(True):
-        double = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), (state.params, batch))
-        params, batch = double
-        rows = Players(*(jax.tree.map(lambda x: x[0], r) for r in (batch.g_rows(), batch.d_rows())))
-        game = train.game(one, state.carried, rows)
-
-        def v(players):
-            return Players(jax.grad(game.g)(players).g, jax.grad(game.d)(players).d)
-
-        after, losses = train.step(one, state._replace(params=params), rows, ("g", "d"))
-        expected = moved(params, DIRECTIONS[kind](v, params))
-        for a, b in zip(jax.tree.leaves(after.params), jax.tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(losses, (game.g(params), game.d(params)), rtol=1e-12)
+        found = stepped(one, state._replace(params=params), rows)
+    (after, losses), (expected, values) = jax.tree.map(np.asarray, found)
+    for a, b in zip(jax.tree.leaves(after), jax.tree.leaves(expected), strict=True):
+        assert a.dtype == b.dtype == np.float64
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(losses, values, rtol=1e-12)
 
 
 @each_dynamics
@@ -85,17 +93,17 @@ def test_directions_of_the_bilinear_game_have_their_spectral_radius(kind, a):
 def test_both_players_move_at_once_from_where_they_were():
     """Of alternating players the second one sees what the first has become."""
     fields = {name: value for name, value in SMALL.items() if name != "training.order"}
-    states, batch = {}, inputs.draw(setting(**fields), KEY, 0)
+    states, batch = {}, draw(setting(**fields), KEY, 0)
     for order in inputs.ORDERS:
         one = setting(**fields, **{"training.order": order})
         state, _ = train.init(one, KEY)
-        states[order], _ = train.update(one, state, batch)
+        states[order], _ = update(one, state, batch)
     together, d_first, g_first = (
         states[order] for order in ("simultaneous", "alternating", "generator_first")
     )
     one = setting(**SMALL)
-    by_old_d, _ = train.g_turn(one, train.init(one, KEY)[0], batch)
-    by_old_g, _ = train.d_turn(one, train.init(one, KEY)[0], batch)
+    by_old_d, _ = g_turn(one, train.init(one, KEY)[0], batch)
+    by_old_g, _ = d_turn(one, train.init(one, KEY)[0], batch)
     for a, b in (
         (together.params.g, by_old_d.params.g),
         (together.params.d, by_old_g.params.d),
@@ -112,9 +120,9 @@ def test_both_players_move_at_once_from_where_they_were():
 def test_clipping_keeps_all_of_d_within_its_bound_and_leaves_g_alone(bound):
     one = setting(**SMALL, **{"discriminator.weight_clip": bound, "loss.kind": "wasserstein"})
     free = setting(**SMALL, **{"loss.kind": "wasserstein"})
-    batch = inputs.draw(one, KEY, 0)
-    clipped, _ = train.update(one, train.init(one, KEY)[0], batch)
-    loose, _ = train.update(free, train.init(free, KEY)[0], batch)
+    batch = draw(one, KEY, 0)
+    clipped, _ = update(one, train.init(one, KEY)[0], batch)
+    loose, _ = update(free, train.init(free, KEY)[0], batch)
     for a, b in zip(*(jax.tree.leaves(s.params.d) for s in (clipped, loose)), strict=True):
         np.testing.assert_array_equal(a, np.clip(b, -bound, bound))
     jax.tree.map(np.testing.assert_array_equal, clipped.params.g, loose.params.g)
@@ -126,7 +134,7 @@ def test_what_is_judged_is_the_average_of_gs_weights():
     state, _ = train.init(one, KEY)
     average = state.params.g
     for number in range(4):
-        state, _ = train.update(one, state, inputs.draw(one, KEY, number))
+        state, _ = update(one, state, draw(one, KEY, number))
         average = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, state.params.g)
     judged = train.judged(state)
     for a, b in zip(jax.tree.leaves(judged.g["params"]), jax.tree.leaves(average), strict=True):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import jit, setting
 
 from gan1d.gan import penalties, perceptrons
 from gan1d.gan.players import Output, Seen
@@ -58,24 +58,23 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     fields = {"discriminator.hidden": (3, 2), "discriminator.activation": activation}
     one = setting(**fields)
     params, _ = perceptrons.init_discriminator(one, jax.random.key(1))
+    seen = Seen(*RNG.normal(size=(2, 6, 1)))
+    leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: np.asarray(x, float), params))
+    ends = np.cumsum([leaf.size for leaf in leaves])
+
+    def value(flat):
+        parts = jnp.split(flat, ends[:-1])
+        rebuilt = [part.reshape(x.shape) for part, x in zip(parts, leaves, strict=True)]
+        d = {"params": jax.tree.unflatten(structure, rebuilt)}
+        return penalties.PENALTIES[kind](
+            section(kind), lambda x: perceptrons.discriminate(one, d, x), seen
+        )
+
+    flat, step = np.concatenate([leaf.ravel() for leaf in leaves]), 1e-6
+    ways = np.eye(len(flat)) * step
     with jax.enable_x64(True):
-        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
-        seen = Seen(*(jnp.asarray(rows) for rows in RNG.normal(size=(2, 6, 1))))
-        leaves, structure = jax.tree.flatten(params)
-        sizes = [leaf.size for leaf in leaves]
-
-        def value(flat):
-            parts = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-            rebuilt = [flat[at].reshape(x.shape) for at, x in zip(parts, leaves, strict=True)]
-            d = {"params": jax.tree.unflatten(structure, rebuilt)}
-            own = section(kind)
-            return penalties.PENALTIES[kind](
-                own, lambda x: perceptrons.discriminate(one, d, x), seen
-            )
-
-        flat = jnp.concatenate([leaf.ravel() for leaf in leaves])
-        gradient, values, step = jax.grad(value)(flat), jax.jit(value), 1e-6
-        ways = np.eye(len(flat)) * step
-        expected = [(values(flat + way) - values(flat - way)) / (2 * step) for way in ways]
-        assert gradient.dtype == np.float64 and np.abs(gradient).max() > 1e-3
-        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
+        values = jit(jax.vmap(value))
+        found = jit(jax.grad(value))(flat), values(flat + ways), values(flat - ways)
+    gradient, above, below = map(np.asarray, found)
+    assert gradient.dtype == above.dtype == np.float64 and np.abs(gradient).max() > 1e-3
+    np.testing.assert_allclose(gradient, (above - below) / (2 * step), rtol=1e-5, atol=1e-8)
