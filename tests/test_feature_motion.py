@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import draw, jit, setting
 
 from gan1d.gan import feature_motion, perceptrons, train
 
@@ -33,24 +33,25 @@ BY_G_AND_FEATURES = {
 @functools.cache
 def around(made):
     """A state, its batch, its features around the update, and the states after D and after G."""
-    return jax.jit(_around)(made)
+    state, batch = train.init(made, KEY)[0], draw(made, KEY, 0)
+    return state, batch, *_around(made, state, batch)
 
 
-def _around(made):
-    state, _ = train.init(made, KEY)
-    batch = train.draw(made, KEY, 0)
+@jit
+def _around(made, state, batch):
     after_d, _ = train.d_turn(made, state, batch)
     after_g, _ = train.update(made, state, batch)
-    return state, batch, feature_motion.features(made, state, batch), after_d, after_g
+    return feature_motion.features(made, state, batch), after_d, after_g
 
 
+@jit
 def looked_at(made, state, batch):
     """Features of the update's last real rows and of those that G makes of its last latents."""
     noise = batch.instance_noise
     g, d = train.judged(state)
     fake = perceptrons.generate(made, g, batch.latent_g[-1]) + noise.fake_g[-1]
     real = batch.real[-1] + noise.real[-1]
-    return np.stack([perceptrons.discriminate(made, d, rows).features for rows in (real, fake)])
+    return jnp.stack([perceptrons.discriminate(made, d, rows).features for rows in (real, fake)])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -85,7 +86,7 @@ def test_they_move_where_gs_optimizer_trains_them():
 def test_looking_changes_no_run():
     made = setting()
 
-    @jax.jit
+    @jit
     def with_a_look(state, batch):
         return feature_motion.features(made, state, batch), train.update(made, state, batch)
 
