@@ -1,10 +1,9 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from helpers import config_of, setting
+from helpers import config_of, jit, setting
 
 from gan1d.config import experiment
 from gan1d.gan import networks, perceptrons, train
@@ -40,7 +39,8 @@ DISTRIBUTIONS = {
     "lecun_normal": truncated(1 / 16),
 }
 
-generate, discriminate = perceptrons.generate, perceptrons.discriminate
+generate, discriminate = jit(perceptrons.generate), jit(perceptrons.discriminate)
+init = jit(train.init)
 each_activation = pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 
 
@@ -49,6 +49,9 @@ def parameters(setting, seed=0):
     key = jax.random.key(seed)
     made = perceptrons.init_generator(setting, key), perceptrons.init_discriminator(setting, key)
     return tuple({"params": params} | carried for params, carried in made)
+
+
+initial = jit(parameters)
 
 
 def counts(setting):
@@ -104,7 +107,7 @@ def drawn(setting, seed=0):
     """Parameters of G and of D like those that training starts from, without compiling that."""
     random = np.random.default_rng(seed)
     return jax.tree.map(
-        lambda leaf: jnp.asarray(random.normal(size=leaf.shape), jnp.float32),
+        lambda leaf: random.normal(size=leaf.shape).astype(np.float32),
         jax.eval_shape(lambda: parameters(setting)),
     )
 
@@ -122,7 +125,7 @@ def test_generator_is_its_formula(activation):
     layers = params["params"]
     hidden = ACTIVATIONS[activation](dense(latent, layers["hidden_0"]))
     expected = 5 * ACTIVATIONS[activation](dense(hidden, layers["output"]))
-    actual = generate(s, params, jnp.asarray(latent))
+    actual = generate(s, params, latent)
     assert actual.shape == (7, 1)
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
@@ -141,7 +144,7 @@ def test_hidden_and_output_activations_of_g_are_not_confused():
     hidden = np.logaddexp(0, dense(latent, layers["hidden_0"]))
     hidden = np.logaddexp(0, dense(hidden, layers["hidden_1"]))
     expected = np.tanh(dense(hidden, layers["output"]))
-    np.testing.assert_allclose(generate(s, params, jnp.asarray(latent)), expected, atol=1e-5)
+    np.testing.assert_allclose(generate(s, params, latent), expected, atol=1e-5)
 
 
 def similarities(x, layer, self_distance):
@@ -178,7 +181,7 @@ def test_discriminator_is_its_formula(activation, minibatch, width):
     if minibatch != "off":
         near = similarities(expected, layers["minibatch"], self_distance=1)
         expected = np.concatenate([expected, near], axis=1)
-    outputs, features = discriminate(s, params, jnp.asarray(x))
+    outputs, features = discriminate(s, params, x)
     assert outputs.shape == (6,) and features.shape == (6, width)
     scale = 1 + np.abs(expected).max()
     np.testing.assert_allclose(features, expected, atol=1e-5 * scale)
@@ -204,7 +207,7 @@ def test_ds_last_hidden_layer_and_output_may_have_activations_of_their_own(last,
     hidden = np.tanh(dense(x, layers["hidden_0"]))
     last = {"same": "tanh"}.get(last, last)
     expected = ACTIVATIONS[last](dense(hidden, layers["hidden_1"]))
-    outputs, features = discriminate(s, params, jnp.asarray(x))
+    outputs, features = discriminate(s, params, x)
     np.testing.assert_allclose(features, expected, atol=1e-5)
     output = ACTIVATIONS[output_activation](dense(expected, layers["output"])[:, 0])
     np.testing.assert_allclose(outputs, output, atol=1e-5)
@@ -215,7 +218,7 @@ def test_as_many_rows_are_compared_as_the_setting_says():
     for rows, near in ((0, 6), (4, 4), (1, 1)):
         s = setting(**fields, **{"tricks.minibatch_rows": rows})
         _, params = drawn(s)
-        _, features = discriminate(s, params, jnp.zeros((6, 1)))
+        _, features = discriminate(s, params, np.zeros((6, 1), np.float32))
         np.testing.assert_allclose(features[:, 8:], near, rtol=1e-6)
 
 
@@ -227,12 +230,16 @@ def test_as_many_rows_are_compared_as_the_setting_says():
         ({"tricks.minibatch": "append", "tricks.minibatch_kernels": 2}, 10),
         ({"discriminator.hidden": (16, 16, 2)}, 2),
         ({"discriminator.hidden": ()}, 1),
+        ({"discriminator.hidden": (5, 3), "tricks.minibatch": "append"}, 8),
+        ({"discriminator.hidden": (5, 3), "tricks.minibatch": "replace"}, 10),
+        ({"discriminator.hidden": (7, 6, 2), "tricks.minibatch": "append"}, 7),
+        ({"discriminator.hidden": (7, 6, 2), "tricks.minibatch": "replace"}, 11),
     ],
 )
 def test_feature_count_is_the_width_of_what_d_returns(fields, expected):
     s = setting(**fields)
-    _, params = drawn(s)
-    _, features = discriminate(s, params, jnp.zeros((8, 1)))
+    rows = np.zeros((8, 1), np.float32)
+    features = jax.eval_shape(lambda: perceptrons.discriminate(s, parameters(s)[1], rows).features)
     assert perceptrons.feature_count(s) == features.shape[1] == expected
 
 
@@ -266,23 +273,23 @@ def test_virtual_batch_norm_normalises_each_hidden_layer_before_its_activation()
         spread = np.sqrt(reference.var(0) + 1e-5)
         hidden = np.tanh(scale * normalised(hidden, reference) + shift)
         reference = np.tanh(scale * (reference - reference.mean(0)) / spread + shift)
-    actual = generate(s, params, jnp.asarray(latent))
+    actual = generate(s, params, latent)
     np.testing.assert_allclose(actual, dense(hidden, layers["output"]), atol=1e-4)
 
 
 def test_under_virtual_batch_norm_a_generated_row_does_not_depend_on_its_company():
     s = setting(**VIRTUAL)
     params, _ = drawn(s, seed=4)
-    latent = jnp.linspace(-8, 8, 7)[:, None]
+    latent = np.linspace(-8, 8, 7, dtype=np.float32)[:, None]
     together = generate(s, params, latent)
     shuffled = generate(s, params, latent[::-1])[::-1]
-    alone = jnp.concatenate([generate(s, params, latent[i : i + 1]) for i in range(7)])
+    alone = np.concatenate([generate(s, params, latent[i : i + 1]) for i in range(7)])
     np.testing.assert_allclose(shuffled, together, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5)
 
 
 def test_virtual_batch_norm_starts_without_scale_and_shift():
-    params, _ = parameters(setting(**VIRTUAL))
+    params, _ = initial(setting(**VIRTUAL))
     for i, units in enumerate((6, 5)):
         np.testing.assert_array_equal(params["params"][f"scale_{i}"], np.ones(units))
         np.testing.assert_array_equal(params["params"][f"shift_{i}"], np.zeros(units))
@@ -290,7 +297,7 @@ def test_virtual_batch_norm_starts_without_scale_and_shift():
 
 def test_the_reference_batch_follows_the_latents_and_differs_between_seeds():
     s = setting(**VIRTUAL, **{"latent.kind": "uniform", "latent.low": 2.0, "latent.high": 3.0})
-    one, other = (np.asarray(parameters(s, seed)[0]["reference"]["latent"]) for seed in (0, 1))
+    one, other = (np.asarray(initial(s, seed)[0]["reference"]["latent"]) for seed in (0, 1))
     for reference in (one, other):
         assert ((reference > 2) & (reference < 3)).all()
     assert np.abs(one - other).max() > 0.05
@@ -300,21 +307,21 @@ def test_the_reference_batch_follows_the_latents_and_differs_between_seeds():
 def test_with_minibatch_discrimination_a_rows_output_depends_on_its_company(minibatch):
     s = setting(**{"tricks.minibatch": minibatch, "tricks.minibatch_init_scale": 1.0})
     _, params = drawn(s)
-    near, far = jnp.array([[1.0], [1.1]]), jnp.array([[1.0], [5.0]])
+    near, far = np.float32([[1.0], [1.1]]), np.float32([[1.0], [5.0]])
     (one, _), (other, _) = (discriminate(s, params, rows) for rows in (near, far))
     assert abs(one[0] - other[0]) > 1e-2
 
 
-@jax.jit
+@jit
 def pooled(s):
     """D's initial parameters of many seeds, leaves `[500, ...]`."""
-    return jax.vmap(lambda seed: parameters(s, seed)[1])(jnp.arange(500))["params"]
+    return jax.vmap(lambda seed: parameters(s, seed)[1])(np.arange(500))["params"]
 
 
 def test_every_initializer_is_drawn_below_but_the_constant_one():
     assert DISTRIBUTIONS.keys() | {"ones"} == networks.INITIALIZERS.keys()
     s = setting(**{"generator.kernel_init": "ones", "generator.kernel_scale": -0.5})
-    g, _ = parameters(s)
+    g, _ = initial(s)
     for layer in g["params"].values():
         np.testing.assert_array_equal(layer["kernel"], -0.5)
 
@@ -360,7 +367,7 @@ def test_seeds_layers_and_networks_start_differently():
     s = setting(**{"generator.hidden": (8, 8)})
     kernels = []
     for seed in (0, 1):
-        g, d = train.init(s, jax.random.key(seed))[0].params
+        g, d = init(s, jax.random.key(seed))[0].params
         layers = g["hidden_1"], d["hidden_1"], d["hidden_2"]
         kernels += [np.ravel(layer["kernel"]) for layer in layers]
     # Independent entries correlate by about 1/8 over 64 of them.
@@ -382,7 +389,7 @@ def test_seeds_layers_and_networks_start_differently():
 )
 def test_tricks_leave_the_initial_weights_of_equally_shaped_layers_alone(fields):
     plain, tricked = (
-        train.init(setting(**changed), jax.random.key(3))[0].params for changed in ({}, fields)
+        init(setting(**changed), jax.random.key(3))[0].params for changed in ({}, fields)
     )
     shared = 0
     for before, after in zip(plain, tricked, strict=True):
@@ -419,19 +426,10 @@ def test_every_trainable_number_learns(activation):
         return {"d": jax.grad(game.d)(params).d, "g": jax.grad(game.g)(params).g}
 
     sizes = jax.tree.map(
-        lambda leaf: np.abs(leaf).mean(0), jax.jit(jax.vmap(gradients))(params, real, latent, noise)
+        lambda leaf: np.abs(leaf).mean(0), jit(jax.vmap(gradients))(params, real, latent, noise)
     )
     # The projection's bias is the same for all rows and cancels in their distances.
     constant = sizes["d"]["minibatch"].pop("bias")
     assert constant.max() < 1e-5 * sizes["d"]["minibatch"]["kernel"].max()
     for path, leaf in jax.tree.leaves_with_path(sizes):
         assert leaf.min() > 1e-4, jax.tree_util.keystr(path)
-
-
-@pytest.mark.parametrize("minibatch", ["off", "append", "replace"])
-@pytest.mark.parametrize("hidden", [(5, 3), (7, 6, 2)])
-def test_the_number_of_features_is_what_d_gives(minibatch, hidden):
-    s = setting(**{"discriminator.hidden": hidden, "tricks.minibatch": minibatch})
-    _, variables = parameters(s)
-    _, features = discriminate(s, variables, jnp.zeros((8, 1)))
-    assert perceptrons.feature_count(s) == features.shape[1]
