@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 import scipy.stats
-from helpers import CURVES, PLANE, TARGETS, each_plane, law, setting
+from helpers import CURVES, PLANE, TARGETS, each_plane, jit, law, setting
 from scipy.spatial.distance import cdist
 
 from gan1d.engines import lanes
@@ -37,7 +37,7 @@ MIXTURES = {
 each_mixture = pytest.mark.parametrize("target", MIXTURES.values(), ids=MIXTURES)
 
 
-@jax.jit
+@jit
 def _scores(target, samples):
     judge, made = (line, LINE_SETTING) if targets.dim(target) == 1 else (plane, PLANE_SETTING)
     made = dataclasses.replace(made, target=target)
@@ -49,19 +49,27 @@ def _scores(target, samples):
 
 
 def score(target, samples):
-    samples = jnp.asarray(samples, jnp.float32).reshape(len(samples), -1)
-    found = _scores(target, samples)
+    found = _scores(target, np.float32(samples).reshape(len(samples), -1))
     return {name: np.asarray(v, float) for name, v in found.items() if v is not None}
 
 
-def random_rows(target, count, seed=0):
-    u = (
-        np.random.default_rng(seed).integers(0, 2**23, (count, targets.uniforms(target))) + 0.5
-    ) / 2**23
-    return np.asarray(jax.jit(targets.sample)(target, jnp.asarray(u, jnp.float32)), float)
+sample = jit(targets.sample)
+
+
+@functools.cache
+def all_random_rows(target):
+    random = np.random.default_rng(0)
+    u = (random.integers(0, 2**23, (100_000, targets.uniforms(target))) + 0.5) / 2**23
+    return np.asarray(sample(target, np.float32(u)), float)
+
+
+def random_rows(target, count):
+    return all_random_rows(target)[:count]
 
 
 # Modes.
+
+COUNT = 2500  # of rows on the line
 
 
 def masses(target, samples):
@@ -83,7 +91,7 @@ def masses(target, samples):
 @each_mixture
 @pytest.mark.parametrize("kind", ["real", "wide", "collapsed", "far"])
 def test_masses_on_the_line_are_those_of_the_likeliest_modes(target, kind):
-    count, random = 2500, np.random.default_rng(1)
+    count, random = COUNT, np.random.default_rng(1)
     reference = law(target)
     samples = {
         "real": random_rows(target, count),
@@ -112,7 +120,7 @@ def test_masses_on_the_line_are_those_of_the_likeliest_modes(target, kind):
 @each_mixture
 def test_a_targets_shares_are_its_perfect_samples(target):
     count = 100_000
-    shares = score(target, np.zeros(1))["shares"]
+    shares = score(target, np.zeros(COUNT))["shares"]
     np.testing.assert_allclose(shares.sum(), 1, rtol=1e-6)
     found = masses(target, random_rows(target, count))
     # Those of each component are found by 500 of its rows.
@@ -126,14 +134,14 @@ def test_shares_of_modes_apart_are_their_weights_however_small():
     )
     weights = np.array(target.weights) / np.sum(target.weights)
     # By 500 rows of each, of which 2 are farther than 3 stds, if not for rounding.
-    np.testing.assert_allclose(score(target, np.zeros(1))["shares"], weights, rtol=5e-3)
+    np.testing.assert_allclose(score(target, np.zeros(COUNT))["shares"], weights, rtol=5e-3)
 
 
 def test_a_narrow_mode_within_a_wide_one_is_missed_when_it_is_not_there():
     random = np.random.default_rng(0)
     perfect, wide = (
-        random_rows(WITHIN, 2500),
-        WITHIN.loc + WITHIN.scale * 2 * random.normal(size=2500),
+        random_rows(WITHIN, COUNT),
+        WITHIN.loc + WITHIN.scale * 2 * random.normal(size=COUNT),
     )
     has, lacks = (score(WITHIN, rows)["mode_mass"][1] for rows in (perfect, wide))
     assert has > 0.45 and lacks < 0.15
@@ -142,15 +150,15 @@ def test_a_narrow_mode_within_a_wide_one_is_missed_when_it_is_not_there():
 def test_rows_of_spikes_are_told_apart_to_their_width():
     target = dataclasses.replace(SPIKES, loc=0.0, scale=1.0)
     # In steps of a float, half the std of the upper one's.
-    inside = score(target, [0.0, 2.9e-7, 1.0, 1 + 2.5e-6])
+    inside = score(target, np.resize([0.0, 2.9e-7, 1.0, 1 + 2.5e-6], COUNT))
     assert (inside["high_quality"], inside["modes"]) == (1, 2)
-    outside = score(target, [3.2e-7, -4e-7, 1 + 3.5e-6, 0.5])
+    outside = score(target, np.resize([3.2e-7, -4e-7, 1 + 3.5e-6, 0.5], COUNT))
     assert (outside["high_quality"], outside["modes"]) == (0, 0)
 
 
 def test_rows_midway_between_modes_are_shared_out():
     target = dataclasses.replace(TARGETS["mixture"], loc=0.0, scale=1.0, means=(-1.0, 1.0))
-    got = score(target, np.zeros(100))
+    got = score(target, np.zeros(COUNT))
     assert got["high_quality"] == 1
     np.testing.assert_array_equal(got["mode_mass"], [0.5, 0.5])
     np.testing.assert_allclose([got["reverse_kl"], got["js"]], 0, atol=1e-6)
@@ -226,7 +234,7 @@ def standardised(target, x):
 
 @functools.cache
 def cloud(target):
-    return np.asarray(jax.jit(plane.law, static_argnums=1)(target, POINTS).rows, float)
+    return np.asarray(jit(plane.law, static_argnums=1)(target, POINTS).rows, float)
 
 
 @each_plane(CURVES)
@@ -264,7 +272,7 @@ def test_the_cloud_itself_is_precise_and_covered(target):
 # Perfect samples.
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
+@functools.partial(jit, static_argnums=(1, 2))
 def perfect_scores(target, dims, replicates):
     keys = jax.random.split(jax.random.key(0), replicates)
     return jax.lax.map(lambda key: metrics.perfect_scores(target, JUDGING, dims, key), keys)
@@ -298,7 +306,7 @@ def test_perfect_samples_of_independent_points_are_random(target):
 @pytest.mark.parametrize("kind", ["gaussian", "mixture", "student_t"])
 def test_perfect_samples_are_those_of_a_perfect_generator_moved_by_chance(kind):
     target = TARGETS[kind]
-    rows = jax.jit(perfect.samples, static_argnums=(1, 2))(target, POINTS, 1, jax.random.key(3))
+    rows = jit(perfect.samples, static_argnums=(1, 2))(target, POINTS, 1, jax.random.key(3))
     levels = np.sort(law(target).cdf(np.asarray(rows, float)[:, 0]))
     # One in each slice of equal probability; of a mixture's components each has a grid of its own.
     grids = 2 if kind == "mixture" else 1
@@ -326,7 +334,7 @@ def linear(slope, intercept=0.0, dim=1):
     return {"params": {"output": layer}}
 
 
-@functools.partial(jax.jit, static_argnames="points")
+@functools.partial(jit, static_argnames="points")
 def evaluate(made, params, points=POINTS):
     return metrics.evaluate(made, params, metrics.reference(made, Judging(points=points)))
 
@@ -354,9 +362,9 @@ TWO_LATENTS = {"latent.kind": "uniform", "latent.dim": 2}
 FAR = {kind: {} for kind in targets.LINE} | {"moons": TWO_LATENTS, "ring": TWO_LATENTS}
 
 
-@pytest.mark.parametrize("engine", ["xla", "lanes"])
-@pytest.mark.parametrize("kind", FAR)
-def test_scores_of_finite_samples_are_finite_and_others_are_noticed(kind, engine):
+@functools.cache
+def far_runs(kind):
+    """Four settings, what they are judged by, and networks whose samples are ever farther."""
     fields = FAR[kind] | {"target.kind": kind, "latent.low": 0.0, "latent.high": 1.0}
     made = setting(**LINEAR, **fields)
     columns = targets.dim(made.target)
@@ -368,9 +376,15 @@ def test_scores_of_finite_samples_are_finite_and_others_are_noticed(kind, engine
         *({"params": {"output": {k: np.float32(v) for k, v in each.items()}}} for each in (g, d))
     )
     many = jax.tree.map(lambda x: np.full(4, x, np.float32), made)
-    references = jax.jit(jax.vmap(lambda own: metrics.reference(own, JUDGING)))(many)
+    return many, jit(jax.vmap(lambda own: metrics.reference(own, JUDGING)))(many), params
+
+
+@pytest.mark.parametrize("engine", ["xla", "lanes"])
+@pytest.mark.parametrize("kind", FAR)
+def test_scores_of_finite_samples_are_finite_and_others_are_noticed(kind, engine):
+    many, references, params = far_runs(kind)
     if engine == "xla":
-        found = jax.jit(jax.vmap(metrics.evaluate))(many, params, references)
+        found = jit(jax.vmap(metrics.evaluate))(many, params, references)
         finite = found.pop("finite")
     else:
         sums = Players(*np.zeros((2, 4), np.float32))
