@@ -27,13 +27,22 @@ def w1(target, samples):
     return line.w1(target, samples[:, None], line.law(target, samples.shape[0]))
 
 
+w1_of_many = jax.jit(jax.vmap(w1))
+
+
 def by_xla(target, samples):
-    return np.asarray(jax.jit(jax.vmap(w1))(target, samples), float)
+    return np.asarray(w1_of_many(target, samples), float)
+
+
+@functools.cache
+def lanes_program(structure):
+    target = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
+    one = jax.eval_shape(lambda: (target, jnp.zeros(POINTS)))
+    return Program(lambda given, carried, number: (carried, w1(*given)), one, ())
 
 
 def by_lanes(target, samples):
-    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), (target, samples))
-    program = Program(lambda given, carried, number: (carried, w1(*given)), one, ())
+    program = lanes_program(jax.tree.structure(target))
     return np.asarray(program((target, samples), (), 0, 1)[1], float)
 
 
@@ -55,13 +64,18 @@ def exact_w1(mixture, samples):
 
     def difference(t, level):
         z = (t[..., None] - means) / stds
-        below, above = ((weights * scipy.special.ndtr(side)).sum(-1) for side in (z, -z))
+        tail = scipy.special.ndtr(-np.abs(z))
+        below, above = (
+            (weights * np.where(small, tail, 1 - tail)).sum(-1) for small in (z < 0, z >= 0)
+        )
         return np.where(below < 0.5, below - level, (1 - level) - above)
 
     crossing = (difference(low, level) < 0) & (difference(high, level) > 0)
     a, b, crossed = low[crossing], high[crossing], level[crossing]
     for _ in range(200):
         middle = (a + b) / 2
+        if ((middle == a) | (middle == b)).all():
+            break
         before = difference(middle, crossed) < 0
         a, b = np.where(before, middle, a), np.where(before, b, middle)
     starts, ends = np.concatenate([low, b]), high.copy()
@@ -204,12 +218,12 @@ def test_small_cases_are_known(target, samples, expected, std):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("far", [3e19, 3.4e38, -3.4e38])
 @each_engine
-def test_the_largest_samples_have_finite_scores(engine, kind, far):
-    one = jax.tree.map(lambda x: np.full(2, x, np.float32), TARGETS[kind])
-    halves = np.where(np.arange(POINTS) % 2, far, -far)
-    samples = np.float32([np.full(POINTS, far), halves])
+def test_the_largest_samples_have_finite_scores(engine, kind):
+    signs = np.where(np.arange(POINTS) % 2, 1, -1)
+    far = np.array([3e19, 3.4e38, -3.4e38])[:, None]
+    samples = np.float32([*(far * np.ones(POINTS)), *(far * signs)])
+    one = jax.tree.map(lambda x: np.full(len(samples), x, np.float32), TARGETS[kind])
     found = engine(one, samples)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found, np.abs(samples.astype(float)).mean(1), rtol=1e-2)
