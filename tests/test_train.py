@@ -220,11 +220,10 @@ def test_several_steps_in_an_update_are_that_many_single_ones(network):
 
 
 def test_feature_matching_compares_with_the_rows_d_saw_last():
-    made = setting(**{"tricks.feature_matching": "mean", "training.d_steps": 2})
-    state, batch = started(made)
-    _, losses = update(made, state, batch)
-    new, _ = update(made, state, batch)
-    rows = Rows(batch.real[1], batch.latent_g[0], None, None)
+    made = setting(**{"tricks.feature_matching": "mean", "training.d_steps": 3})
+    state, batch = started(made, STEEP)
+    new, losses = update(made, state, batch)
+    rows = Rows(batch.real[2], batch.latent_g[0], None, None)
     expected = g_loss(made, state.params._replace(d=new.params.d), rows)
     np.testing.assert_allclose(losses.g, expected, rtol=1e-5)
 
@@ -436,7 +435,7 @@ def test_without_fresh_batches_all_steps_share_data_and_latents(d_steps, g_steps
 
 
 def test_noise_is_fresh_in_each_step_of_shared_batches():
-    fields = {"training.d_steps": 2, "training.g_steps": 2, "training.fresh_batches": False}
+    fields = {"training.d_steps": 3, "training.g_steps": 2, "training.fresh_batches": False}
     noise = {"tricks.instance_noise": 0.1, "tricks.input_noise": 0.1}
     batch = draw(setting(**fields, **noise), KEY, 0)
     for values in (batch.real, batch.latent_d, batch.latent_g, *batch.instance_noise):
@@ -568,7 +567,7 @@ def test_a_run_whose_pretraining_diverges_never_starts():
     assert_equal(again.loss_sums, Players(0.0, 0.0))
 
 
-@pytest.mark.parametrize("fields", [{}, {"training.d_steps": 2, "tricks.feature_matching": "mean"}])
+@pytest.mark.parametrize("fields", [{}, {"training.d_steps": 3, "tricks.feature_matching": "mean"}])
 def test_noise_that_is_not_drawn_is_noise_of_scale_zero(fields):
     zero = setting(**fields)
     tricks = dataclasses.replace(zero.tricks, input_noise=None, instance_noise=None)
