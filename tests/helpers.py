@@ -34,22 +34,13 @@ TINY = {
 }
 
 
-# XLA's older code generator, and a module's functions all at once: a third of the time.
-QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
-
-
-def jit(function, **options):
-    """As jax.jit, for functions of which it doesn't matter how fast they are."""
-    return jax.jit(function, compiler_options=QUICK, **options)
-
-
 def setting(**fields):
     """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""
     (only,) = experiment.resolve(fields).settings
     return only
 
 
-_plain, _draw = setting(), jit(train.draw)
+_plain, _draw = setting(), jax.jit(train.draw)
 
 
 def draw(made, key, step):

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from helpers import draw, jit, setting
+from helpers import draw, setting
 
 from gan1d.gan import dynamics, inputs, train
 from gan1d.gan.dynamics import Pull
@@ -18,7 +18,7 @@ SMALL = {
 } | {f"{network}.optimizer.kind": "sgd" for network in ("generator", "discriminator")}
 SMALL |= {f"{network}.optimizer.rate": RATE for network in ("generator", "discriminator")}
 KEY = jax.random.key(2)
-update, d_turn, g_turn = jit(train.update), jit(train.d_turn), jit(train.g_turn)
+update, d_turn, g_turn = jax.jit(train.update), jax.jit(train.d_turn), jax.jit(train.g_turn)
 
 
 def moved(players, gradients):
@@ -38,7 +38,7 @@ def test_every_dynamics_has_its_formula():
     assert DIRECTIONS.keys() == dynamics.DYNAMICS.keys()
 
 
-@jit
+@jax.jit
 def stepped(one, state, rows):
     """Players after a step of both and its losses; and what both are by gradients of the game."""
     game = train.game(one, state.carried, rows)

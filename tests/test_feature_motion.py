@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import draw, jit, setting
+from helpers import draw, setting
 
 from gan1d.gan import feature_motion, perceptrons, train
 
@@ -37,14 +37,14 @@ def around(made):
     return state, batch, *_around(made, state, batch)
 
 
-@jit
+@jax.jit
 def _around(made, state, batch):
     after_d, _ = train.d_turn(made, state, batch)
     after_g, _ = train.update(made, state, batch)
     return feature_motion.features(made, state, batch), after_d, after_g
 
 
-@jit
+@jax.jit
 def looked_at(made, state, batch):
     """Features of the update's last real rows and of those that G makes of its last latents."""
     noise = batch.instance_noise
@@ -86,7 +86,7 @@ def test_they_move_where_gs_optimizer_trains_them():
 def test_looking_changes_no_run():
     made = setting()
 
-    @jit
+    @jax.jit
     def with_a_look(state, batch):
         return feature_motion.features(made, state, batch), train.update(made, state, batch)
 

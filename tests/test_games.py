@@ -9,7 +9,7 @@ import functools
 import jax
 import numpy as np
 import pytest
-from helpers import jit, setting
+from helpers import setting
 
 from gan1d.engines import lanes
 from gan1d.gan import inputs, randomness, train
@@ -48,7 +48,7 @@ def by_lanes(one, updates):
     return trained_by_lanes(jax.tree.structure(one))((many, SEED), start, 0, updates)[0]
 
 
-@jit
+@jax.jit
 def trained_by_xla(one, run, batch, updates):
     def advanced(number, run):
         return train.advance(one, run, batch, number)

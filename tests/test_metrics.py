@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from helpers import TARGETS, each_target, jit, law, setting
+from helpers import TARGETS, each_target, law, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +21,12 @@ POINTS = 201  # of the judged samples, where their number does not matter
 FINE = 20_000
 
 
-@jit
+@jax.jit
 def w1(target, samples):
     return line.w1(target, samples[:, None], line.law(target, samples.shape[0]))
 
 
-@jit
+@jax.jit
 def ks(target, samples):
     return line.ks_of_sorted(targets.cdf(target, jnp.sort(samples)))
 
@@ -49,7 +49,7 @@ def judging(**fields):
     return dataclasses.replace(Judging(), **fields)
 
 
-reference_of = jit(metrics.reference, static_argnums=1)
+reference_of = jax.jit(metrics.reference, static_argnums=1)
 coordinates = st.floats(-30, 30, width=32, allow_subnormal=False)
 several = st.lists(coordinates, min_size=7, max_size=7)
 # Ties and samples far outside matter as much as plausible ones.
@@ -169,7 +169,7 @@ def linear(slope, intercept):
     return {"params": {"output": layer}}
 
 
-@functools.partial(jit, static_argnames="points")
+@functools.partial(jax.jit, static_argnames="points")
 def evaluate(setting, params, points=POINTS):
     return metrics.evaluate(setting, params, metrics.reference(setting, judging(points=points)))
 
@@ -264,14 +264,14 @@ def test_each_judged_batch_is_spread_over_the_whole_target(name, batch_size):
 
 
 REPLICATES = 300
-jitted_describe = jit(metrics.describe, static_argnums=1)
+jitted_describe = jax.jit(metrics.describe, static_argnums=1)
 
 
 def describe(target, **fields):
     return jitted_describe(target, judging(points=101, **fields))
 
 
-@functools.partial(jit, static_argnums=(1, 2))
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def null_floor(target, judging, replicates):
     random_keys = jax.random.split(jax.random.key(1), replicates)
     return jax.lax.map(
@@ -333,7 +333,7 @@ def test_a_snapshot_is_g_along_its_latents_and_d_along_x(latent_dim):
     g = linear(0.0, 3.0)
     g["params"]["output"]["kernel"] = jnp.full((latent_dim, 1), -2.0)
     params = Players(g, linear(0.5, -1.0))
-    shot = jit(metrics.snapshot)(s, params, reference_of(s, judging(points=POINTS)))
+    shot = jax.jit(metrics.snapshot)(s, params, reference_of(s, judging(points=POINTS)))
     latent = np.asarray(shot["latent"], float)
     assert latent.shape == (256, latent_dim)
     if latent_dim == 1:
@@ -364,7 +364,7 @@ def test_a_snapshots_d_sees_each_x_in_the_company_of_real_rows():
     output = {"kernel": jnp.array([[0.0], [1.0]]), "bias": zero}
     d = {"params": {"hidden_0": layer, "minibatch": layer, "output": output}}
     reference = reference_of(s, judging(points=POINTS))
-    shot = jit(metrics.snapshot)(s, Players(linear(1.0, 0.0), d), reference)
+    shot = jax.jit(metrics.snapshot)(s, Players(linear(1.0, 0.0), d), reference)
     x = 4 + 0.5 * np.linspace(-5, 5, 201)
     batches = -(-256 // batch_size)
     ranks = batches * np.arange(1, batch_size)  # of a batch's rows but the first

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from helpers import config_of, jit, setting
+from helpers import config_of, setting
 
 from gan1d.config import experiment
 from gan1d.gan import networks, perceptrons, train
@@ -39,8 +39,8 @@ DISTRIBUTIONS = {
     "lecun_normal": truncated(1 / 16),
 }
 
-generate, discriminate = jit(perceptrons.generate), jit(perceptrons.discriminate)
-init = jit(train.init)
+generate, discriminate = jax.jit(perceptrons.generate), jax.jit(perceptrons.discriminate)
+init = jax.jit(train.init)
 each_activation = pytest.mark.parametrize("activation", networks.ACTIVATIONS)
 
 
@@ -51,7 +51,7 @@ def parameters(setting, seed=0):
     return tuple({"params": params} | carried for params, carried in made)
 
 
-initial = jit(parameters)
+initial = jax.jit(parameters)
 
 
 def counts(setting):
@@ -312,7 +312,7 @@ def test_with_minibatch_discrimination_a_rows_output_depends_on_its_company(mini
     assert abs(one[0] - other[0]) > 1e-2
 
 
-@jit
+@jax.jit
 def pooled(s):
     """D's initial parameters of many seeds, leaves `[500, ...]`."""
     return jax.vmap(lambda seed: parameters(s, seed)[1])(np.arange(500))["params"]
@@ -426,7 +426,7 @@ def test_every_trainable_number_learns(activation):
         return {"d": jax.grad(game.d)(params).d, "g": jax.grad(game.g)(params).g}
 
     sizes = jax.tree.map(
-        lambda leaf: np.abs(leaf).mean(0), jit(jax.vmap(gradients))(params, real, latent, noise)
+        lambda leaf: np.abs(leaf).mean(0), jax.jit(jax.vmap(gradients))(params, real, latent, noise)
     )
     # The projection's bias is the same for all rows and cancels in their distances.
     constant = sizes["d"]["minibatch"].pop("bias")

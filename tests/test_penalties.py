@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import jit, setting
+from helpers import setting
 
 from gan1d.gan import penalties, perceptrons
 from gan1d.gan.players import Output, Seen
@@ -73,8 +73,8 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     flat, step = np.concatenate([leaf.ravel() for leaf in leaves]), 1e-6
     ways = np.eye(len(flat)) * step
     with jax.enable_x64(True):
-        values = jit(jax.vmap(value))
-        found = jit(jax.grad(value))(flat), values(flat + ways), values(flat - ways)
+        values = jax.jit(jax.vmap(value))
+        found = jax.jit(jax.grad(value))(flat), values(flat + ways), values(flat - ways)
     gradient, above, below = map(np.asarray, found)
     assert gradient.dtype == above.dtype == np.float64 and np.abs(gradient).max() > 1e-3
     np.testing.assert_allclose(gradient, (above - below) / (2 * step), rtol=1e-5, atol=1e-8)

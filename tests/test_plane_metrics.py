@@ -8,7 +8,7 @@ import pytest
 import scipy.spatial
 import scipy.special
 import scipy.stats
-from helpers import CLUSTERS, CURVES, PLANE, each_plane, jit, setting
+from helpers import CLUSTERS, CURVES, PLANE, each_plane, setting
 from scipy.spatial.distance import cdist
 
 from gan1d.gan import metrics, targets
@@ -25,11 +25,11 @@ E6 = dataclasses.replace(PLANE["quadratic"], loc=0.0, scale=1.0, noise=0.0)
 
 PLANE_SETTING = setting(**{"target.kind": "ring", "latent.kind": "uniform", "latent.dim": 2})
 
-law = jit(plane.law, static_argnums=1)
-real = jit(targets.sample)
+law = jax.jit(plane.law, static_argnums=1)
+real = jax.jit(targets.sample)
 
 
-@jit
+@jax.jit
 def scores(target, samples):
     made = dataclasses.replace(PLANE_SETTING, target=target)
     shares = modes.shares(target) if modes.has_modes(made) else None
@@ -345,9 +345,9 @@ def plane_setting(target, **fields):
 FLAT = linear(np.zeros((2, 1)), [0.0])
 IDENTITY = linear(np.eye(2), np.zeros(2))
 JUDGING = dataclasses.replace(Judging(), points=POINTS)
-reference_of = jit(metrics.reference, static_argnums=1)
-evaluate = jit(metrics.evaluate)
-describe = jit(metrics.describe, static_argnums=1)
+reference_of = jax.jit(metrics.reference, static_argnums=1)
+evaluate = jax.jit(metrics.evaluate)
+describe = jax.jit(metrics.describe, static_argnums=1)
 
 
 @each_plane(("moons", "ring"))
@@ -404,7 +404,7 @@ def test_a_snapshot_has_d_on_a_grid_around_the_target(target):
     slope = np.array([0.5, -1.0]) / std
     params = Players(IDENTITY, linear(slope[:, None], [-mean @ slope]))
     reference = reference_of(s, JUDGING)
-    shot = jit(metrics.snapshot)(s, params, reference)
+    shot = jax.jit(metrics.snapshot)(s, params, reference)
     side = np.linspace(-2.5, 2.5, 41)
     t = np.array([(x, y) for x in side for y in side])
     np.testing.assert_allclose(reference.x, mean + std * t, rtol=1e-4, atol=1e-4 * std.max())
@@ -463,7 +463,7 @@ def test_settings_can_be_mapped_over(target):
     stacked = jax.tree.map(lambda *leaves: jnp.asarray(leaves, jnp.float32), *made)
     params = Players(IDENTITY, FLAT)
 
-    @jit
+    @jax.jit
     def judge_all(settings):
         references = jax.vmap(lambda s: metrics.reference(s, JUDGING))(settings)
         return jax.vmap(metrics.evaluate, in_axes=(0, None, 0))(settings, params, references)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference
 import scipy.stats
-from helpers import config_of, draw, jit, setting
+from helpers import config_of, draw, setting
 from reference import Minibatch, Network, Optimizer, Options
 
 from gan1d.config import experiment
@@ -129,7 +129,7 @@ def posts_case(name, variant, options, index=0, updates=5, seed=3, **fields):
     )
 
 
-update = jit(train.update)
+update = jax.jit(train.update)
 
 
 def weights_of(params):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 import scipy.stats
-from helpers import CURVES, PLANE, TARGETS, each_plane, jit, law, setting
+from helpers import CURVES, PLANE, TARGETS, each_plane, law, setting
 from scipy.spatial.distance import cdist
 
 from gan1d.engines import lanes
@@ -37,7 +37,7 @@ MIXTURES = {
 each_mixture = pytest.mark.parametrize("target", MIXTURES.values(), ids=MIXTURES)
 
 
-@jit
+@jax.jit
 def _scores(target, samples):
     judge, made = (line, LINE_SETTING) if targets.dim(target) == 1 else (plane, PLANE_SETTING)
     made = dataclasses.replace(made, target=target)
@@ -53,7 +53,7 @@ def score(target, samples):
     return {name: np.asarray(v, float) for name, v in found.items() if v is not None}
 
 
-sample = jit(targets.sample)
+sample = jax.jit(targets.sample)
 
 
 @functools.cache
@@ -234,7 +234,7 @@ def standardised(target, x):
 
 @functools.cache
 def cloud(target):
-    return np.asarray(jit(plane.law, static_argnums=1)(target, POINTS).rows, float)
+    return np.asarray(jax.jit(plane.law, static_argnums=1)(target, POINTS).rows, float)
 
 
 @each_plane(CURVES)
@@ -272,7 +272,7 @@ def test_the_cloud_itself_is_precise_and_covered(target):
 # Perfect samples.
 
 
-@functools.partial(jit, static_argnums=(1, 2))
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def perfect_scores(target, dims, replicates):
     keys = jax.random.split(jax.random.key(0), replicates)
     return jax.lax.map(lambda key: metrics.perfect_scores(target, JUDGING, dims, key), keys)
@@ -306,7 +306,7 @@ def test_perfect_samples_of_independent_points_are_random(target):
 @pytest.mark.parametrize("kind", ["gaussian", "mixture", "student_t"])
 def test_perfect_samples_are_those_of_a_perfect_generator_moved_by_chance(kind):
     target = TARGETS[kind]
-    rows = jit(perfect.samples, static_argnums=(1, 2))(target, POINTS, 1, jax.random.key(3))
+    rows = jax.jit(perfect.samples, static_argnums=(1, 2))(target, POINTS, 1, jax.random.key(3))
     levels = np.sort(law(target).cdf(np.asarray(rows, float)[:, 0]))
     # One in each slice of equal probability; of a mixture's components each has a grid of its own.
     grids = 2 if kind == "mixture" else 1
@@ -334,7 +334,7 @@ def linear(slope, intercept=0.0, dim=1):
     return {"params": {"output": layer}}
 
 
-@functools.partial(jit, static_argnames="points")
+@functools.partial(jax.jit, static_argnames="points")
 def evaluate(made, params, points=POINTS):
     return metrics.evaluate(made, params, metrics.reference(made, Judging(points=points)))
 
@@ -376,7 +376,7 @@ def far_runs(kind):
         *({"params": {"output": {k: np.float32(v) for k, v in each.items()}}} for each in (g, d))
     )
     many = jax.tree.map(lambda x: np.full(4, x, np.float32), made)
-    return many, jit(jax.vmap(lambda own: metrics.reference(own, JUDGING)))(many), params
+    return many, jax.jit(jax.vmap(lambda own: metrics.reference(own, JUDGING)))(many), params
 
 
 @pytest.mark.parametrize("engine", ["xla", "lanes"])
@@ -384,7 +384,7 @@ def far_runs(kind):
 def test_scores_of_finite_samples_are_finite_and_others_are_noticed(kind, engine):
     many, references, params = far_runs(kind)
     if engine == "xla":
-        found = jit(jax.vmap(metrics.evaluate))(many, params, references)
+        found = jax.jit(jax.vmap(metrics.evaluate))(many, params, references)
         finite = found.pop("finite")
     else:
         sums = Players(*np.zeros((2, 4), np.float32))

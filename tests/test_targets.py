@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
-from helpers import TARGETS, each_family, each_target, jit, law
+from helpers import TARGETS, each_family, each_target, law
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from gan1d.gan import targets
 from gan1d.gan.targets.deviations import Point
 
 log_prob, cdf, quantile, sample, mean, std = (
-    jit(function)
+    jax.jit(function)
     for function in (
         targets.log_prob,
         targets.cdf,

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import config_of, draw, jit, setting
+from helpers import config_of, draw, setting
 
 from gan1d.config import experiment
 from gan1d.gan import optimizers, perceptrons, train
@@ -16,7 +16,7 @@ from gan1d.gan.players import Players, Rows
 
 KEY = jax.random.key(32)  # of a D that is sure of neither kind of rows
 STEEP = jax.random.key(22)  # of gradients that move all of G by much
-init, update, advance = train.init, jit(train.update), jit(train.advance)
+init, update, advance = train.init, jax.jit(train.update), jax.jit(train.advance)
 # Every number drawn is a raw uniform, or a normal of one.
 RAW = {
     "target.kind": "uniform",
@@ -293,7 +293,7 @@ def test_pretraining_fits_d_to_the_density(minibatch):
         return ((probability - density) ** 2).mean(), probability.mean(), state
 
     keys = jax.vmap(jax.random.key)(np.arange(24))
-    run = jit(jax.vmap(scores, in_axes=(None, 0)))
+    run = jax.jit(jax.vmap(scores, in_axes=(None, 0)))
     before, probability, fresh = run(setting(**common), keys)
     after, _, trained = run(made, keys)
     # A D that starts saturated has no gradient, which is common with summed similarities.
@@ -309,7 +309,7 @@ def test_runs_under_vmap_are_the_runs_one_by_one():
     made = setting(**{"tricks.minibatch": "replace", "tricks.feature_matching": "paired"})
     singles = [started(made, jax.random.key(seed)) for seed in range(5)]
     states, batches = jax.tree.map(lambda *leaves: np.stack(leaves), *singles)
-    together, losses = jit(jax.vmap(train.update, in_axes=(None, 0, 0)))(made, states, batches)
+    together, losses = jax.jit(jax.vmap(train.update, in_axes=(None, 0, 0)))(made, states, batches)
     for i in range(5):
         state, batch = jax.tree.map(lambda leaf, i=i: leaf[i], (states, batches))
         alone, alone_losses = update(made, state, batch)
@@ -510,7 +510,7 @@ TRAINED_FEATURES = {
 }
 
 
-@jit
+@jax.jit
 def turns(made, state, batch):
     after_d, _ = train.d_turn(made, state, batch)
     return after_d, train.g_turn(made, after_d, batch)[0]

@@ -3,13 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import jit
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gan1d.gan import inputs, matching, tricks
 
-minibatch_features = jit(tricks.minibatch_features, static_argnames="rows")
+minibatch_features = jax.jit(tricks.minibatch_features, static_argnames="rows")
 seeds = st.integers(0, 10_000)
 
 
@@ -186,7 +185,7 @@ def normalised(x, reference, epsilon=1e-5):
     return result
 
 
-virtual_batch_norm = jit(tricks.virtual_batch_norm)
+virtual_batch_norm = jax.jit(tricks.virtual_batch_norm)
 
 
 @given(
@@ -218,14 +217,14 @@ def test_virtual_batch_norm_of_constant_rows_is_finite():
     def total(x, reference):
         return sum(rows.sum() for rows in tricks.virtual_batch_norm(x, reference))
 
-    value, gradients = jit(jax.value_and_grad(total, argnums=(0, 1)))(ones[:2], ones)
+    value, gradients = jax.jit(jax.value_and_grad(total, argnums=(0, 1)))(ones[:2], ones)
     np.testing.assert_allclose(value, 0, atol=1e-2)  # rounding over the root of epsilon
     for gradient in gradients:
         assert np.isfinite(gradient).all()
 
 
 COUNT, DRAWS = 5, 20_000
-sorted_normals = jit(jax.vmap(inputs.sorted_normals))
+sorted_normals = jax.jit(jax.vmap(inputs.sorted_normals))
 
 
 @pytest.fixture(scope="module")
