@@ -54,7 +54,7 @@ FUNCTIONS = {
     "log1p": (jnp.log1p, np.log1p, 1.5),
     "tanh": (jnp.tanh, np.tanh, 4.5),
     "logistic": (lax.logistic, scipy.special.expit, 2.5),
-    "erf": (lax.erf, scipy.special.erf, 3),
+    "erf": (lax.erf, scipy.special.erf, 4.5),
     "erfc": (lax.erfc, scipy.special.erfc, 8),
     "erf_inv": (lax.erf_inv, lambda x: np.copysign(scipy.special.erfinv(x), x), 4),
     "rsqrt": (lax.rsqrt, lambda x: 1 / np.sqrt(x), 1.5),

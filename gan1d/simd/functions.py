@@ -53,8 +53,26 @@ TANH_BELOW = [
 ]
 
 
-# erf(x) / x as a polynomial of x^2, for |x| <= 1.
-ERF = [
+# erf(x) / x as a ratio of polynomials of x^2, to 2e-8, for |x| <= ERF_END: beyond it erf is 1.
+ERF_ABOVE = [
+    1.1283791065216064,
+    0.19155128300189972,
+    0.05287552997469902,
+    0.0038081917446106672,
+    0.0002846864808816463,
+    2.0258751192159252e-06,
+]
+ERF_BELOW = [
+    1.0,
+    0.5030905604362488,
+    0.11455998569726944,
+    0.015055149793624878,
+    0.0011707295197993517,
+    3.783139254665002e-05,
+]
+ERF_END = 3.95
+# erf(x) / x as a polynomial of x^2, for |x| <= 1: what erfc has more digits by.
+ERF_NEAR = [
     1.1283791065216064,
     -0.3761262595653534,
     0.1128358542919159,
@@ -75,7 +93,7 @@ ERFC = [
     4.9960988690145314e-05,
     -0.0006166158127598464,
 ]
-ERF_SMALL = 0.9  # below it erf is a polynomial, above it 1 - erfc
+ERF_SMALL = 0.9  # below it erfc is 1 - erf, above it a falling exponential
 
 
 # erf^-1(x) / x as polynomials of w - 5/2 and sqrt(w) - 3, with w = -log(1 - x^2) below and above 5:
@@ -219,7 +237,7 @@ def _logistic(v: VectorBuilder, x: ir.Value) -> ir.Value:
 
 
 def _erf_small(v: VectorBuilder, x: ir.Value) -> ir.Value:
-    return v.builder.fmul(x, v.polynomial(v.builder.fmul(x, x), ERF))
+    return v.builder.fmul(x, v.polynomial(v.builder.fmul(x, x), ERF_NEAR))
 
 
 def _erfc_large(v: VectorBuilder, x: ir.Value) -> ir.Value:
@@ -234,10 +252,10 @@ def _erfc_large(v: VectorBuilder, x: ir.Value) -> ir.Value:
 
 
 def _erf(v: VectorBuilder, x: ir.Value) -> ir.Value:
-    size = v.intrinsic("llvm.fabs", [v.float], x)
-    large = v.builder.fsub(v.f(1), _erfc_large(v, size))
-    large = v.select(v.compare("<", x, v.f(0)), v.builder.fneg(large), large)
-    return v.select(v.compare(">", size, v.f(ERF_SMALL)), large, _erf_small(v, x))
+    x = _bounded(v, x, -ERF_END, ERF_END)
+    square = v.builder.fmul(x, x)
+    ratio = v.div(v.polynomial(square, ERF_ABOVE), v.polynomial(square, ERF_BELOW))
+    return _bounded(v, v.builder.fmul(x, ratio), -1.0, 1.0)
 
 
 def _erfc(v: VectorBuilder, x: ir.Value) -> ir.Value:

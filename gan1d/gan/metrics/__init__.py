@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 D_ROWS = 256  # of the target, on which D's flatness is measured
+TRAINED_ROWS = 64  # at least, by which samples of the latents that training sees are judged
 SNAPSHOT_POINTS = 256  # generated samples in a snapshot, in the order of their latents
 
 
@@ -86,11 +87,22 @@ def reference(setting: Setting, judging: Judging) -> Reference:
     """The target's part of judging; nothing of `judging` is traced."""
     judge = _judge(setting.target)
     size = setting.training.batch_size
-    return Reference(
-        judge.law(setting.target, judging.points),
+    law = judge.law(setting.target, judging.points)
+    found = Reference(
+        law,
         judge.batches(setting.target, -(-D_ROWS // size), size),
         judge.grid(setting.target, judging.view),
         _shares(setting.target),
+    )
+    if not sees_few_latents(setting):
+        return found
+    # A few rows of each point of a batch are enough, but in the plane the law is of so many rows.
+    rows = judging.points
+    if targets.dim(setting.target) == 1:
+        rows = size * -(-TRAINED_ROWS // size)
+        law = judge.law(setting.target, rows)
+    return found._replace(
+        trained_latents=latents.trained(setting.latent, size, rows), trained_law=law
     )
 
 

@@ -73,8 +73,8 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Point) -> Array:
 
     middle = Point(nearest(low.high, t, high.high), nearest(low.low, jnp.zeros_like(t), high.low))
     outside = (jnp.maximum(below, 0.0) + jnp.maximum(above, 0.0)) / samples.shape[0]
-    slices = outside + scale * targets.deviation(target, low, middle, high)
-    return jnp.minimum(slices.sum(), LARGEST)
+    inside = targets.deviation_of_slices(target, low, middle, high)
+    return jnp.minimum(outside.sum() + scale * inside, LARGEST)
 
 
 def _w1(judged: Judged) -> Array:
@@ -124,7 +124,7 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         of_samples_alone=True,
     ),
     "w1_trained": Metric(
-        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.law),
+        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.trained_law),
         "W1 of what training sees: the batch's own latents",
         unit="data units",
         better="lower",

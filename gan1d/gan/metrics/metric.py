@@ -25,6 +25,10 @@ class Reference(NamedTuple):
     real: Array  # [batches, B, X] rows of the target, each batch spread over the whole of it
     x: Array  # [G, X] where D is drawn
     shares: Array | None = None  # [K] of the target at its modes; None where it has none
+    # Latents [M, L] that training sees, where those are a few points, and what the samples that are
+    # made of them are compared with; None where they are not.
+    trained_latents: Array | None = None
+    trained_law: Any = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,9 +56,14 @@ class Judged:
 
     @functools.cached_property
     def trained_rows(self) -> Array:
-        """Samples `[N, X]` of the latents that training sees, where those are a few points."""
-        setting, count = self.setting, self.samples.shape[0]
-        return self.generated(latents.trained(setting.latent, setting.training.batch_size, count))
+        """Samples `[M, X]` of the latents that training sees, where those are a few points.
+
+        Raises:
+          ValueError: they are not.
+        """
+        if self.reference.trained_latents is None:
+            raise ValueError("training sees all of the latents")
+        return self.generated(self.reference.trained_latents)
 
     def generated(self, latent: Array) -> Array:
         """The samples `[N, X]` that the generator makes of latents `[N, L]`."""

@@ -186,7 +186,7 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         of_samples_alone=True,
     ),
     "w1_trained": Metric(
-        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.law),
+        lambda judged: w1(judged.setting.target, judged.trained_rows, judged.reference.trained_law),
         "sliced W1 of what training sees: the batch's own latents",
         unit=STANDARDISED,
         better="lower",

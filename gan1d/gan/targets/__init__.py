@@ -19,6 +19,7 @@ from gan1d.system.lazy import Array, jax, jnp
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
 FAMILIES: ChainMap[str, Any] = ChainMap({}, LINE, PLANE)
+LEAST_SLICES = 64  # by which few points integrate each: `deviations.normal_slices`
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 
 
@@ -193,6 +194,14 @@ def deviation(target: TargetFields, low: Point, middle: Point, high: Point) -> A
     With f the density of a target on the line, and low <= middle <= high.
     """
     return LINE[target.kind].deviation(target, low, middle, high)
+
+
+def deviation_of_slices(target: TargetFields, low: Point, middle: Point, high: Point) -> Array:
+    """The same of slices of equal probability `[N]`, which together are the whole target: `[]`."""
+    slices = LINE[target.kind].slices
+    if slices is not None and low.high.shape[0] >= LEAST_SLICES:
+        return slices(low, middle, high)
+    return deviation(target, low, middle, high).sum()
 
 
 # In the plane only.

@@ -18,8 +18,23 @@ if TYPE_CHECKING:
     from gan1d.gan.targets import TargetFields
 
 SHORT = 1.0  # shorter intervals are integrated by 4 points, longer ones in closed form
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(4)
-GAUSS = [(float((1 + x) / 2), float(w / 2)) for x, w in zip(_POINTS, _WEIGHTS, strict=True)]
+FEW_POINTS = 3  # of slices of equal probability of a normal law, but for the two with a tail
+
+
+def _rule(points: int) -> list[tuple[float, float]]:
+    """Points and weights by which the integral of (1 - x) f(x) over (0, 1) is a sum over f.
+
+    Gauss and Jacobi's. The points are Radau's but for his last one, at 1, where (1 - x) is 0.
+    """
+    ends = [0.0] * points + [1.0, -1.0]
+    x = (1 + np.sort(np.polynomial.legendre.legroots(ends).real)[:points]) / 2
+    powers = np.arange(points)
+    moments = 1 / (powers + 1) - 1 / (powers + 2)
+    weights = np.linalg.solve(x[None] ** powers[:, None], moments)
+    return [(float(at), float(weight)) for at, weight in zip(x, weights, strict=True)]
+
+
+GAUSS, FEW = _rule(4), _rule(FEW_POINTS)
 FAR = 1e15  # scales; squared, it is still a float
 
 
@@ -77,12 +92,36 @@ def scaled(
       std: the unit of the result.
     """
     length = c - a
-    short = sum(weight * (1 - x) * density(a + x * length) for x, weight in GAUSS)
+    short = _integral(density, a, length, GAUSS)
     # Of the probability between a and c: in the tail in which it has digits.
     side = jnp.where(a > 0, -1.0, 1.0)
     probability = side * (cdf(side * c) - cdf(side * a))
     long = reach * probability - std * (partial_mean(c) - partial_mean(a))
     return jnp.maximum(jnp.where(length < SHORT, std * length**2 * short, long), 0.0)
+
+
+def _integral(density: Function, a: Array, length: Array, rule: list[tuple[float, float]]) -> Array:
+    """The integral of (1 - x) f(a + x length) over x from 0 to 1."""
+    first, *others = (weight * density(a + x * length) for x, weight in rule)
+    return sum(others, first)
+
+
+def normal_slices(low: Point, middle: Point, high: Point) -> Array:
+    """The deviation of all slices of equal probability of a standard normal, 0 to 1 in order: `[]`.
+
+    All but the first and the last are so short that few points integrate them: of 64 or more the
+    error is below 1e-7 of each.
+    """
+
+    def side(a: Array, c: Array) -> Array:
+        return (c - a) ** 2 * _integral(normal_density, a, c - a, FEW)
+
+    a, c, b = low.nearest, middle.nearest, high.nearest
+    inner = slice(1, -1)
+    short = side(a[inner], c[inner]) + side(-b[inner], -c[inner])
+    left = _NORMAL(a[:1], c[:1]) + _NORMAL(-b[:1], -c[:1])
+    right = _NORMAL(a[-1:], c[-1:]) + _NORMAL(-b[-1:], -c[-1:])
+    return left.sum() + short.sum() + right.sum()
 
 
 def normal_density(t: Array) -> Array:
@@ -98,6 +137,9 @@ def normal_cdf(t: Array) -> Array:
 def normal_partial_mean(t: Array) -> Array:
     """E[T; T <= t] of a standard normal, any shape."""
     return -normal_density(t)
+
+
+_NORMAL = smooth(normal_density, normal_cdf, normal_partial_mean)
 
 
 def uniform(a: Array, c: Array) -> Array:

@@ -28,6 +28,8 @@ class Family(NamedTuple):
     sample: Callable[["TargetFields", Array], Array]  # pushes u ~ U(0, 1) to the family
     # Quantiles to more digits than a float has, where slices need them.
     point: Callable[["TargetFields", Array], Point] | None = None
+    # The sum of the deviations of slices of equal probability `[N]`, where it takes less than each.
+    slices: Callable[[Point, Point, Point], Array] | None = None
     # Weights, means and stds `[K]` of the normals that it is made of, its modes.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
 
@@ -68,13 +70,17 @@ def _student_quantile(u: Array) -> Array:
 FAMILIES: dict[str, Family] = {
     "gaussian": _inverse_transform(
         lambda t: jst.norm.logpdf(t),
-        deviations.normal_cdf,
+        # To all digits that distances of distributions have; `deviations` has those of the tail.
+        lambda t: 0.5 + 0.5 * jsp.erf(0.5**0.5 * t),
         lambda u: jsp.ndtri(u),
         deviations.smooth(
             deviations.normal_density, deviations.normal_cdf, deviations.normal_partial_mean
         ),
         1.0,
-    )._replace(components=lambda target: (jnp.ones(1), jnp.zeros(1), jnp.ones(1))),
+    )._replace(
+        slices=deviations.normal_slices,
+        components=lambda target: (jnp.ones(1), jnp.zeros(1), jnp.ones(1)),
+    ),
     "uniform": _inverse_transform(
         lambda t: jst.uniform.logpdf(t, -1, 2),
         lambda t: jnp.clip((t + 1) / 2, 0, 1),
@@ -109,6 +115,6 @@ FAMILIES: dict[str, Family] = {
         mixture.std,
         mixture.sample,
         mixture.point,
-        mixture.components,
+        components=mixture.components,
     ),
 }
