@@ -1,10 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from helpers import setting
 
 from gan1d.gan import losses
@@ -12,13 +14,15 @@ from gan1d.gan import losses
 OUTPUTS = np.linspace(-6, 6, 49)
 CROSS_ENTROPIES = ("non_saturating", "saturating")
 LABELLED = (*CROSS_ENTROPIES, "least_squares")
-each_loss = pytest.mark.parametrize("kind", losses.LOSSES)
+OF_OUTPUTS = [kind for kind, entry in losses.LOSSES.items() if entry.of_rows is None]
+each_loss = pytest.mark.parametrize("kind", OF_OUTPUTS)
 each_labelled = pytest.mark.parametrize("kind", LABELLED)
 
 
 def section(kind, floor=0.0, **fields):
-    fields = {"kind": kind, "log_floor": floor, **fields}
-    # Sorted rows are no pairs of a loss that is relational.
+    own = FORMS[kind].fields if kind in FORMS else {}
+    fields = {"kind": kind, "log_floor": floor, **own, **fields}
+    # Sorted rows are no pairs.
     fields = {f"loss.{name}": value for name, value in fields.items()}
     return setting(**fields, **{"training.sort": False}).loss
 
@@ -48,6 +52,7 @@ class Form(NamedTuple):
     at_rest: tuple[float, float] | None  # of D and G, where D can't tell; None: there is no rest
     fixture: tuple[float, float]  # means of D and G at real (1, 2), generated (.5, -1)
     shifts: bool = False  # whether a constant on every output changes nothing of D's loss
+    fields: Mapping = MappingProxyType({})  # of the loss section, that all this is of
 
 
 # A new loss needs a row here, and an entry in LOSSES.
@@ -90,11 +95,104 @@ FORMS = {
         (0.261332, 2.011332),
         shifts=True,
     ),
+    "least_squares_pearson": Form(
+        lambda floor, real, fake: 0.5 * ((real - 1) ** 2 + (fake + 1) ** 2),
+        lambda floor, real, fake: 0.5 * fake**2,
+        (1.0, 0.0),
+        (0.8125, 0.3125),
+    ),
+    "relativistic_least_squares": Form(
+        lambda floor, real, fake: (real - fake - 1) ** 2,
+        lambda floor, real, fake: (fake - real - 1) ** 2,
+        (1.0, 1.0),
+        (2.125, 9.125),
+        shifts=True,
+    ),
+    "relativistic_hinge": Form(
+        lambda floor, real, fake: np.maximum(0, 1 - (real - fake)),
+        lambda floor, real, fake: np.maximum(0, 1 - (fake - real)),
+        (1.0, 1.0),
+        (0.25, 2.75),
+        shifts=True,
+    ),
+    "relativistic_average": Form(
+        lambda floor, real, fake: softplus(fake.mean() - real) + softplus(fake - real.mean()),
+        lambda floor, real, fake: softplus(real - fake.mean()) + softplus(real.mean() - fake),
+        (2 * np.log(2), 2 * np.log(2)),
+        (0.372144, 3.872144),
+        shifts=True,
+    ),
+    "relativistic_average_least_squares": Form(
+        lambda floor, real, fake: (real - fake.mean() - 1) ** 2 + (fake - real.mean() + 1) ** 2,
+        lambda floor, real, fake: (real - fake.mean() + 1) ** 2 + (fake - real.mean() - 1) ** 2,
+        (2.0, 2.0),
+        (1.9375, 15.9375),
+        shifts=True,
+    ),
+    "relativistic_average_hinge": Form(
+        lambda floor, real, fake: (
+            np.maximum(0, 1 - real + fake.mean()) + np.maximum(0, 1 + fake - real.mean())
+        ),
+        lambda floor, real, fake: (
+            np.maximum(0, 1 + real - fake.mean()) + np.maximum(0, 1 - fake + real.mean())
+        ),
+        (2.0, 2.0),
+        (0.0, 5.5),
+        shifts=True,
+    ),
+    # At alpha = 1/2, by P = sigmoid: 1 / P - 1.
+    "alpha_saturating": Form(
+        lambda floor, real, fake: np.exp(-log_d(floor, real)) + np.exp(-log_d(floor, -fake)) - 2,
+        lambda floor, real, fake: 1 - np.exp(-log_d(floor, -fake)),
+        (2.0, -1.0),
+        (1.259908, -1.008300),
+        fields={"alpha_d": 0.5, "alpha_g": 0.5},
+    ),
+    # At alpha = 2: 2 (1 - sqrt(P)).
+    "alpha_non_saturating": Form(
+        lambda floor, real, fake: (
+            4 - 2 * np.exp(log_d(floor, real) / 2) - 2 * np.exp(log_d(floor, -fake) / 2)
+        ),
+        lambda floor, real, fake: 2 - 2 * np.exp(log_d(floor, fake) / 2),
+        (1.171573, 0.585786),
+        (0.737009, 0.692443),
+        fields={"alpha_d": 2.0, "alpha_g": 2.0},
+    ),
+    "f_kl": Form(
+        lambda floor, real, fake: -real + np.exp(fake - 1),
+        lambda floor, real, fake: -np.exp(fake - 1),
+        (0.0, -1.0),
+        (-1.129067, -0.370933),
+    ),
+    "f_reverse_kl": Form(
+        lambda floor, real, fake: np.exp(-real) + fake - 1,
+        lambda floor, real, fake: 1 - fake,
+        (0.0, 1.0),
+        (-0.998393, 1.25),
+    ),
+    "f_pearson": Form(
+        lambda floor, real, fake: -real + fake**2 / 4 + fake,
+        lambda floor, real, fake: -(fake**2) / 4 - fake,
+        (0.0, 0.0),
+        (-1.59375, 0.09375),
+    ),
+    "f_squared_hellinger": Form(
+        lambda floor, real, fake: np.exp(-real) + np.exp(fake) - 2,
+        lambda floor, real, fake: 1 - np.exp(fake),
+        (0.0, 0.0),
+        (-0.740092, -0.0083),
+    ),
+    "f_jensen_shannon": Form(
+        lambda floor, real, fake: softplus(-real) + softplus(fake) - 2 * np.log(2),
+        lambda floor, real, fake: np.log(2) - softplus(fake),
+        (0.0, 0.0),
+        (-0.522530, 0.049478),
+    ),
 }
 
 
 def test_every_loss_has_its_closed_form_below():
-    assert FORMS.keys() == losses.LOSSES.keys()
+    assert FORMS.keys() == set(OF_OUTPUTS)
 
 
 @each_loss
@@ -185,13 +283,14 @@ def test_d_learns_to_raise_real_and_lower_generated_outputs(kind):
 
 @each_loss
 def test_g_learns_to_raise_its_rows_outputs(kind):
-    outputs = jnp.linspace(0.05, 0.95, 19)
+    # Below the output that each kind of least squares would have.
+    outputs = jnp.linspace(-0.95, -0.05, 19)
     loss, entry = section(kind, 1e-5), losses.LOSSES[kind]
     real, fake = jax.grad(lambda real, fake: entry.g(loss, real, fake).sum(), argnums=(0, 1))(
         outputs[::-1], outputs
     )
     assert (fake < 0).all()
-    assert (np.asarray(real) != 0).all() == entry.relational
+    assert (np.asarray(real) != 0).all() == kind.startswith("relativistic")
 
 
 def test_only_the_non_saturating_g_learns_from_a_d_that_is_sure():
@@ -379,3 +478,113 @@ def test_labels_smoothed_by_nothing_change_nothing(kind, output, floor):
     assert np.isfinite(values).all() and np.isfinite(slopes).all()
     for actual, plain in zip((values, *slopes), (expected[0], *expected[1]), strict=True):
         np.testing.assert_array_equal(actual, plain)
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_a_label_of_generated_rows_is_theirs_only(kind):
+    """Both labels together move D's rest; sigmoid and probability are read as above."""
+    loss = section(kind, label_smoothing=0.3, fake_label=0.2)
+    real, fake = (array.ravel() for array in np.meshgrid(OUTPUTS, OUTPUTS))
+    d = READINGS["logit"]
+    expected = {
+        "least_squares": 0.5 * (real - 0.7) ** 2 + 0.5 * (fake - 0.2) ** 2,
+    }.get(
+        kind,
+        -0.7 * np.log(d(real))
+        - 0.3 * np.log(1 - d(real))
+        - 0.8 * np.log(1 - d(fake))
+        - 0.2 * np.log(d(fake)),
+    )
+    np.testing.assert_allclose(discriminator(loss, real, fake), expected, rtol=1e-4, atol=1e-5)
+    at_rest = jnp.float32(losses.LOSSES[kind].rest(loss))
+    slope = jax.grad(lambda o: losses.LOSSES[kind].d(loss, o, o))(at_rest)
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+    np.testing.assert_allclose(losses.probability(loss, at_rest), 0.45, rtol=1e-5)
+
+
+def test_flipped_rows_change_places_and_a_drift_is_of_real_rows():
+    """In expectation flips of a share are labels smoothed by it on both sides."""
+    share, real, fake = 0.2, np.float32([0.7]), np.float32([-0.3])
+    flips = section("non_saturating", flips=share)
+    one, other = (losses.of_d(flips, real, fake, np.array([flip])) for flip in (False, True))
+    np.testing.assert_allclose((1 - share) * one + share * other, 1.157541, rtol=1e-6)
+    smoothed = section("non_saturating", label_smoothing=share, fake_label=share)
+    np.testing.assert_allclose(discriminator(smoothed, real, fake), 1.157541, rtol=1e-6)
+    drifting = section("wasserstein", drift=0.1)
+    np.testing.assert_allclose(losses.of_d(drifting, real, fake, None), -1 + 0.049, rtol=1e-5)
+
+
+ALPHAS = {0.2: 3.75, 0.5: 1, 1: 0.693147, 1.2: 0.654608, 2: 0.585786, 3: 0.555059, 1e30: 0.5}
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_the_alpha_loss_at_one_half_and_its_slope(alpha):
+    """The slope is the cross-entropy's times P^(1 - 1/alpha), at 1 it is the cross-entropy's."""
+    loss = section("alpha_non_saturating", alpha_d=alpha, alpha_g=alpha)
+    np.testing.assert_allclose(generator(loss, 0.0), ALPHAS[alpha], rtol=1e-5)
+    outputs = jnp.linspace(-3, 3, 13)
+    g = losses.LOSSES["alpha_non_saturating"].g
+    slopes = jax.vmap(jax.grad(lambda o: g(loss, o, o)))(outputs)
+    p = 1 / (1 + np.exp(-np.asarray(outputs, float)))
+    np.testing.assert_allclose(slopes, -(1 - p) * p ** (1 - 1 / alpha), rtol=1e-4)
+
+
+# The divergence of N(1, 1) from N(0, 1), and the outputs that find it, by log(p / q).
+DIVERGENCES = {
+    "f_kl": (0.5, lambda log: 1 + log),
+    "f_reverse_kl": (0.5, lambda log: log),
+    "f_pearson": (np.e - 1, lambda log: 2 * (np.exp(log) - 1)),
+    "f_squared_hellinger": (2 * (1 - np.exp(-1 / 8)), lambda log: log / 2),
+    "f_jensen_shannon": (0.222843, lambda log: log),
+}
+
+
+@pytest.mark.parametrize("kind", DIVERGENCES)
+def test_the_best_d_of_an_f_gan_finds_its_divergence(kind):
+    """And its outputs are read as p / (p + q); the other loss of G is -g_f, as of real rows."""
+    divergence, best = DIVERGENCES[kind]
+    x = np.linspace(-6, 7, 4001)
+    p, q = (np.exp(-0.5 * (x - mean) ** 2) / np.sqrt(2 * np.pi) for mean in (1, 0))
+    loss, v = section(kind), best(x - 0.5)
+    of_real, of_fake = discriminator(loss, v, 0 * v), discriminator(loss, 0 * v, v)
+    nothing = discriminator(loss, 0.0, 0.0)
+    step = x[1] - x[0]
+    bound = -step * (p * (of_real - nothing) + q * of_fake).sum()
+    np.testing.assert_allclose(bound, divergence, rtol=2e-4)
+    np.testing.assert_allclose(losses.probability(loss, jnp.float32(v)), p / (p + q), atol=1e-5)
+    other = section(kind, f_generator="alternative")
+    ours = generator(other, v) - generator(other, 0.0)
+    np.testing.assert_allclose(ours, of_real - nothing, rtol=1e-5, atol=1e-5)
+
+
+def test_exponentials_of_outputs_do_not_overflow():
+    for kind in ("f_kl", "f_reverse_kl", "f_squared_hellinger"):
+        loss = section(kind)
+        assert np.isfinite(discriminator(loss, np.float32([-500, 500]), [500, -500])).all()
+
+
+def of_rows(kind, real, fake, **fields):
+    loss = section(kind, **fields)
+    return losses.LOSSES[kind].of_rows(loss, jnp.float32(real), jnp.float32(fake))
+
+
+def test_mmd_of_two_points_is_that_of_their_kernels():
+    found = of_rows("mmd", [[0.0]], [[3.0]])
+    widths = np.array([1, 2, 4, 8, 16])
+    np.testing.assert_allclose(found, 2 * (1 - np.exp(-9 / (2 * widths**2))).sum(), rtol=1e-6)
+    np.testing.assert_allclose(of_rows("mmd", [[0.0], [1.0]], [[1.0], [0.0]]), 0, atol=1e-6)
+
+
+def test_the_energy_distance_is_scipys():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(2, 40))
+    expected = scipy.stats.energy_distance(real, fake) ** 2
+    np.testing.assert_allclose(of_rows("energy", real[:, None], fake[:, None]), expected, rtol=1e-5)
+    far = of_rows("energy", np.zeros((3, 2)), np.tile([3.0, 4.0], (3, 1)))
+    np.testing.assert_allclose(far, 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["mmd", "energy"])
+def test_a_distance_pulls_generated_rows_towards_real_ones(kind):
+    slope = jax.grad(lambda fake: of_rows(kind, [[0.0], [0.5]], fake))(jnp.array([[3.0], [3.0]]))
+    assert (slope > 0).all()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gan1d.gan import targets
 from gan1d.gan.inputs import SIMULTANEOUS
-from gan1d.gan.losses import LOSSES
+from gan1d.gan.losses import LABELLED, LOSSES
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
 
@@ -39,6 +39,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if target.kind in ("ring", "grid") and target.noise == 0:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
     yield from _order(setting)
+    yield from _loss(setting)
     if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
         yield "generator.kind", "point", "virtual batch norm needs hidden layers"
     layers = len(setting.discriminator.hidden)
@@ -75,6 +76,17 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         )
 
 
+def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
+    """What the loss does not go with."""
+    loss = setting.loss
+    if loss.kind in LABELLED and loss.fake_label >= 1 - loss.label_smoothing:
+        remedy = f"it must be below that of real rows, 1 - label_smoothing={loss.label_smoothing:g}"
+        yield "loss.fake_label", loss.fake_label, remedy
+    if LOSSES[loss.kind].of_rows is not None and setting.tricks.feature_matching != "off":
+        remedy = f"loss.kind={loss.kind} is G's loss, and needs no D; set off"
+        yield "tricks.feature_matching", setting.tricks.feature_matching, remedy
+
+
 def _order(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """What the order of steps, and of rows, does not go with."""
     training = setting.training
@@ -86,6 +98,6 @@ def _order(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         if setting.tricks.feature_matching_trains == "g_and_features":
             remedy = "both players would move D's layers at once; set training.order=alternating"
             yield "tricks.feature_matching_trains", "g_and_features", remedy
-    if LOSSES[setting.loss.kind].relational and training.sort and targets.dim(setting.target) == 1:
+    if LOSSES[setting.loss.kind].paired and training.sort and targets.dim(setting.target) == 1:
         remedy = f"loss.kind={setting.loss.kind} pairs rows at random; set training.sort=False"
         yield "training.sort", True, remedy

@@ -74,6 +74,7 @@ class Batch(NamedTuple):
     latent_d: Array  # [d_steps, B, L]
     latent_g: Array  # [g_steps, B, L]
     instance_noise: InstanceNoise | None  # None where the setting has none
+    flipped: Array | None = None  # [d_steps, B] whether rows change labels; likewise
 
     @property
     def noise(self) -> InstanceNoise:
@@ -82,7 +83,8 @@ class Batch(NamedTuple):
 
     def d_rows(self) -> Rows:
         """What D's steps are made from, `[d_steps, ...]` each."""
-        return Rows(self.real, self.latent_d, self.noise.real, self.noise.fake_d)
+        noise = self.noise
+        return Rows(self.real, self.latent_d, noise.real, noise.fake_d, self.flipped)
 
     def g_rows(self) -> Rows:
         """What G's steps are made from, `[g_steps, ...]` each; the real rows are D's last ones."""
@@ -137,11 +139,13 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
         steps, rows, columns = values.shape
         return values + scale * jax.vmap(sorted_normals)(u(name, (steps, rows + 1, columns)))
 
+    flips = setting.loss.flips
     return Batch(
         real=with_noise(real, "data_noise"),
         latent_d=with_noise(latent_d, "latent_d_noise"),
         latent_g=with_noise(latent_g, "latent_g_noise"),
         instance_noise=_instance_noise(setting, u, d_rows, g_rows),
+        flipped=None if flips is None else u("label_flips", d_rows) < flips,
     )
 
 

@@ -32,6 +32,7 @@ class Rows(NamedTuple):
     latent: Array  # [B, L]
     real_noise: Array | None  # [B, X] on D's inputs, already scaled; None where there is none
     fake_noise: Array | None
+    flipped: Array | None = None  # [B] whether D takes rows i for each other; None: none
 
 
 class Seen(NamedTuple):

@@ -48,12 +48,12 @@ def loss(
     *,
     rest: float | Callable[[LossFields], float] | None = None,
     read: Callable[[LossFields, Array], Array] | None = None,
-    relational: bool = False,
+    paired: bool = False,
     **fields: Any,
 ) -> Callable[[F], F]:
     """Register a loss: a function of (loss section, D's outputs on real rows, on generated rows).
 
-    It gives D's loss and G's of each row, `[B]` both. `rest`, `read` and `relational` are those of
+    It gives D's loss and G's of each row, `[B]` both. `rest`, `read` and `paired` are those of
     `losses.Loss`.
     """
 
@@ -64,7 +64,7 @@ def loss(
             g=lambda section, real, fake: function(section, real, fake)[1],
             rest=at_rest,
             read=read,
-            relational=relational,
+            paired=paired,
         )
         return _add(LOSSES, name, entry, function, LossFields, fields)
 

@@ -17,7 +17,7 @@ from gan1d.gan import averages, constraints, matching, optimizers, perceptrons, 
 from gan1d.gan.averages import Averages
 from gan1d.gan.dynamics import DYNAMICS, Field, Pull
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
-from gan1d.gan.losses import LOSSES
+from gan1d.gan.losses import LOSSES, of_d
 from gan1d.gan.penalties import PENALTIES
 from gan1d.gan.players import Output, Params, Players, Rows, Seen, Tree, Variables
 from gan1d.gan.pretrain import Pretraining, pretrain
@@ -126,16 +126,19 @@ def game(setting: Setting, carried: Players[Variables], rows: Players[Rows]) -> 
     def d_loss(params: Both) -> Array:
         d, shown = seen(params, rows.d)
         real, fake = d(shown.real), d(shown.fake)
-        loss = LOSSES[setting.loss.kind].d(setting.loss, real.value, fake.value).mean()
+        loss = of_d(setting.loss, real.value, fake.value, rows.d.flipped).mean()
         penalty = setting.penalty
         return loss if penalty.kind == OFF else loss + PENALTIES[penalty.kind](penalty, d, shown)
 
     def g_loss(params: Both) -> Array:
         d, shown = seen(params, rows.g)
+        loss = LOSSES[setting.loss.kind]
+        if loss.of_rows is not None:
+            return loss.of_rows(setting.loss, shown.real, shown.fake)
         fake, real = d(shown.fake), d(shown.real)
         if setting.tricks.feature_matching != OFF:
             return matching.MATCHING[setting.tricks.feature_matching](real.features, fake.features)
-        return LOSSES[setting.loss.kind].g(setting.loss, real.value, fake.value).mean()
+        return loss.g(setting.loss, real.value, fake.value).mean()
 
     return Players(g_loss, d_loss)
 
