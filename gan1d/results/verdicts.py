@@ -79,7 +79,7 @@ def modes_are_lost(
       rows: how many samples were looked at, of a shape that goes with `[...]`.
       mode_share: the part.
     """
-    rows = np.asarray(rows)[..., None]
+    rows = np.maximum(rows, 1)[..., None]  # targets without modes have none looked at
     count = np.maximum(np.sum(~np.isnan(share), axis=-1, keepdims=True), 1)
     plausible = scipy.stats.binom.ppf(CHANCE / count, rows, np.nan_to_num(share)) / rows
     return (mass < np.minimum(mode_share * share, plausible)).any(-1)
