@@ -46,7 +46,7 @@ _plain, _draw = setting(), jax.jit(train.draw)
 def draw(made, key, step):
     """As `train.draw`, in numpy; compiled once for all settings that say the same of batches."""
     noise = {name: getattr(made.tricks, name) for name in ("input_noise", "instance_noise")}
-    parts = {name: getattr(made, name) for name in ("target", "latent", "training")}
+    parts = {name: getattr(made, name) for name in ("target", "latent", "penalty", "training")}
     parts["tricks"] = dataclasses.replace(_plain.tricks, **noise)
     parts["loss"] = dataclasses.replace(_plain.loss, flips=made.loss.flips)
     return jax.device_get(_draw(dataclasses.replace(_plain, **parts), key, step))

@@ -1,41 +1,128 @@
 """Penalties of D: closed forms, and derivatives against differences in float64."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import setting
 
-from gan1d.gan import penalties, perceptrons
+from gan1d.gan import penalties, perceptrons, train
 from gan1d.gan.players import Output, Seen
 
 GAMMA = 0.7
 RNG = np.random.default_rng(3)
 
 
-def section(kind, weight=GAMMA):
-    return setting(**{"penalty.kind": kind, "penalty.weight": weight}).penalty
+def section(kind, **fields):
+    fields = {"kind": kind, "weight": GAMMA, **fields}
+    return setting(**{f"penalty.{name}": value for name, value in fields.items()}).penalty
 
 
-def linear(w, b):
-    return lambda x: Output(x @ w + b, x)
+class Form(NamedTuple):
+    """A penalty of D(x) = w x + b, whose slope is w everywhere and whose output is 0."""
+
+    of_slope: Callable  # length of w to the value
+    through_sigmoid: Callable | None  # likewise, of D's sigmoid; None: it has no such form
 
 
-# Of D(x) = w x + b on any rows. A new penalty needs a row here, and an entry in PENALTIES.
-OF_LINEAR = {"r1": lambda w: GAMMA / 2 * (w**2).sum()}
+# A new penalty needs a row here, and an entry in PENALTIES.
+FORMS = {
+    "r1": Form(lambda s: GAMMA / 2 * s**2, lambda s: GAMMA / 32 * s**2),
+    "r2": Form(lambda s: GAMMA / 2 * s**2, lambda s: GAMMA / 32 * s**2),
+    "r1_r2": Form(lambda s: GAMMA * s**2, lambda s: GAMMA / 16 * s**2),
+    "gradient": Form(lambda s: GAMMA * (s - 1) ** 2, lambda s: GAMMA * (s / 4 - 1) ** 2),
+    "one_sided": Form(
+        lambda s: GAMMA * max(0, s - 1) ** 2, lambda s: GAMMA * max(0, s / 4 - 1) ** 2
+    ),
+    "zero_centred": Form(lambda s: GAMMA * s**2, lambda s: GAMMA * s**2 / 16),
+    "steepest": Form(lambda s: GAMMA * s**2, lambda s: GAMMA * s**2 / 16),
+    "dragan": Form(lambda s: GAMMA * (s - 1) ** 2, lambda s: GAMMA * (s / 4 - 1) ** 2),
+    "jensen_shannon": Form(lambda s: GAMMA / 4 * s**2, None),
+}
 each_penalty = pytest.mark.parametrize("kind", penalties.PENALTIES)
 
 
 def test_every_penalty_has_its_closed_form():
-    assert OF_LINEAR.keys() == penalties.PENALTIES.keys()
+    assert FORMS.keys() == penalties.PENALTIES.keys()
+
+
+def seen_by_d(*shape):
+    return Seen(*RNG.normal(size=(3, *shape)).astype(np.float32))
 
 
 @each_penalty
-def test_penalties_of_a_linear_d(kind):
-    w = np.float32([0.6, -1.5])
-    seen = Seen(*RNG.normal(size=(2, 5, 2)).astype(np.float32))
-    value = penalties.PENALTIES[kind](section(kind), linear(w, 0.3), seen)
-    np.testing.assert_allclose(value, OF_LINEAR[kind](w), rtol=1e-6)
+@pytest.mark.parametrize("length", [0.6, 1.5, 4.5])
+def test_penalties_of_a_linear_d(kind, length):
+    """In the rows that it looks at, of an output that is 0 there."""
+    w = np.float32([0.6, -0.8]) * np.float32(length)
+    seen = seen_by_d(5, 2)
+
+    def d(x):
+        return Output((x - jax.lax.stop_gradient(x)) @ w, x)
+
+    value = penalties.PENALTIES[kind](section(kind), d, seen)
+    np.testing.assert_allclose(value, FORMS[kind].of_slope(length), rtol=1e-5, atol=1e-7)
+    if FORMS[kind].through_sigmoid is not None:
+        through = setting(
+            **{"penalty.kind": kind, "penalty.weight": GAMMA, "penalty.through": "sigmoid"}
+        )
+        value = penalties.PENALTIES[kind](through.penalty, d, seen)
+        np.testing.assert_allclose(value, FORMS[kind].through_sigmoid(length), rtol=1e-5, atol=1e-7)
+
+
+WHERE = {"r1": "r", "r2": "f", "r1_r2": "rf", "jensen_shannon": "rf"}
+
+
+@each_penalty
+def test_a_penalty_looks_at_its_own_rows(kind):
+    """A parabola's slope is 0 at 0: only rows that are elsewhere count."""
+    looked = ""
+    for i, name in enumerate("rfm"):
+        rows = [jnp.zeros((4, 1))] * 3
+        rows[i] = jnp.full((4, 1), 3.0)
+        own = section(kind, target=0.0)
+        value = penalties.PENALTIES[kind](own, lambda x: Output(x[:, 0] ** 2 / 2, x), Seen(*rows))
+        looked += name * bool(value > 1e-6)
+    assert looked == WHERE.get(kind, "m")
+
+
+def test_a_flat_d_has_a_gradient_penalty_and_a_finite_gradient_of_it():
+    def value(w):
+        return penalties.gradient(section("gradient"), lambda x: Output(x @ w, x), seen_by_d(5, 2))
+
+    found, slope = jax.value_and_grad(value)(jnp.zeros(2))
+    np.testing.assert_allclose(found, GAMMA, rtol=1e-6)
+    np.testing.assert_array_equal(slope, 0)
+
+
+def test_interpolated_rows_of_sorted_batches_are_independent_pairs():
+    """Of D = x^2 / 2, N(m, S^2) and N(k, T^2): E slope^2 is (m^2 + S^2 + k^2 + T^2 + m k) / 3."""
+    one = setting(**{"penalty.kind": "zero_centred", "training.batch_size": 4096})
+    assert one.training.sort
+    batch = jax.jit(train.draw)(one, jax.random.key(0), 0)
+    probes = jax.tree.map(lambda array: array[0], batch.probes)
+    m, s, k, t = 1.0, 2.0, -1.5, 0.5
+    rows = np.sort(RNG.normal(size=(2, 4096, 1)), axis=1).astype(np.float32)
+    seen = Seen(m + s * rows[0], k + t * rows[1])
+    between = penalties.probed(one.penalty, seen, probes)
+    expected = (m**2 + s**2 + k**2 + t**2 + m * k) / 3
+    np.testing.assert_allclose((between**2).mean(), expected, rtol=0.05)
+    # Had they been paired in their order, it would be this far off.
+    in_order = penalties.probed(one.penalty, seen, probes._replace(partner=None))
+    assert abs((in_order**2).mean() - expected) > 0.08 * expected
+
+
+def test_rows_around_real_ones_are_within_half_of_their_std():
+    one = setting(**{"penalty.kind": "dragan", "training.batch_size": 512})
+    batch = jax.jit(train.draw)(one, jax.random.key(0), 0)
+    probes = jax.tree.map(lambda array: array[0], batch.probes)
+    real = jnp.asarray(RNG.normal(0, 3, (512, 1)), jnp.float32)
+    away = penalties.probed(one.penalty, Seen(real, real), probes) - real
+    assert 0 < away.min() and away.max() < 0.5 * real.std()
+    np.testing.assert_allclose(away.mean(), 0.125 * real.std(), rtol=0.1)
 
 
 def test_r1_of_a_parabola_is_that_of_the_second_moment():
@@ -58,7 +145,7 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     fields = {"discriminator.hidden": (3, 2), "discriminator.activation": activation}
     one = setting(**fields)
     params, _ = perceptrons.init_discriminator(one, jax.random.key(1))
-    seen = Seen(*RNG.normal(size=(2, 6, 1)))
+    seen = Seen(*RNG.normal(size=(3, 6, 1)))
     leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: np.asarray(x, float), params))
     ends = np.cumsum([leaf.size for leaf in leaves])
 
@@ -66,9 +153,8 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
         parts = jnp.split(flat, ends[:-1])
         rebuilt = [part.reshape(x.shape) for part, x in zip(parts, leaves, strict=True)]
         d = {"params": jax.tree.unflatten(structure, rebuilt)}
-        return penalties.PENALTIES[kind](
-            section(kind), lambda x: perceptrons.discriminate(one, d, x), seen
-        )
+        own = section(kind, target=0.01)
+        return penalties.PENALTIES[kind](own, lambda x: perceptrons.discriminate(one, d, x), seen)
 
     flat, step = np.concatenate([leaf.ravel() for leaf in leaves]), 1e-6
     ways = np.eye(len(flat)) * step

@@ -9,9 +9,9 @@ never depends on which other runs share its call.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan1d.gan import latents, randomness, targets
+from gan1d.gan import latents, penalties, randomness, targets
 from gan1d.gan.dynamics import DYNAMICS
-from gan1d.gan.players import Rows
+from gan1d.gan.players import Probes, Rows
 from gan1d.gan.spec import choice, field, pytree
 from gan1d.system.lazy import Array, jax, jnp, jsp
 
@@ -75,6 +75,7 @@ class Batch(NamedTuple):
     latent_g: Array  # [g_steps, B, L]
     instance_noise: InstanceNoise | None  # None where the setting has none
     flipped: Array | None = None  # [d_steps, B] whether rows change labels; likewise
+    probes: Probes | None = None  # [d_steps, ...] for D's penalty; likewise
 
     @property
     def noise(self) -> InstanceNoise:
@@ -84,7 +85,7 @@ class Batch(NamedTuple):
     def d_rows(self) -> Rows:
         """What D's steps are made from, `[d_steps, ...]` each."""
         noise = self.noise
-        return Rows(self.real, self.latent_d, noise.real, noise.fake_d, self.flipped)
+        return Rows(self.real, self.latent_d, noise.real, noise.fake_d, self.flipped, self.probes)
 
     def g_rows(self) -> Rows:
         """What G's steps are made from, `[g_steps, ...]` each; the real rows are D's last ones."""
@@ -146,6 +147,7 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
         latent_g=with_noise(latent_g, "latent_g_noise"),
         instance_noise=_instance_noise(setting, u, d_rows, g_rows),
         flipped=None if flips is None else u("label_flips", d_rows) < flips,
+        probes=penalties.draw(setting, u, d_rows),
     )
 
 

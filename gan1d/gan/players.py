@@ -25,6 +25,14 @@ class Output(NamedTuple):
     features: Array  # [B, F] of its last hidden layer
 
 
+class Probes(NamedTuple):
+    """What places the rows in which a penalty looks at D."""
+
+    share: Array  # [B, 1] of the way
+    partner: Array | None  # [B] which generated row a real one is taken with; None: its own
+    away: Array | None  # [B, X] where to from a real row; None: towards its partner
+
+
 class Rows(NamedTuple):
     """What one step of a player is made from."""
 
@@ -33,6 +41,7 @@ class Rows(NamedTuple):
     real_noise: Array | None  # [B, X] on D's inputs, already scaled; None where there is none
     fake_noise: Array | None
     flipped: Array | None = None  # [B] whether D takes rows i for each other; None: none
+    probes: Probes | None = None  # None where no penalty needs any
 
 
 class Seen(NamedTuple):
@@ -40,3 +49,15 @@ class Seen(NamedTuple):
 
     real: Array
     fake: Array
+    more: Array | None = None  # between or around them; None where no penalty asks for any
+
+    @property
+    def probed(self) -> Array:
+        """The rows between or around them.
+
+        Raises:
+          ValueError: there are none.
+        """
+        if self.more is None:
+            raise ValueError("no rows were drawn to be probed")
+        return self.more

@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from gan1d.gan import averages, constraints, matching, optimizers, perceptrons, pytrees
+from gan1d.gan import averages, constraints, matching, optimizers, penalties, perceptrons, pytrees
 from gan1d.gan.averages import Averages
 from gan1d.gan.dynamics import DYNAMICS, Field, Pull
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
 from gan1d.gan.losses import LOSSES, of_d
-from gan1d.gan.penalties import PENALTIES
 from gan1d.gan.players import Output, Params, Players, Rows, Seen, Tree, Variables
 from gan1d.gan.pretrain import Pretraining, pretrain
 from gan1d.gan.randomness import stream
@@ -128,7 +127,11 @@ def game(setting: Setting, carried: Players[Variables], rows: Players[Rows]) -> 
         real, fake = d(shown.real), d(shown.fake)
         loss = of_d(setting.loss, real.value, fake.value, rows.d.flipped).mean()
         penalty = setting.penalty
-        return loss if penalty.kind == OFF else loss + PENALTIES[penalty.kind](penalty, d, shown)
+        if penalty.kind == OFF:
+            return loss
+        if rows.d.probes is not None:
+            shown = shown._replace(more=penalties.probed(penalty, shown, rows.d.probes))
+        return loss + penalties.PENALTIES[penalty.kind](penalty, d, shown)
 
     def g_loss(params: Both) -> Array:
         d, shown = seen(params, rows.g)
