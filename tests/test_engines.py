@@ -185,6 +185,8 @@ def trained_cases():
             fields["discriminator.output_activation"] = "sigmoid"
         if fields["tricks.minibatch"] == "replace":
             fields["discriminator.last_activation"] = "same"
+        if fields["penalty.kind"] != "off":
+            fields["penalty.weight"] = 0.5  # by which no run diverges
         fields |= {"generator.hidden": (2,), "discriminator.hidden": (3, 2)}
         fields |= {"tricks.minibatch_kernels": 2, "tricks.minibatch_dim": 2}
         for network in ("generator", "discriminator"):

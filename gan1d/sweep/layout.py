@@ -313,7 +313,8 @@ def block_bytes(layout: Layout) -> int:
         steps = xla.drawn_ahead(setting, layout.block_size, schedule.steps)
         judged = jax.eval_shape(lambda s: metrics.reference(s, schedule.judging), setting)
         # Four times: a working copy, gradients, and what an update holds between layers.
-        sizes.append(4 * _bytes(state) + steps * _bytes(noise) + _bytes(judged))
+        # Twice: noise is drawn while that before it is still there.
+        sizes.append(4 * _bytes(state) + 2 * steps * _bytes(noise) + _bytes(judged))
     return layout.block_size * max(sizes)
 
 
