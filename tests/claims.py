@@ -58,6 +58,10 @@ def keep(folder: Path) -> Path:
     small |= {name: last[name] for name in ("diverged_at", "finished", "target_std")}
     if "target_mean" in runs and runs.target_mean.dims == ("setting",):
         small["target_mean"] = last.target_mean
+    if "centroid_distance" in runs:
+        apart = runs.centroid_distance.sel(moment="before D").values
+        small["approach"] = (CURVE[:2], _short(of_runs.approach(runs)))
+        small["mixing"] = (CURVE[:2], _short(apart[..., -1] / apart[..., 0]))
     for name in ("settled_std", "settled_structure"):
         small[name] = (CURVE[:2], _short(runs[name].values))
     for name in STRUCTURE:
@@ -122,10 +126,18 @@ def _rate(row, name: str) -> str:
     return interval(f"{parts[0]}%", *parts[1:])
 
 
+def _of_features(runs: xr.Dataset, name: str, number_of_setting: int) -> str:
+    """The median over seeds of what is kept of D's features."""
+    values = runs[name].values[number_of_setting]
+    found = statistics.median(values), *statistics.median_interval(values)
+    return interval(*(number(each) for each in found))
+
+
 def _median(row, name: str) -> str:
     return interval(*(number(row[f"{name}_{part}"]) for part in ("median", "low", "high")))
 
 
+FEATURES = ("approach", "mixing")
 RATES = ("success", "blurred", "near", "far", "modes_lost", "collapsed", "diverged", "dead")
 RATES += ("sustained", "within_half", "beyond_one")
 HEADINGS = {
@@ -138,6 +150,8 @@ HEADINGS = {
     "d_flatness": "mean of abs(D - 1/2)",
     "std_ratio": "std ratio",
     "mean_error": "mean error, target stds",
+    "approach": "share of G's updates that bring centroids nearer",
+    "mixing": "distance of centroids, last over first",
 }
 
 
@@ -149,10 +163,12 @@ def table(name: str, columns: str) -> str:
     for i, label in enumerate(frames[0].setting):
         row = {"": label}
         for column in columns.split(","):
-            cell = _rate if column in RATES else _median
-            row[HEADINGS.get(column, column)] = "; ".join(
-                cell(frame.iloc[i], column) for frame in frames
-            )
+            if column in FEATURES:
+                cells = [_of_features(runs, column, i) for runs in ranges]
+            else:
+                cell = _rate if column in RATES else _median
+                cells = [cell(frame.iloc[i], column) for frame in frames]
+            row[HEADINGS.get(column, column)] = "; ".join(cells)
         rows.append(row)
     return _table(rows) + f"\n\n{_caption(ranges)}"
 
