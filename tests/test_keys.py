@@ -15,28 +15,30 @@ from gan1d.gan import inputs, randomness, train
 SHAPE = (3, 5)
 
 
-def names_of_streams(monkeypatch):
-    """The streams that a run draws from that draws from all of them."""
+def names_of_streams(penalty):
+    """The streams that a run with this penalty draws from, and with all else that is drawn."""
     names = []
 
     def noted(key, name, draw=randomness.stream):
         names.append(name)
         return draw(key, name)
 
-    monkeypatch.setattr(randomness, "stream", noted)
-    monkeypatch.setattr(train, "stream", noted)
-    noise = {"tricks.input_noise": 0.1, "tricks.instance_noise": 0.1}
-    one = setting(**noise, **{"pretraining.steps": 1})
-    jax.eval_shape(
-        lambda key: (train.init(one, key), inputs.draw(one, key, 0)), randomness.run_key(0)
-    )
+    noise = {"tricks.input_noise": 0.1, "tricks.instance_noise": 0.1, "loss.flips": 0.1}
+    one = setting(**noise, **{"pretraining.steps": 1, "penalty.kind": penalty})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(randomness, "stream", noted)
+        patch.setattr(train, "stream", noted)
+        jax.eval_shape(
+            lambda key: (train.init(one, key), inputs.draw(one, key, 0)), randomness.run_key(0)
+        )
     return names
 
 
-def test_streams_have_keys_of_their_own(monkeypatch):
-    names = names_of_streams(monkeypatch)
-    assert len(names) == len(set(names)) == 12
-    monkeypatch.undo()
+def test_streams_have_keys_of_their_own():
+    drawn = [names_of_streams(penalty) for penalty in ("gradient", "dragan")]
+    assert all(len(names) == len(set(names)) for names in drawn)
+    names = sorted(set.union(*map(set, drawn)))
+    assert len(names) == 16
     key = randomness.run_key(11)
     keys = [jax.random.key_data(randomness.stream(key, name)).tolist() for name in names]
     assert len({tuple(words) for words in keys}) == len(names)
