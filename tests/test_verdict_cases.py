@@ -139,7 +139,7 @@ PROGRAMS = {
     "lanes": lambda one, schedule: LanesPrograms(one, schedule.judging, 1),
     "xla": lambda one, schedule: XlaPrograms(one, schedule, 8, jax.devices()[:1]),
 }
-STUBS = itertools.product(PROGRAMS, verdict_cases.CASES)
+STUBS = [*itertools.product(PROGRAMS, verdict_cases.CASES)]
 if DRAWS == FEW:
     STUBS = [
         ("lanes", "ring, a circle"),
