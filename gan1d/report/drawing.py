@@ -87,7 +87,8 @@ def _feed(
 ) -> None:
     """Tell a process how to draw, and then one kind after the other, when it is ready for it."""
     assert process.stdin is not None and process.stdout is not None
-    with contextlib.suppress(BrokenPipeError, EOFError), process.stdin as to:
+    ended = BrokenPipeError, EOFError, pickle.UnpicklingError  # before, or in the midst of, a word
+    with contextlib.suppress(*ended), process.stdin as to:
         pickle.dump(draw, to)
         to.flush()
         pickle.load(process.stdout)

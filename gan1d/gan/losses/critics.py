@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from gan1d.gan.losses import LossFields
 
 
-def _softplus(x: Array) -> Array:
-    return jax.nn.softplus(x)
-
-
 def _hinge(x: Array) -> Array:
     """max(0, x); at its kink, as a relu's, the slope is 0."""
     return jax.nn.relu(x)
@@ -55,8 +51,8 @@ HINGE = Loss(
 # mean of the batch (RaSGAN, RaLSGAN, RaHingeGAN), whose gradient counts. The sums are the paper's;
 # its code halves those of means.
 RELATIVISTIC = Loss(
-    d=lambda loss, real, fake: _softplus(fake - real),
-    g=lambda loss, real, fake: _softplus(real - fake),
+    d=lambda loss, real, fake: jax.nn.softplus(fake - real),
+    g=lambda loss, real, fake: jax.nn.softplus(real - fake),
     rest=lambda loss: 0.0,
     paired=True,
 )
@@ -73,8 +69,12 @@ RELATIVISTIC_HINGE = Loss(
     paired=True,
 )
 RELATIVISTIC_AVERAGE = Loss(
-    d=lambda loss, real, fake: _softplus(fake.mean() - real) + _softplus(fake - real.mean()),
-    g=lambda loss, real, fake: _softplus(real - fake.mean()) + _softplus(real.mean() - fake),
+    d=lambda loss, real, fake: (
+        jax.nn.softplus(fake.mean() - real) + jax.nn.softplus(fake - real.mean())
+    ),
+    g=lambda loss, real, fake: (
+        jax.nn.softplus(real - fake.mean()) + jax.nn.softplus(real.mean() - fake)
+    ),
     rest=lambda loss: 0.0,
 )
 RELATIVISTIC_AVERAGE_LEAST_SQUARES = Loss(

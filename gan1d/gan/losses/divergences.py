@@ -26,10 +26,6 @@ def _exp(x: Array) -> Array:
     return jnp.exp(jnp.clip(x, -LARGEST, LARGEST))
 
 
-def _softplus(x: Array) -> Array:
-    return jax.nn.softplus(x)
-
-
 def _divergence(
     of_real: Callable[[Array], Array],
     of_fake: Callable[[Array], Array],
@@ -70,5 +66,5 @@ PEARSON = _divergence(
 )
 SQUARED_HELLINGER = _divergence(lambda v: _exp(-v) - 1, lambda v: _exp(v) - 1, lambda v: 2 * v)
 JENSEN_SHANNON = _divergence(
-    lambda v: _softplus(-v) - np.log(2), lambda v: _softplus(v) - np.log(2), lambda v: v
+    lambda v: jax.nn.softplus(-v) - np.log(2), lambda v: jax.nn.softplus(v) - np.log(2), lambda v: v
 )
