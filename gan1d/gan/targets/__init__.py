@@ -13,13 +13,12 @@ import numpy as np
 
 from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.gan.targets import line, plane
-from gan1d.gan.targets.deviations import Point
+from gan1d.gan.targets.deviations import LEAST_SLICES, Point
 from gan1d.system.lazy import Array, jax, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
 FAMILIES: ChainMap[str, Any] = ChainMap({}, LINE, PLANE)
-LEAST_SLICES = 64  # by which few points integrate each: `deviations.normal_slices`
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 
 

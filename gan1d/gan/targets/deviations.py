@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gan1d.gan.targets import TargetFields
 
 SHORT = 1.0  # shorter intervals are integrated by 4 points, longer ones in closed form
-FEW_POINTS = 3  # of slices of equal probability of a normal law, but for the two with a tail
+LEAST_SLICES = 64  # of equal probability, of a normal law: 3 points integrate all but its tails
 
 
 def _rule(points: int) -> list[tuple[float, float]]:
@@ -34,7 +34,7 @@ def _rule(points: int) -> list[tuple[float, float]]:
     return [(float(at), float(weight)) for at, weight in zip(x, weights, strict=True)]
 
 
-GAUSS, FEW = _rule(4), _rule(FEW_POINTS)
+GAUSS, FEW = _rule(4), _rule(3)
 FAR = 1e15  # scales; squared, it is still a float
 
 
@@ -107,10 +107,10 @@ def _integral(density: Function, a: Array, length: Array, rule: list[tuple[float
 
 
 def normal_slices(low: Point, middle: Point, high: Point) -> Array:
-    """The deviation of all slices of equal probability of a standard normal, 0 to 1 in order: `[]`.
+    """The deviation of all slices of equal probability of a standard normal, in order: `[]`.
 
-    All but the first and the last are so short that few points integrate them: of 64 or more the
-    error is below 1e-7 of each.
+    All but the first and the last are so short that few points integrate them: of LEAST_SLICES or
+    more the error is below 1e-7 of each.
     """
 
     def side(a: Array, c: Array) -> Array:
