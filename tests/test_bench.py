@@ -60,6 +60,17 @@ def test_a_short_measurement_is_weighted_as_the_whole_training():
     assert rate == pytest.approx(10 * 5000 / (100.0 + 11.2 + 3.0))
 
 
+@pytest.mark.parametrize("name", workloads.WORKLOADS)
+def test_a_measurement_is_looked_at_no_more_often_than_the_whole_training(name):
+    """Ten looks at settled generators in the last 5 of 50 updates would cost more than those."""
+    workload = workloads.WORKLOADS[name]
+    part = workloads.part(workload, workload.lanes_steps, 3)
+    looks = part.log_steps()
+    assert looks[0] == 0 and looks[-1] == part.schedule.steps == workload.lanes_steps
+    apart, every = np.diff(looks), workloads.declared(workload).schedule.judging.log_every
+    assert (apart[:-1] == every).all() and 0 < apart[-1] <= every
+
+
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")

@@ -498,7 +498,7 @@ def test_history_is_the_mean_of_the_weights_so_far():
     past = [leaves(state.params)]
     for step in range(5):
         assert int(state.averages.history.size) == len(past)
-        for mean, *values in zip(leaves(state.averages.history.mean), *past, strict=True):
+        for mean, *values in zip(leaves(state.averages.history.of), *past, strict=True):
             np.testing.assert_allclose(mean, np.mean(values, axis=0), rtol=1e-5, atol=1e-6)
         state, _ = update(made, state, draw(made, KEY, step))
         past.append(leaves(state.params))

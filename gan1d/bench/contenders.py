@@ -69,7 +69,7 @@ def engine(name: str, devices: int | None = None) -> Contender:
     def prepare(workload: Workload, runs: int, steps: int | None) -> Trial:
         usual = workload.lanes_steps if name == "lanes" else workload.other_steps
         steps = steps or usual
-        declared = workloads.declared(workload, steps=steps, seeds=f"0:{runs}")
+        declared = workloads.part(workload, steps, runs)
         where = choose(Sweep(declared), Choices(devices, engine=name))
         programs, compile_seconds = compiled(where)
         logged = len(declared.log_steps())

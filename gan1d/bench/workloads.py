@@ -3,6 +3,7 @@
 Pretraining is left out, since it is no update.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 from gan1d.config import experiment
@@ -103,9 +104,27 @@ WORKLOADS = {
 }
 
 
+class Part(Experiment):
+    """The first updates of a training, looked at no more often than most of the whole one is.
+
+    The looks at settled generators would crowd in so few updates.
+    """
+
+    def log_steps(self) -> list[int]:
+        """Every `log_every` updates, and the last one."""
+        steps = self.schedule.steps
+        return [*range(0, steps, self.schedule.judging.log_every), steps]
+
+
 def declared(workload: Workload, **changes: object) -> Experiment:
     """A workload as a sweep of one setting, with other `steps` or `seeds` than its source's."""
     return experiment.resolve(workload.fields | changes, "bench")
+
+
+def part(workload: Workload, steps: int, runs: int) -> Part:
+    """So many updates of so many runs of it."""
+    made = declared(workload, steps=steps, seeds=f"0:{runs}")
+    return Part(**{each.name: getattr(made, each.name) for each in dataclasses.fields(made)})
 
 
 def setting(workload: Workload) -> Setting:

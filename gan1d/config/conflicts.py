@@ -2,13 +2,31 @@
 
 from collections.abc import Iterator
 
+from gan1d.config.fields import value_text
 from gan1d.gan import targets
+from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.inputs import SIMULTANEOUS
 from gan1d.gan.losses import LABELLED, LOSSES
 from gan1d.gan.setting import Setting
-from gan1d.gan.spec import Value
+from gan1d.gan.spec import OFF, Value
 
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
+
+# Losses of which G's is minus D's, but for what has no gradient in G; and what parts them.
+ZERO_SUM = ("saturating", "wasserstein")
+ZERO_SUM_WORDS = f"use {' or '.join(ZERO_SUM)}"
+ONE_GAME: dict[str, Value] = {
+    "training.order": SIMULTANEOUS,
+    "training.fresh_batches": False,
+    "training.unrolled": 0,
+    "penalty.kind": OFF,
+    "tricks.feature_matching": OFF,
+    "tricks.instance_noise": 0.0,
+    "loss.drift": 0.0,
+    "loss.label_smoothing": 0.0,
+    "loss.fake_label": 0.0,
+    "loss.flips": 0.0,
+}
 
 
 def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
@@ -39,6 +57,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if target.kind in ("ring", "grid") and target.noise == 0:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
     yield from _order(setting)
+    yield from _dynamics(setting)
     yield from _loss(setting)
     if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
         yield "generator.kind", "point", "virtual batch norm needs hidden layers"
@@ -85,6 +104,36 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if LOSSES[loss.kind].of_rows is not None and setting.tricks.feature_matching != "off":
         remedy = f"loss.kind={loss.kind} is G's loss, and needs no D; set off"
         yield "tricks.feature_matching", setting.tricks.feature_matching, remedy
+
+
+def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:
+    """What a dynamics, and a look ahead, do not go with."""
+    training, networks = setting.training, (setting.generator, setting.discriminator)
+    dynamics = DYNAMICS[training.dynamics]
+    trains_features = setting.tricks.feature_matching_trains == "g_and_features"
+    if trains_features and (dynamics.of_both or training.unrolled):
+        what = f"dynamics={training.dynamics}" if dynamics.of_both else "unrolled"
+        remedy = f"training.{what} has no place for a G that moves D's layers; set g"
+        yield "tricks.feature_matching_trains", "g_and_features", remedy
+    if dynamics.past and training.order != SIMULTANEOUS:
+        remedy = f"training.dynamics={training.dynamics} has both players move at once; set that"
+        yield "training.order", training.order, remedy
+    if not dynamics.zero_sum:
+        return
+    named = f"training.dynamics={training.dynamics}"
+    if setting.loss.kind not in ZERO_SUM:
+        yield "loss.kind", setting.loss.kind, f"{named} is for zero-sum games: {ZERO_SUM_WORDS}"
+    for name, off in ONE_GAME.items():
+        section, _, entry = name.partition(".")
+        if (value := getattr(getattr(setting, section), entry)) != off:
+            yield name, value, f"{named} has both players see one game; set {value_text(off)}"
+    for name, network in zip(("generator", "discriminator"), networks, strict=True):
+        if network.optimizer.kind != "sgd":
+            remedy = f"{named} has steps of its own; set sgd"
+            yield f"{name}.optimizer.kind", network.optimizer.kind, remedy
+    if networks[0].optimizer.rate != networks[1].optimizer.rate:
+        remedy = f"{named} has one rate; set that of the discriminator"
+        yield "generator.optimizer.rate", networks[0].optimizer.rate, remedy
 
 
 def _order(setting: Setting) -> Iterator[tuple[str, Value, str]]:

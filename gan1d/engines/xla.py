@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.stages import Compiled, Lowered
 
 from gan1d.config.schedule import Schedule
 from gan1d.engines import one_run
@@ -83,14 +85,23 @@ class XlaPrograms:
         drawing = (settings, seeds, NUMBER)
         batches = jax.eval_shape(self._draw, *drawing)
         training = (settings, started.run, batches, NUMBER, NUMBER, NUMBER)
-        self._starting = self._compiled(self._start, (settings, seeds))
-        self._drawing = self._compiled(self._draw, drawing, out=DRAWN)
-        self._training = self._compiled(self._train, training, donated=1)
-        self._scoring = self._compiled(self._score, shown, donated=1)
-        self._picturing = self._compiled(self._picture, shown)
-        if self._judging.features:
-            moved = (settings, seeds, started.run, NUMBER)
-            self._following = self._compiled(self._follow_features, moved)
+        moved = (settings, seeds, started.run, NUMBER)
+        with ThreadPoolExecutor() as pool:  # XLA compiles without the interpreter's lock
+
+            def compiled(lowered: Lowered) -> Future[Compiled]:
+                return pool.submit(lowered.compile)
+
+            # Those that take longest come first.
+            train_runs = compiled(self._lowered(self._train, training, donated=1))
+            start = compiled(self._lowered(self._start, (settings, seeds)))
+            score = compiled(self._lowered(self._score, shown, donated=1))
+            draw = compiled(self._lowered(self._draw, drawing, out=DRAWN))
+            picture = compiled(self._lowered(self._picture, shown))
+            if self._judging.features:
+                follow = compiled(self._lowered(self._follow_features, moved))
+                self._following = follow.result()
+        self._training, self._starting, self._scoring = map(Future.result, (train_runs, start, score))
+        self._drawing, self._picturing = draw.result(), picture.result()
 
     def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
         """Begin runs."""
@@ -157,13 +168,13 @@ class XlaPrograms:
             _first(scores, block.run_count), _first(pictures, block.pictured), motion
         )
 
-    def _compiled(
+    def _lowered(
         self,
-        function: Callable[..., Tree],
+        function: Callable[..., object],
         shapes: Sequence[object],
         donated: int | None = None,
         out: PartitionSpec = RUNS,
-    ) -> Callable[..., Tree]:
+    ) -> Lowered:
         """A function of blocks, whose arguments without a run axis are the same on all devices.
 
         The memory of argument number `donated` becomes that of a result.
@@ -178,7 +189,7 @@ class XlaPrograms:
             check_vma=False,
         )
         donated_numbers = () if donated is None else (donated,)
-        return jax.jit(sharded, donate_argnums=donated_numbers).lower(*shapes).compile()
+        return jax.jit(sharded, donate_argnums=donated_numbers).lower(*shapes)
 
     # What each device does with its runs.
 

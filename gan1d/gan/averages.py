@@ -4,27 +4,41 @@ from typing import NamedTuple
 
 from gan1d.gan.dynamics import Field, Pull
 from gan1d.gan.players import Params, Players
-from gan1d.gan.spec import number, pytree
+from gan1d.gan.spec import OFF, above_0, choice, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
 
-class History(NamedTuple):
-    """The running mean of both networks' weights, for historical averaging."""
+class Mean(NamedTuple):
+    """A running mean of weights."""
 
-    mean: Players[Params]
+    of: Params
     size: Array  # how many weights it is of
+
+
+class Slow(NamedTuple):
+    """What lookahead comes back to."""
+
+    players: Players[Params]
+    updates: Array  # since it was last moved
 
 
 class Averages(NamedTuple):
     """The averages that a setting keeps; None for those that it doesn't."""
 
     ema: Params | None  # of G's weights, exponential
-    history: History | None
+    history: Mean | None  # of both networks' weights, for historical averaging
+    uniform: Mean | None = None  # of G's weights
+    slow: Slow | None = None
+
+    @property
+    def judged(self) -> Params | None:
+        """The average that is judged in the place of G's weights; None: they are."""
+        return self.ema if self.uniform is None else self.uniform.of
 
 
 @pytree
 class AverageFields:
-    """Averages of weights that are judged in their place."""
+    """Averages of weights: of G's, judged in their place, and what both networks come back to."""
 
     ema: float = number(
         0.0,
@@ -36,28 +50,84 @@ class AverageFields:
         neutral=0.0,
         vanishes=True,
     )
+    uniform: str = choice(
+        OFF,
+        "the mean of G's weights so far, initial ones included, is judged",
+        (OFF, "on"),
+        label="uniform average of G",
+        neutral=OFF,
+    )
+    lookahead: float = number(
+        0.0,
+        "every so many updates both networks come back towards where they were then (0: never)",
+        low=0,
+        high=1e6,
+        unit="updates",
+        label="lookahead",
+        neutral=0.0,
+        vanishes=True,
+    )
+    lookahead_step: float = number(
+        0.5,
+        "how much of the way they keep",
+        low=0,
+        unit="ratio",
+        label="lookahead step",
+        only=("lookahead", above_0),
+    )
 
 
 def begun(fields: AverageFields, players: Players[Params], *, historical: bool) -> Averages:
     """The averages before the first update."""
-    ema = None if fields.ema is None else players.g
-    return Averages(ema, History(players, jnp.ones(())) if historical else None)
+    return Averages(
+        ema=None if fields.ema is None else players.g,
+        history=Mean(players, jnp.ones(())) if historical else None,
+        uniform=None if fields.uniform == OFF else Mean(players.g, jnp.ones(())),
+        slow=None if fields.lookahead is None else Slow(players, jnp.zeros(())),
+    )
 
 
-def followed(fields: AverageFields, averages: Averages, players: Players[Params]) -> Averages:
-    """The averages with the weights that an update has led to.
+def followed(
+    fields: AverageFields, averages: Averages, players: Players[Params]
+) -> tuple[Players[Params], Averages]:
+    """The players after an update, and the averages with the weights that it has led to.
 
-    Of G decay * average + (1 - decay) * weights, as in Yazici et al. 2019 (arXiv 1806.04498); the
-    history's mean weighs all updates, and the initial weights, alike.
+    Every `lookahead` updates the players go to slow + step (players - slow), and so does slow, from
+    the initial weights on: Chavdarova et al. 2021 (arXiv 2006.14567). Of G's weights decay *
+    average + (1 - decay) * weights, as in Yazici et al. 2019 (arXiv 1806.04498), or their mean,
+    which weighs all updates, and the initial weights, alike; so does the history's.
     """
-    ema, history = averages
+    ema, history, uniform, slow = averages
+    if slow is not None:
+        players, slow = _looked_ahead(fields, slow, players)
     if ema is not None:
         ema = jax.tree.map(lambda a, p: fields.ema * a + (1 - fields.ema) * p, ema, players.g)
     if history is not None:
-        size = history.size + 1
-        mean = jax.tree.map(lambda m, p: m + (p - m) / size, history.mean, players)
-        history = History(mean, size)
-    return Averages(ema, history)
+        history = _one_more(history, players)
+    if uniform is not None:
+        uniform = _one_more(uniform, players.g)
+    return players, Averages(ema, history, uniform, slow)
+
+
+def _one_more(mean: Mean, weights: Params) -> Mean:
+    size = mean.size + 1
+    return Mean(jax.tree.map(lambda m, p: m + (p - m) / size, mean.of, weights), size)
+
+
+def _looked_ahead(
+    fields: AverageFields, slow: Slow, players: Players[Params]
+) -> tuple[Players[Params], Slow]:
+    updates = slow.updates + 1
+    # Where settings without lookahead share the program, they never get there.
+    due = (fields.lookahead > 0) & (updates >= fields.lookahead)
+    between = jax.tree.map(lambda s, p: s + fields.lookahead_step * (p - s), slow.players, players)
+
+    def chosen(new: Params, old: Params) -> Params:
+        return jax.tree.map(lambda n, o: jnp.where(due, n, o), new, old)
+
+    return chosen(between, players), Slow(
+        chosen(between, slow.players), jnp.where(due, 0.0, updates)
+    )
 
 
 def pulled(field: Field, weight: Array | float, mean: Players[Params]) -> Field:

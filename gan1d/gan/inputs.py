@@ -7,18 +7,21 @@ never depends on which other runs share its call.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gan1d.gan import latents, penalties, randomness, targets
 from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.players import Probes, Rows
-from gan1d.gan.spec import choice, field, pytree
+from gan1d.gan.spec import OFF, above_0, choice, field, number, pytree
 from gan1d.system.lazy import Array, jax, jnp, jsp
 
 if TYPE_CHECKING:
     from gan1d.gan.setting import Setting
 
+T = TypeVar("T")
+
 ALTERNATING, G_FIRST, SIMULTANEOUS = ORDERS = ("alternating", "generator_first", "simultaneous")
+WEIGHTED = tuple(kind for kind, dynamics in DYNAMICS.items() if dynamics.weighted)
 
 
 @pytree
@@ -50,9 +53,43 @@ class TrainingFields:
     )
     dynamics: str = choice(
         "gradient",
-        "how gradients become directions: as they are, or those where a step would lead",
+        "how gradients become directions: as they are; those where a step would lead, or where the "
+        "step before would; bent by both players' Hessians; or expecting the other's step",
         DYNAMICS,
         label="dynamics",
+    )
+    dynamics_weight: float = number(
+        1.0,
+        "gamma of consensus, jacobian and d_gradient, lambda of symplectic",
+        low=0,
+        unit="ratio",
+        label="dynamics weight",
+        only=("dynamics", WEIGHTED),
+    )
+    dynamics_iterations: int = field(
+        8,
+        "competitive: conjugate gradient iterations that solve for the step (0: linearised)",
+        low=0,
+        high=100,
+        unit="iterations",
+        label="iterations",
+        only=("dynamics", "competitive"),
+    )
+    unrolled: int = field(
+        0,
+        "G plays against D after so many more of its steps on G's rows, which are then undone",
+        low=0,
+        high=100,
+        unit="steps",
+        label="unrolled steps",
+        neutral=0,
+    )
+    unrolled_through: str = choice(
+        "on",
+        "whether G's gradient goes through those steps",
+        (OFF, "on"),
+        label="through them",
+        only=("unrolled", above_0),
     )
 
 
@@ -88,13 +125,20 @@ class Batch(NamedTuple):
         return Rows(self.real, self.latent_d, noise.real, noise.fake_d, self.flipped, self.probes)
 
     def g_rows(self) -> Rows:
-        """What G's steps are made from, `[g_steps, ...]` each; the real rows are D's last ones."""
+        """What G's steps are made from, `[g_steps, ...]` each; what is D's is that of its last."""
 
-        def last(array: Array) -> Array:
-            return jnp.broadcast_to(array[-1:], (self.latent_g.shape[0], *array.shape[1:]))
+        def last(drawn: T) -> T:
+            steps = self.latent_g.shape[0]
+            return jax.tree.map(lambda a: jnp.broadcast_to(a[-1:], (steps, *a.shape[1:])), drawn)
 
-        noise = None if self.noise.real is None else last(self.noise.real)
-        return Rows(last(self.real), self.latent_g, noise, self.noise.fake_g)
+        return Rows(
+            last(self.real),
+            self.latent_g,
+            last(self.noise.real),
+            self.noise.fake_g,
+            last(self.flipped),
+            last(self.probes),
+        )
 
 
 def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:

@@ -44,15 +44,44 @@ def _adam_tf1(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
     return optax.GradientTransformation(init, update)
 
 
+def _optimistic() -> "optax.GradientTransformation":
+    """2 u_t - u_{t-1}, of gradients or of Adam's directions u.
+
+    Daskalakis et al. 2018 (arXiv 1711.00141). Nothing is subtracted from the first step, which is
+    double, as in the code of Gidel et al. 2019; optax's own starts otherwise.
+    """
+
+    def update(
+        directions: Params, before: Params, params: Params | None = None
+    ) -> tuple[Params, Params]:
+        del params
+        return jax.tree.map(lambda u, b: 2 * u - b, directions, before), directions
+
+    return optax.GradientTransformation(lambda p: jax.tree.map(jnp.zeros_like, p), update)
+
+
 OPTIMIZERS: dict[str, Callable[["OptimizerFields"], "optax.GradientTransformation"]] = {
     "sgd": lambda optimizer: optax.identity(),
-    # Plain (heavy-ball) momentum, as TensorFlow 1's.
+    # Plain (heavy-ball) momentum, as TensorFlow 1's. Below 0 it is what Gidel et al. 2019 (arXiv
+    # 1807.04740) propose for players that alternate.
     "momentum": lambda optimizer: optax.trace(decay=optimizer.momentum),
+    # Nesterov 1983, in the form of Sutskever et al. 2013.
+    "nesterov": lambda optimizer: optax.trace(decay=optimizer.momentum, nesterov=True),
     # Kingma & Ba 2015 (arXiv 1412.6980).
     "adam": lambda optimizer: optax.scale_by_adam(
         b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon
     ),
     "adam_tf1": _adam_tf1,
+    # Dozat 2016.
+    "nadam": lambda optimizer: optax.scale_by_adam(
+        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon, nesterov=True
+    ),
+    # Reddi et al. 2018 (arXiv 1904.09237).
+    "amsgrad": lambda optimizer: optax.scale_by_amsgrad(
+        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon
+    ),
+    # Chen et al. 2023 (arXiv 2302.06675).
+    "lion": lambda optimizer: optax.scale_by_lion(b1=optimizer.b1, b2=optimizer.b2),
     # Hinton 2012, lecture 6e, with epsilon inside the root as TensorFlow has it; TensorFlow 1
     # starts the accumulator at 1 (rms_initial), today's optimizers at 0.
     "rmsprop": lambda optimizer: optax.scale_by_rms(
@@ -61,23 +90,62 @@ OPTIMIZERS: dict[str, Callable[["OptimizerFields"], "optax.GradientTransformatio
         initial_scale=optimizer.rms_initial,
         eps_in_sqrt=True,
     ),
+    "optimistic": lambda optimizer: _optimistic(),
+    "optimistic_adam": lambda optimizer: optax.chain(_adam_tf1(optimizer), _optimistic()),
+}
+
+
+def _stairs(optimizer: "OptimizerFields", steps: Array) -> Array:
+    # Half a step on: an inexact division must not put off a stair by a step.
+    return optimizer.decay ** jnp.floor((steps + 0.5) / optimizer.decay_steps)
+
+
+def _line(optimizer: "OptimizerFields", steps: Array) -> Array:
+    return 1 + (optimizer.decay - 1) * _done(optimizer, steps)
+
+
+def _cosine(optimizer: "OptimizerFields", steps: Array) -> Array:
+    # Loshchilov & Hutter 2017 (arXiv 1608.03983), without restarts.
+    down = (1 - jnp.cos(jnp.pi * _done(optimizer, steps))) / 2
+    return 1 + (optimizer.decay - 1) * down
+
+
+def _done(optimizer: "OptimizerFields", steps: Array) -> Array:
+    """How much of the way to the last rate, from 0 to 1."""
+    return jnp.minimum(steps / optimizer.decay_steps, 1.0)
+
+
+# Factors on the rate after so many steps.
+SCHEDULES: dict[str, Callable[["OptimizerFields", Array], Array]] = {
+    "stairs": _stairs,
+    "line": _line,
+    "cosine": _cosine,
 }
 
 
 def make(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
-    """The optimizer of one network, with rate * decay^floor(steps taken / decay_steps)."""
+    """The optimizer of one network, with its rate's schedule.
+
+    Weights decay as in Loshchilov & Hutter 2019 (arXiv 1711.05101): by rate * weight_decay of
+    themselves a step, apart from the gradient.
+    """
 
     def negative_rate(count: Array) -> Array:
-        # Half a step on: an inexact division must not put off a stair by a step.
-        periods = jnp.floor((count + 0.5) / optimizer.decay_steps)
-        return -optimizer.rate * optimizer.decay**periods
+        rate = -optimizer.rate * SCHEDULES[optimizer.schedule](optimizer, count)
+        if optimizer.warmup is None:
+            return rate
+        return rate * jnp.minimum((count + 1) / jnp.maximum(optimizer.warmup, 1.0), 1.0)
 
-    return optax.chain(
-        OPTIMIZERS[optimizer.kind](optimizer), optax.scale_by_schedule(negative_rate)
-    )
+    parts = [OPTIMIZERS[optimizer.kind](optimizer)]
+    if optimizer.weight_decay is not None:
+        parts.append(optax.add_decayed_weights(optimizer.weight_decay))
+    return optax.chain(*parts, optax.scale_by_schedule(negative_rate))
 
 
-ADAM = ("kind", "adam", "adam_tf1")  # what `only` says of several fields
+# What `only` says of several fields.
+MOMENTUM = ("kind", "momentum", "nesterov")
+DIVIDED = ("kind", "adam", "adam_tf1", "nadam", "amsgrad", "optimistic_adam")
+ADAM = (*DIVIDED, "lion")
 
 
 @pytree
@@ -86,30 +154,50 @@ class OptimizerFields:
 
     kind: str = choice("adam", "method", OPTIMIZERS, label="optimizer")
     rate: float = number(1e-3, "learning rate", low=0, unit="per step", label="rate")
+    schedule: str = choice(
+        "stairs",
+        "how it falls: by the factor `decay` every decay_steps steps; or to that factor, within "
+        "decay_steps steps, along a line or half a cosine",
+        SCHEDULES,
+        label="schedule",
+    )
     decay: float = number(
-        1.0,
-        "factor on the rate every decay_steps steps",
-        low=0,
-        open_low=True,
-        unit="ratio",
-        label="rate decay",
+        1.0, "factor on the rate", low=0, open_low=True, unit="ratio", label="rate decay"
     )
     decay_steps: float = number(
-        1000.0, "steps of this network between decays", low=1, unit="steps", label="decay steps"
+        1000.0, "steps of this network that it is for", low=1, unit="steps", label="decay steps"
+    )
+    warmup: float = number(
+        0.0,
+        "first steps of this network in which the rate rises to what it is (0: none)",
+        low=0,
+        unit="steps",
+        label="warm-up",
+        neutral=0.0,
+        vanishes=True,
+    )
+    weight_decay: float = number(
+        0.0,
+        "part of the weights that is taken off in a step, times the rate",
+        low=0,
+        unit="ratio",
+        label="weight decay",
+        neutral=0.0,
+        vanishes=True,
     )
     momentum: float = number(
         0.9,
-        "momentum: coefficient",
-        low=0,
+        "momentum, nesterov: coefficient",
+        low=-1,
         high=1,
         unit="ratio",
         label="momentum",
-        only=("kind", "momentum"),
+        only=MOMENTUM,
     )
     b1: float = number(
         0.9,
-        "adam: decay of the first moment",
-        low=0,
+        "adam and its kin: decay of the first moment; below 0 it is negative momentum",
+        low=-0.999999,
         high=0.999999,
         unit="ratio",
         label="b1",
@@ -117,7 +205,7 @@ class OptimizerFields:
     )
     b2: float = number(
         0.999,
-        "adam: decay of the second moment",
+        "adam and its kin: decay of the second moment; lion: of its memory",
         low=0,
         high=0.999999,
         unit="ratio",
@@ -126,11 +214,11 @@ class OptimizerFields:
     )
     epsilon: float = number(
         1e-8,
-        "adam, rmsprop: keeps the divisor from 0",
+        "adam and its kin, rmsprop: keeps the divisor from 0",
         low=0,
         unit="gradient units",
         label="epsilon",
-        only=(*ADAM, "rmsprop"),
+        only=(*DIVIDED, "rmsprop"),
     )
     rms_decay: float = number(
         0.9,

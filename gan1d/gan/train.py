@@ -5,6 +5,7 @@ game, the players' losses as functions of both, to a field of their own gradient
 directions of it, optimizers moves, constraints bring weights back into their bounds.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -15,7 +16,7 @@ from jax import Array
 
 from gan1d.gan import averages, constraints, matching, optimizers, penalties, perceptrons, pytrees
 from gan1d.gan.averages import Averages
-from gan1d.gan.dynamics import DYNAMICS, Field, Pull
+from gan1d.gan.dynamics import DYNAMICS, Field, Memory, Pull, Terms
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
 from gan1d.gan.losses import LOSSES, of_d
 from gan1d.gan.players import Output, Params, Players, Rows, Seen, Tree, Variables
@@ -30,6 +31,7 @@ del pytrees  # what it is imported for has happened
 
 Both = Players[Params]
 Game = Players[Callable[[Both], Array]]  # both players' losses, scalars
+Expected = Callable[[Both], Both]  # players to those that G plays against and is
 Movers = tuple[str, ...]  # "g", "d", or both
 Losses = Players[Array | None]  # mean losses, scalars; None of one that stays
 
@@ -39,8 +41,9 @@ class State(NamedTuple):
 
     params: Both
     carried: Players[Variables]  # what networks keep beside their parameters and is not trained
-    opt_state: Players[Tree]
+    opt_state: Memory
     averages: Averages
+    past: Both | None = None  # directions of the last step; None where no dynamics looks at them
 
 
 class Run(NamedTuple):
@@ -67,7 +70,10 @@ def init(setting: Setting, key: Array) -> tuple[State, Pretraining | None]:
     )
     historical = setting.tricks.historical_averaging != OFF
     kept = averages.begun(setting.averages, params, historical=historical)
-    return State(params, Players(g_carried, d_carried), opt_state, kept), pretraining
+    past = None
+    if DYNAMICS[setting.training.dynamics].past:
+        past = jax.tree.map(jnp.zeros_like, params)
+    return State(params, Players(g_carried, d_carried), opt_state, kept, past), pretraining
 
 
 def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
@@ -79,8 +85,8 @@ def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
 
 def judged(state: State) -> Players[Variables]:
     """The networks' variables that are judged: of G the average of its weights, if one is kept."""
-    averaged = state.averages.ema is not None
-    params = state.params._replace(g=state.averages.ema) if averaged else state.params
+    averaged = state.averages.judged
+    params = state.params if averaged is None else state.params._replace(g=averaged)
     return variables(params, state.carried)
 
 
@@ -146,15 +152,21 @@ def game(setting: Setting, carried: Players[Variables], rows: Players[Rows]) -> 
     return Players(g_loss, d_loss)
 
 
-def own_gradients(setting: Setting, game: Game, movers: Movers) -> Field:
-    """The field of the movers' gradients of their own losses, in what they move."""
+def own_gradients(
+    setting: Setting, game: Game, movers: Movers, expected: Callable[[Both], Both]
+) -> Field:
+    """The field of the movers' gradients of their own losses, in what they move.
+
+    G's are those of its loss against the D that is `expected` of both players.
+    """
+    losses = game._replace(g=lambda params: game.g(expected(params)))
 
     def at(params: Both) -> Pull:
         pull = Pull(Players(None, None), Players(None, None))
         for name in movers:
 
             def loss(moved: Params, name: str = name) -> Array:
-                return getattr(game, name)(with_own(setting, params, name, moved))
+                return getattr(losses, name)(with_own(setting, params, name, moved))
 
             value, grads = jax.value_and_grad(loss)(own(setting, params, name))
             pull = Pull(
@@ -165,35 +177,77 @@ def own_gradients(setting: Setting, game: Game, movers: Movers) -> Field:
     return at
 
 
+def moved(
+    setting: Setting, movers: Movers, params: Both, directions: Both, memory: Memory
+) -> tuple[Both, Memory]:
+    """What the movers' optimizers make of directions, within the bounds of weights."""
+    optimizer = _optimizers(setting)
+    for name in movers:
+        before = own(setting, params, name)
+        updates, after = getattr(optimizer, name).update(
+            getattr(directions, name), getattr(memory, name), before
+        )
+        memory = memory._replace(**{name: after})
+        params = with_own(setting, params, name, optax.apply_updates(before, updates))
+    bound = setting.discriminator.weight_clip
+    if bound is not None and "d" in movers:
+        params = params._replace(d=constraints.clipped(bound, params.d))
+    return params, memory
+
+
+def unrolled(setting: Setting, d_loss: Callable[[Both], Array], memory: Memory) -> Expected:
+    """What D becomes of some steps of its own optimizer on G's rows, which are then undone.
+
+    Metz et al. 2017 (arXiv 1611.02163): G's gradient goes through them, or takes D as it then is.
+    """
+    training = setting.training
+    field = own_gradients(setting, Players(d_loss, d_loss), ("d",), lambda params: params)
+
+    def expected(params: Both) -> Both:
+        after, d_memory = params, memory
+        for _ in range(training.unrolled):
+            after, d_memory = moved(setting, ("d",), after, field(after).gradients, d_memory)
+        if training.unrolled and training.unrolled_through == OFF:
+            after = after._replace(d=jax.lax.stop_gradient(after.d))
+        return after
+
+    return expected
+
+
 def step(
     setting: Setting, state: State, rows: Players[Rows], movers: Movers
 ) -> tuple[State, Losses]:
     """One step of the movers; returns their mean losses as well, None for one that stays."""
-    field = own_gradients(setting, game(setting, state.carried, rows), movers)
-    if state.averages.history is not None:
-        weight, history = setting.tricks.historical_weight, state.averages.history
-        field = averages.pulled(field, weight, history.mean)
-    optimizer = _optimizers(setting)
+    training, history = setting.training, state.averages.history
+    own_game = game(setting, state.carried, rows)
+    of_gs_rows = game(setting, state.carried, Players(rows.g, rows.g))
+    expected = unrolled(setting, of_gs_rows.d, state.opt_state)
 
-    def moved(params: Both, gradients: Both) -> tuple[Both, Players[Tree]]:
-        opt_state = state.opt_state
-        for name in movers:
-            before = own(setting, params, name)
-            updates, memory = getattr(optimizer, name).update(
-                getattr(gradients, name), getattr(opt_state, name), before
-            )
-            opt_state = opt_state._replace(**{name: memory})
-            params = with_own(setting, params, name, optax.apply_updates(before, updates))
-        bound = setting.discriminator.weight_clip
-        if bound is not None and "d" in movers:
-            params = params._replace(d=constraints.clipped(bound, params.d))
-        return params, opt_state
+    def field(names: Movers) -> Field:
+        plain = own_gradients(setting, own_game, names, expected)
+        if history is None:
+            return plain
+        return averages.pulled(plain, setting.tricks.historical_weight, history.of)
 
-    pull = DYNAMICS[setting.training.dynamics](
-        field, lambda params, gradients: moved(params, gradients)[0], state.params
+    pull, memory = DYNAMICS[training.dynamics].directions(
+        Terms(
+            players=state.params,
+            memory=state.opt_state,
+            past=state.past,
+            field=field(movers),
+            everyone=field(("g", "d")),
+            extrapolate=functools.partial(moved, setting, movers),
+            weight=training.dynamics_weight,
+            rate=setting.generator.optimizer.rate,
+            iterations=training.dynamics_iterations,
+        )
     )
-    params, opt_state = moved(state.params, pull.gradients)
-    return state._replace(params=params, opt_state=opt_state), pull.losses
+    params, memory = moved(setting, movers, state.params, pull.gradients, memory)
+    past = state.past
+    if past is not None:
+        past = past._replace(**{name: getattr(pull.gradients, name) for name in movers})
+    losses = Players(*(getattr(pull.losses, n) if n in movers else None for n in ("g", "d")))
+    return state._replace(params=params, opt_state=memory, past=past), losses
 
 
 def d_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:
@@ -228,8 +282,8 @@ def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Players
         state, own_losses = turn(setting, state, batch)
         pairs = zip(own_losses, losses, strict=True)
         losses = Players(*(before if now is None else now for now, before in pairs))
-    followed = averages.followed(setting.averages, state.averages, state.params)
-    return state._replace(averages=followed), cast(Players[Array], losses)
+    params, followed = averages.followed(setting.averages, state.averages, state.params)
+    return state._replace(params=params, averages=followed), cast(Players[Array], losses)
 
 
 def advance(setting: Setting, run: Run, batch: Batch, step: Array) -> Run:
