@@ -43,11 +43,26 @@ def setting(**fields):
 _plain, _draw = setting(), jax.jit(train.draw)
 
 
+DRAWN = ("target", "latent", "penalty", "training", "diversity")
+DRAWN_OF_TRICKS = (
+    "input_noise",
+    "instance_noise",
+    "noise_fade",
+    "noise_fade_steps",
+    "noise_fade_shape",
+    "packing",
+    "top_k",
+)
+
+
 def draw(made, key, step):
     """As `train.draw`, in numpy; compiled once for all settings that say the same of batches."""
-    noise = {name: getattr(made.tricks, name) for name in ("input_noise", "instance_noise")}
-    parts = {name: getattr(made, name) for name in ("target", "latent", "penalty", "training")}
-    parts["tricks"] = dataclasses.replace(_plain.tricks, **noise)
+    parts = {name: getattr(made, name) for name in DRAWN}
+    tricks = {name: getattr(made.tricks, name) for name in DRAWN_OF_TRICKS}
+    parts["tricks"] = dataclasses.replace(_plain.tricks, **tricks)
+    rate = made.discriminator.dropout or None  # without it no widths matter
+    hidden = made.discriminator.hidden if rate else ()
+    parts["discriminator"] = dataclasses.replace(_plain.discriminator, hidden=hidden, dropout=rate)
     parts["loss"] = dataclasses.replace(_plain.loss, flips=made.loss.flips)
     return jax.device_get(_draw(dataclasses.replace(_plain, **parts), key, step))
 

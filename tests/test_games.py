@@ -211,7 +211,12 @@ GAMES = {
         1,
         {0.1: 0.994936, 0.5: 0.707107},
     ),
-    "optimistic": (AT_ONCE | optimized("optimistic"), optimistic, 1, {0.1: 0.994936, 0.5: 0.707107}),
+    "optimistic": (
+        AT_ONCE | optimized("optimistic"),
+        optimistic,
+        1,
+        {0.1: 0.994936, 0.5: 0.707107},
+    ),
     "consensus": (
         with_dynamics("consensus"),
         lambda a: descended(a) - a * ONE,

@@ -10,7 +10,7 @@ import pytest
 from helpers import setting
 
 from gan1d.gan import penalties, perceptrons, train
-from gan1d.gan.players import Output, Seen
+from gan1d.gan.players import Levels, Output, Seen
 
 GAMMA = 0.7
 RNG = np.random.default_rng(3)
@@ -41,7 +41,9 @@ FORMS = {
     "steepest": Form(lambda s: GAMMA * s**2, lambda s: GAMMA * s**2 / 16),
     "dragan": Form(lambda s: GAMMA * (s - 1) ** 2, lambda s: GAMMA * (s / 4 - 1) ** 2),
     "jensen_shannon": Form(lambda s: GAMMA / 4 * s**2, None),
+    "lecam": Form(lambda s: GAMMA * (0.2**2 + 0.3**2), None),
 }
+LEVELS = Levels(0.3, -0.2)
 each_penalty = pytest.mark.parametrize("kind", penalties.PENALTIES)
 
 
@@ -50,7 +52,7 @@ def test_every_penalty_has_its_closed_form():
 
 
 def seen_by_d(*shape):
-    return Seen(*RNG.normal(size=(3, *shape)).astype(np.float32))
+    return Seen(*RNG.normal(size=(3, *shape)).astype(np.float32), LEVELS)
 
 
 @each_penalty
@@ -73,7 +75,7 @@ def test_penalties_of_a_linear_d(kind, length):
         np.testing.assert_allclose(value, FORMS[kind].through_sigmoid(length), rtol=1e-5, atol=1e-7)
 
 
-WHERE = {"r1": "r", "r2": "f", "r1_r2": "rf", "jensen_shannon": "rf"}
+WHERE = {"lecam": "r", "r1": "r", "r2": "f", "r1_r2": "rf", "jensen_shannon": "rf"}
 
 
 @each_penalty
@@ -84,7 +86,9 @@ def test_a_penalty_looks_at_its_own_rows(kind):
         rows = [jnp.zeros((4, 1))] * 3
         rows[i] = jnp.full((4, 1), 3.0)
         own = section(kind, target=0.0)
-        value = penalties.PENALTIES[kind](own, lambda x: Output(x[:, 0] ** 2 / 2, x), Seen(*rows))
+        value = penalties.PENALTIES[kind](
+            own, lambda x: Output(x[:, 0] ** 2 / 2, x), Seen(*rows, Levels(0.0, 0.0))
+        )
         looked += name * bool(value > 1e-6)
     assert looked == WHERE.get(kind, "m")
 
@@ -145,7 +149,7 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     fields = {"discriminator.hidden": (3, 2), "discriminator.activation": activation}
     one = setting(**fields)
     params, _ = perceptrons.init_discriminator(one, jax.random.key(1))
-    seen = Seen(*RNG.normal(size=(3, 6, 1)))
+    seen = Seen(*RNG.normal(size=(3, 6, 1)), LEVELS)
     leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: np.asarray(x, float), params))
     ends = np.cumsum([leaf.size for leaf in leaves])
 
@@ -164,3 +168,53 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     gradient, above, below = map(np.asarray, found)
     assert gradient.dtype == above.dtype == np.float64 and np.abs(gradient).max() > 1e-3
     np.testing.assert_allclose(gradient, (above - below) / (2 * step), rtol=1e-5, atol=1e-8)
+
+
+def test_lecams_levels_are_running_means_of_ds_outputs():
+    one = setting(**{"penalty.kind": "lecam", "penalty.memory": 0.8, "training.d_steps": 2})
+    state, _ = train.init(one, jax.random.key(2))
+    batch = jax.jit(train.draw)(one, jax.random.key(2), 0)
+    levels, each = np.zeros(2), state
+    for i in range(2):
+        rows = jax.tree.map(lambda x, i=i: x[i : i + 1], batch.d_rows())
+        d, shown = train.seen(
+            one, each.carried, None, each.params, jax.tree.map(lambda x: x[0], rows)
+        )
+        now = [float(d(x).value.mean()) for x in (shown.real, shown.fake)]
+        levels = 0.8 * levels + 0.2 * np.asarray(now)
+        fed = jax.tree.map(lambda x: x[0], rows)
+        each, _ = train.step(one, each, train.Players(fed, fed), ("d",))
+    after, _ = jax.jit(train.d_turn)(one, state, batch)
+    np.testing.assert_allclose(after.averages.levels, levels, rtol=1e-4)
+
+
+def test_a_lazy_penalty_comes_every_few_updates_as_many_times_as_strong():
+    own = section("r1", every=3)
+    factors = [float(penalties.factor(own, jnp.float32(n))) for n in range(7)]
+    assert factors == [3, 0, 0, 3, 0, 0, 3]
+
+
+def test_a_penalty_falls_exponentially_to_what_is_left_of_it():
+    own = section("r1", fade_steps=10.0, fade=0.01)
+    factors = [float(penalties.factor(own, jnp.float32(n))) for n in (0, 5, 10, 20)]
+    np.testing.assert_allclose(factors, [1, 0.1, 0.01, 0.01], rtol=1e-5)
+
+
+@pytest.mark.parametrize("fields", [{"every": 2}, {"fade_steps": 4.0, "fade": 0.1}])
+def test_what_a_penalty_is_multiplied_by_is_that_of_its_update(fields):
+    named = {f"penalty.{name}": value for name, value in fields.items()}
+    one = setting(**{"penalty.kind": "r1", "penalty.weight": 2.0}, **named)
+    plain = setting(**{"penalty.kind": "r1", "penalty.weight": 2.0})
+    off = setting()
+    state, _ = train.init(one, jax.random.key(2))
+    for number in range(3):
+        batch = jax.jit(train.draw)(one, jax.random.key(2), number)
+        rows = jax.tree.map(lambda x: x[0], batch.d_rows())
+        with_, whole, without = (
+            train.game(each, state.carried, train.Players(rows, rows)).d(state.params)
+            for each in (one, plain, off)
+        )
+        factor = penalties.factor(one.penalty, jnp.float32(number))
+        np.testing.assert_allclose(
+            with_ - without, factor * (whole - without), rtol=1e-4, atol=1e-5
+        )

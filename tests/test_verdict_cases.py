@@ -19,7 +19,7 @@ from gan1d.engines import describe
 from gan1d.engines.lanes import LanesPrograms
 from gan1d.engines.programs import Span
 from gan1d.engines.xla import XlaPrograms
-from gan1d.gan import metrics, perceptrons, targets
+from gan1d.gan import metrics, perceptrons, randomness, targets
 from gan1d.gan.judging import Judging
 from gan1d.gan.metrics.metric import MODE_ROWS
 from gan1d.results.verdicts import VERDICTS
@@ -128,7 +128,8 @@ def test_perfect_samplers_succeed(family, points):
 
     def sample(count):
         shape = (DRAWS, count, targets.uniforms(one.target))
-        drawn = targets.sample(one.target, jax.random.uniform(jax.random.key(count), shape))
+        # In the open interval, as all that is trained on.
+        drawn = targets.sample(one.target, randomness.uniforms(jax.random.key(count), shape))
         return drawn.reshape(DRAWS, count, -1)
 
     found = verdicts_of(one, Judging(points=points), sample(points), sample(MODE_ROWS))

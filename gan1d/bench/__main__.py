@@ -127,8 +127,7 @@ def peaks(rounds: int) -> dict[str, list[float]]:
 def scaling(size: Size) -> Scaling:
     """Seconds of whole sweeps of so many runs, by the lanes engine."""
     sweeps = [
-        workloads.part(WORKLOADS[SCALED], size.scaled_steps, count)
-        for count in size.scaled_runs
+        workloads.part(WORKLOADS[SCALED], size.scaled_steps, count) for count in size.scaled_runs
     ]
     largest = choose(Sweep(sweeps[-1]), Choices(engine="lanes"))
     layouts = [

@@ -7,6 +7,7 @@ from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.inputs import SIMULTANEOUS
 from gan1d.gan.losses import LABELLED, LOSSES
+from gan1d.gan.penalties import LEVELS
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
 
@@ -20,6 +21,9 @@ ONE_GAME: dict[str, Value] = {
     "training.fresh_batches": False,
     "training.unrolled": 0,
     "penalty.kind": OFF,
+    "diversity.kind": OFF,
+    "tricks.top_k": 0.0,
+    "discriminator.dropout": 0.0,
     "tricks.feature_matching": OFF,
     "tricks.instance_noise": 0.0,
     "loss.drift": 0.0,
@@ -58,6 +62,8 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
     yield from _order(setting)
     yield from _dynamics(setting)
+    yield from _together(setting)
+    yield from _networks(setting)
     yield from _loss(setting)
     if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
         yield "generator.kind", "point", "virtual batch norm needs hidden layers"
@@ -104,11 +110,19 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if LOSSES[loss.kind].of_rows is not None and setting.tricks.feature_matching != "off":
         remedy = f"loss.kind={loss.kind} is G's loss, and needs no D; set off"
         yield "tricks.feature_matching", setting.tricks.feature_matching, remedy
+    if LOSSES[loss.kind].of_rows is not None and setting.tricks.top_k:
+        remedy = f"loss.kind={loss.kind} has no scores of rows; set it to 0"
+        yield "tricks.top_k", setting.tricks.top_k, remedy
+    if loss.kind == "ranks" and targets.dim(setting.target) != 1:
+        yield "loss.kind", "ranks", "ranks are of numbers: it needs a target on the line"
+    if loss.kind == "ranks" and loss.ranks > setting.training.batch_size:
+        size = setting.training.batch_size
+        yield "loss.ranks", loss.ranks, f"a batch has {size} rows to be ranked among"
 
 
 def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """What a dynamics, and a look ahead, do not go with."""
-    training, networks = setting.training, (setting.generator, setting.discriminator)
+    training, g, d = setting.training, setting.generator.optimizer, setting.discriminator.optimizer
     dynamics = DYNAMICS[training.dynamics]
     trains_features = setting.tricks.feature_matching_trains == "g_and_features"
     if trains_features and (dynamics.of_both or training.unrolled):
@@ -127,13 +141,63 @@ def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         section, _, entry = name.partition(".")
         if (value := getattr(getattr(setting, section), entry)) != off:
             yield name, value, f"{named} has both players see one game; set {value_text(off)}"
-    for name, network in zip(("generator", "discriminator"), networks, strict=True):
-        if network.optimizer.kind != "sgd":
+    for name, optimizer in (("generator", g), ("discriminator", d)):
+        if optimizer.kind != "sgd":
             remedy = f"{named} has steps of its own; set sgd"
-            yield f"{name}.optimizer.kind", network.optimizer.kind, remedy
-    if networks[0].optimizer.rate != networks[1].optimizer.rate:
-        remedy = f"{named} has one rate; set that of the discriminator"
-        yield "generator.optimizer.rate", networks[0].optimizer.rate, remedy
+            yield f"{name}.optimizer.kind", optimizer.kind, remedy
+    if g.rate != d.rate:
+        remedy = f"{named} has one rate; set that of the discriminator, {d.rate:g}"
+        yield "generator.optimizer.rate", g.rate, remedy
+
+
+def _together(setting: Setting) -> Iterator[tuple[str, Value, str]]:
+    """What rows that are taken together do not go with."""
+    tricks, size = setting.tricks, setting.training.batch_size
+    packing, group = tricks.packing, tricks.minibatch_std
+    if size % packing:
+        yield "tricks.packing", packing, f"it must divide training.batch_size={size}"
+    elif group and (group == 1 or (size // packing) % group):
+        yield (
+            "tricks.minibatch_std",
+            group,
+            f"groups of 2 or more must divide {size // packing} rows",
+        )
+    if packing > 1 and setting.training.sort and targets.dim(setting.target) == 1:
+        yield "training.sort", True, "rows of a pack must be independent; set it to False"
+    ordered = {"tricks.packing": packing > 1, "diversity.kind": setting.diversity.kind != OFF}
+    for name, taken in ordered.items():
+        if taken and setting.latent.kind == "stratified":
+            remedy = f"{name} takes independent latents together; use uniform or normal"
+            yield "latent.kind", "stratified", remedy
+    if packing > 1 and setting.pretraining.steps:
+        yield "pretraining.steps", setting.pretraining.steps, "D judges packs; set it to 0"
+    if tricks.top_k and tricks.feature_matching != OFF:
+        yield "tricks.top_k", tricks.top_k, "feature matching has no scores of rows; set it to 0"
+
+
+def _networks(setting: Setting) -> Iterator[tuple[str, Value, str]]:
+    """What networks' norms, dropout and schedules do not go with."""
+    tricks, d = setting.tricks, setting.discriminator
+    if d.norm == "batch" and setting.penalty.kind not in (OFF, *LEVELS):
+        remedy = "a row's slope is that of its batch; use layer, or no penalty"
+        yield "discriminator.norm", "batch", remedy
+    kept = {"discriminator.norm": d.norm == "batch", "discriminator.spectral_norm": d.spectral_norm}
+    for name, value in kept.items():
+        if value not in (False, OFF) and setting.pretraining.steps:
+            remedy = f"{name} follows D through training; set it to 0"
+            yield "pretraining.steps", setting.pretraining.steps, remedy
+    if setting.generator.norm != OFF and tricks.virtual_batch_norm != OFF:
+        yield "generator.norm", setting.generator.norm, "virtual batch norm is one; set off"
+    for name, network in (("generator", setting.generator), ("discriminator", d)):
+        if network.norm == "batch" and setting.training.batch_size // tricks.packing == 1:
+            yield f"{name}.norm", "batch", "a batch of one row is all alike; use 2 or more"
+    if not d.hidden:
+        for name, value, off in (("norm", d.norm, OFF), ("dropout", d.dropout, 0.0)):
+            if value != off:
+                yield f"discriminator.{name}", value, "it needs a hidden layer"
+    endless = tricks.noise_fade_steps and tricks.noise_fade_shape == "exponential"
+    if endless and not tricks.noise_fade:
+        yield "tricks.noise_fade", 0.0, "exponentially noise gets near to 0; give a part above it"
 
 
 def _order(setting: Setting) -> Iterator[tuple[str, Value, str]]:

@@ -100,7 +100,9 @@ class XlaPrograms:
             if self._judging.features:
                 follow = compiled(self._lowered(self._follow_features, moved))
                 self._following = follow.result()
-        self._training, self._starting, self._scoring = map(Future.result, (train_runs, start, score))
+        self._training, self._starting, self._scoring = map(
+            Future.result, (train_runs, start, score)
+        )
         self._drawing, self._picturing = draw.result(), picture.result()
 
     def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:

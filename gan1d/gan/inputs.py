@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gan1d.gan import latents, penalties, randomness, targets
 from gan1d.gan.dynamics import DYNAMICS
-from gan1d.gan.players import Probes, Rows
+from gan1d.gan.numerics import faded
+from gan1d.gan.players import Masks, Probes, Rows
 from gan1d.gan.spec import OFF, above_0, choice, field, number, pytree
 from gan1d.system.lazy import Array, jax, jnp, jsp
 
@@ -105,14 +106,18 @@ NO_NOISE = InstanceNoise(None, None, None)
 
 
 class Batch(NamedTuple):
-    """All randomness of one update."""
+    """All randomness of one update. Of a batch D sees B rows, or packs of them."""
 
     real: Array  # [d_steps, B, X]
     latent_d: Array  # [d_steps, B, L]
     latent_g: Array  # [g_steps, B, L]
     instance_noise: InstanceNoise | None  # None where the setting has none
-    flipped: Array | None = None  # [d_steps, B] whether rows change labels; likewise
-    probes: Probes | None = None  # [d_steps, ...] for D's penalty; likewise
+    flipped: Array | None = None  # [d_steps, packs] whether they change labels; likewise
+    probes: Probes | None = None  # [d_steps, packs, ...] for D's penalty; likewise
+    masks_d: Masks | None = None  # [d_steps, packs, F] of D's hidden layers in its own steps
+    masks_g: Masks | None = None  # [g_steps, packs, F] and in G's
+    others: Array | None = None  # [g_steps, B, L] latents that G's are told apart from
+    number: Array | None = None  # [] of the update, where something changes with it
 
     @property
     def noise(self) -> InstanceNoise:
@@ -121,24 +126,41 @@ class Batch(NamedTuple):
 
     def d_rows(self) -> Rows:
         """What D's steps are made from, `[d_steps, ...]` each."""
-        noise = self.noise
-        return Rows(self.real, self.latent_d, noise.real, noise.fake_d, self.flipped, self.probes)
+        steps = self.real.shape[0]
+        return Rows(
+            real=self.real,
+            latent=self.latent_d,
+            real_noise=self.noise.real,
+            fake_noise=self.noise.fake_d,
+            flipped=self.flipped,
+            probes=self.probes,
+            masks=self.masks_d,
+            others=None if self.others is None else _repeated(self.others, steps),
+            number=self._numbers(steps),
+        )
 
     def g_rows(self) -> Rows:
         """What G's steps are made from, `[g_steps, ...]` each; what is D's is that of its last."""
-
-        def last(drawn: T) -> T:
-            steps = self.latent_g.shape[0]
-            return jax.tree.map(lambda a: jnp.broadcast_to(a[-1:], (steps, *a.shape[1:])), drawn)
-
+        steps = self.latent_g.shape[0]
         return Rows(
-            last(self.real),
-            self.latent_g,
-            last(self.noise.real),
-            self.noise.fake_g,
-            last(self.flipped),
-            last(self.probes),
+            real=_repeated(self.real, steps),
+            latent=self.latent_g,
+            real_noise=_repeated(self.noise.real, steps),
+            fake_noise=self.noise.fake_g,
+            flipped=_repeated(self.flipped, steps),
+            probes=_repeated(self.probes, steps),
+            masks=self.masks_g,
+            others=self.others,
+            number=self._numbers(steps),
         )
+
+    def _numbers(self, steps: int) -> Array | None:
+        return None if self.number is None else jnp.broadcast_to(self.number, (steps,))
+
+
+def _repeated(drawn: T, steps: int) -> T:
+    """The last of some steps' arrays for each of so many."""
+    return jax.tree.map(lambda a: jnp.broadcast_to(a[-1:], (steps, *a.shape[1:])), drawn)
 
 
 def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
@@ -149,6 +171,10 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
     training = setting.training
     d_rows = (training.d_steps, training.batch_size)
     g_rows = (training.g_steps, training.batch_size)
+    d_packs, g_packs = ((steps, rows // setting.tricks.packing) for steps, rows in (d_rows, g_rows))
+
+    number = jnp.asarray(step, jnp.float32)
+    numbered = penalties.has_factor(setting.penalty) or setting.tricks.top_k is not None
 
     def u(name: str, shape: tuple[int, ...]) -> Array:
         return randomness.uniforms(jax.random.fold_in(randomness.stream(key, name), step), shape)
@@ -184,14 +210,32 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
         steps, rows, columns = values.shape
         return values + scale * jax.vmap(sorted_normals)(u(name, (steps, rows + 1, columns)))
 
+    def masks(name: str, packs: tuple[int, int]) -> Masks | None:
+        rate = setting.discriminator.dropout
+        if rate is None:
+            return None
+        return tuple(
+            jnp.where(u(f"{name}_{i}", (*packs, units)) < rate, 0.0, 1 / (1 - rate))
+            for i, units in enumerate(setting.discriminator.hidden)
+        )
+
+    others = None
+    if setting.diversity.kind != OFF:
+        # In no order: so a row and the other one of its pair are independent.
+        drawn = u("latent_other", (*g_rows, setting.latent.dim))
+        others = jax.vmap(lambda batch: latents.draw(setting.latent, batch))(drawn)
     flips = setting.loss.flips
     return Batch(
         real=with_noise(real, "data_noise"),
         latent_d=with_noise(latent_d, "latent_d_noise"),
         latent_g=with_noise(latent_g, "latent_g_noise"),
-        instance_noise=_instance_noise(setting, u, d_rows, g_rows),
-        flipped=None if flips is None else u("label_flips", d_rows) < flips,
-        probes=penalties.draw(setting, u, d_rows),
+        instance_noise=_instance_noise(setting, u, d_rows, g_rows, number),
+        flipped=None if flips is None else u("label_flips", d_packs) < flips,
+        probes=penalties.draw(setting, u, d_packs),
+        masks_d=masks("dropout_d", d_packs),
+        masks_g=masks("dropout_g", g_packs),
+        others=others,
+        number=number if numbered else None,
     )
 
 
@@ -200,10 +244,16 @@ def _instance_noise(
     u: Callable[[str, tuple[int, ...]], Array],
     d_rows: tuple[int, int],
     g_rows: tuple[int, int],
+    number: Array,
 ) -> InstanceNoise | None:
-    scale, dim = setting.tricks.instance_noise, targets.dim(setting.target)
-    if scale is None:
+    tricks, dim = setting.tricks, targets.dim(setting.target)
+    if tricks.instance_noise is None:
         return None
+    scale: Array | float = tricks.instance_noise
+    if tricks.noise_fade_steps is not None:
+        scale = scale * faded(
+            tricks.noise_fade_shape, tricks.noise_fade, tricks.noise_fade_steps, number
+        )
     return InstanceNoise(
         real=scale * jsp.ndtri(u("real_noise", (*d_rows, dim))),
         fake_d=scale * jsp.ndtri(u("fake_d_noise", (*d_rows, dim))),

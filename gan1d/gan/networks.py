@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from gan1d.gan.optimizers import OptimizerFields
-from gan1d.gan.spec import choice, field, number, pytree, section
-from gan1d.system.lazy import Array, jnp, nn
+from gan1d.gan.spec import OFF, choice, field, number, pytree, section
+from gan1d.system.lazy import Array, jax, jnp, nn
 
 KINDS = ("perceptron", "point")  # of generators
+NORMS = (OFF, "batch", "layer")
 PERCEPTRON = ("kind", "perceptron")  # what `only` says of several fields
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -33,9 +34,40 @@ def _flax(name: str, *given: float) -> Callable[..., Array]:
     return initializer
 
 
-# Unit initializers; a network's kernel_scale multiplies what they draw. Biases start at zero.
+def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+    """A uniformly random matrix whose rows or columns, whichever are fewer, are orthonormal.
+
+    Saxe et al. 2014 (arXiv 1312.6120): by Gram and Schmidt, in place of flax's factorisation, which
+    lanes have not.
+    """
+    long, short = max(shape), min(shape)
+    drawn = jax.random.normal(key, (short, long), dtype)
+
+    def with_row(basis: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
+        place, values = row
+        for _ in range(2):  # the second time takes off what rounding has left
+            values = values - (basis @ values) @ basis
+        values = values / jnp.sqrt((values**2).sum())
+        return basis + place[:, None] * values[None], None
+
+    rows = jnp.eye(short, dtype=dtype), drawn
+    basis, _ = jax.lax.scan(with_row, jnp.zeros((short, long), dtype), rows)
+    return basis if shape[0] == short else basis.T
+
+
+def _within_root(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Uniform within 1 / sqrt(fan-in): what torch.nn.Linear starts from."""
+    bound = shape[0] ** -0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+# Unit initializers; a network's kernel_scale multiplies what they draw. Biases start at zero, but
+# beside torch_linear, whose biases are drawn as its weights are.
 INITIALIZERS: dict[str, Callable[..., Array]] = {
     "normal": _flax("normal", 1.0),
+    "orthogonal": _orthogonal,
+    "torch_linear": _within_root,
+    "he_uniform": _flax("he_uniform"),
     "glorot_uniform": _flax("glorot_uniform"),
     "glorot_normal": _flax("glorot_normal"),
     "he_normal": _flax("he_normal"),
@@ -85,6 +117,15 @@ class GeneratorFields:
         1.0, "factor on the initial weights", unit="ratio", label="G init scale"
     )
     bias: bool = field(True, "its layers have biases", label="G bias", only=PERCEPTRON)
+    norm: str = choice(
+        OFF,
+        "hidden layers are normalised, before their activation, over the batch (Ioffe & Szegedy "
+        "2015; running means are judged) or over a row (Ba et al. 2016)",
+        NORMS,
+        label="G norm",
+        neutral=OFF,
+        only=PERCEPTRON,
+    )
     optimizer: OptimizerFields = section(OptimizerFields())
 
 
@@ -110,6 +151,34 @@ class DiscriminatorFields:
         1.0, "factor on the initial weights", unit="ratio", label="D init scale"
     )
     bias: bool = field(True, "its layers have biases", label="D bias")
+    output_scale: float = number(
+        1.0, "factor on the output", low=0, open_low=True, unit="ratio", label="D output scale"
+    )
+    norm: str = choice(
+        OFF,
+        "hidden layers are normalised over the batch, real and generated apart, or over a row",
+        NORMS,
+        label="D norm",
+        neutral=OFF,
+    )
+    spectral_norm: str = choice(
+        OFF,
+        "weights are divided by their largest singular value (Miyato et al. 2018), by one power "
+        "iteration a step of D",
+        (OFF, "on"),
+        label="spectral norm",
+        neutral=OFF,
+    )
+    dropout: float = number(
+        0.0,
+        "share of hidden units that are left out in a step",
+        low=0,
+        high=0.99,
+        unit="ratio",
+        label="dropout",
+        neutral=0.0,
+        vanishes=True,
+    )
     weight_clip: float = number(
         0.0,
         "all its weights are kept within this distance of 0 (0: they aren't)",

@@ -1,17 +1,18 @@
 """Penalties: what is added to D's loss for D as a function, not for its outputs alone.
 
-All that are here are of its slopes |grad D(x)|: in real rows, in generated ones, or in rows between
-or around them that are probed for that. Generated rows are constants, so nothing reaches G. Where D
-compares rows with each other a row's slope is that of the sum of all outputs, by convention.
+Nearly all that are here are of its slopes |grad D(x)|: in real rows, in generated ones, or in rows
+between or around them that are probed for that. Generated rows are constants, so nothing reaches G.
+Where D compares rows with each other a row's slope is that of the sum of all outputs, by
+convention.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gan1d.gan import targets
-from gan1d.gan.numerics import safe_sqrt
-from gan1d.gan.players import Output, Probes, Seen
-from gan1d.gan.spec import OFF, Switch, choice, number, pytree
+from gan1d.gan.numerics import faded, safe_sqrt
+from gan1d.gan.players import Levels, Output, Probes, Seen
+from gan1d.gan.spec import OFF, Switch, above_0, choice, field, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
 if TYPE_CHECKING:
@@ -92,6 +93,45 @@ def jensen_shannon(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
     return 0.5 * penalty.weight * (real.mean() + fake.mean())
 
 
+def lecam(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
+    """LeCam: D's outputs on real rows shall not exceed their usual level on others, and reversed.
+
+    lambda (E max(0, D(real) - level of fake)^2 + E max(0, level of real - D(fake))^2):
+    Tseng et al. 2021 (arXiv 2104.03310), as their code has it; levels are running means from 0 on.
+    """
+    real, fake = d(seen.real).value, d(seen.fake).value
+    above = jnp.maximum(real - seen.usual.fake, 0.0) ** 2
+    below = jnp.maximum(seen.usual.real - fake, 0.0) ** 2
+    return penalty.weight * (above.mean() + below.mean())
+
+
+def followed(penalty: "PenaltyFields", levels: Levels, d: D, seen: Seen) -> Levels:
+    """The levels after one more step of D."""
+    now = Levels(d(seen.real).value.mean(), d(seen.fake).value.mean())
+    return jax.tree.map(lambda a, b: penalty.memory * a + (1 - penalty.memory) * b, levels, now)
+
+
+def factor(penalty: "PenaltyFields", number: Array | None) -> Array | float:
+    """What the penalty is multiplied by in an update.
+
+    Lazy ones (Karras et al. 2020, arXiv 1912.04958) come every few updates, with so many times
+    their weight; others fall with time, as those of Roth et al. and of R3GAN do.
+    """
+    if number is None:
+        return 1.0
+    found: Array | float = 1.0
+    if penalty.every > 1:
+        found = jnp.where(number % penalty.every == 0, float(penalty.every), 0.0)
+    if penalty.fade_steps is not None:
+        found = found * faded("exponential", penalty.fade, penalty.fade_steps, number)
+    return found
+
+
+def has_factor(penalty: "PenaltyFields") -> bool:
+    """Whether it changes with the number of the update."""
+    return penalty.kind != OFF and (penalty.every > 1 or penalty.fade_steps is not None)
+
+
 PENALTIES: dict[str, Penalty] = {
     "r1": r1,
     "r2": r2,
@@ -103,23 +143,25 @@ PENALTIES: dict[str, Penalty] = {
     # Kodali et al. 2017 (arXiv 1705.07215): that of WGAN-GP, around real rows.
     "dragan": gradient,
     "jensen_shannon": jensen_shannon,
+    "lecam": lecam,
 }
 # Those that look between real and generated rows, or around real ones.
 BETWEEN, AROUND = ("gradient", "one_sided", "zero_centred", "steepest"), ("dragan",)
-OF_SLOPES = tuple(kind for kind in PENALTIES if kind != "jensen_shannon")
+OF_SLOPES = tuple(kind for kind in PENALTIES if kind not in ("jensen_shannon", "lecam"))
+LEVELS = ("lecam",)
 
 
 def draw(
     setting: "Setting", uniforms: Callable[[str, tuple[int, ...]], Array], rows: tuple[int, int]
 ) -> Probes | None:
-    """What places the probed rows of each step `[steps, B]`; None where none are probed.
+    """What places the probed rows, or packs, of each step `[steps, B]`; None where there are none.
 
     Sorted rows are no independent pairs: a real row's partner is then any of the generated ones.
     """
     kind, size = setting.penalty.kind, setting.training.batch_size
     if kind not in BETWEEN + AROUND:
         return None
-    dim = targets.dim(setting.target)
+    dim = targets.dim(setting.target) * setting.tricks.packing
     partner = away = None
     if kind in AROUND:
         away = uniforms("penalty_away", (*rows, dim))
@@ -140,7 +182,7 @@ def probed(penalty: "PenaltyFields", seen: Seen, probes: Probes) -> Array:
 
 @pytree
 class PenaltyFields:
-    """What is added to D's loss for how steep it is."""
+    """What is added to D's loss for what it is as a function."""
 
     kind: str = choice(OFF, "formula", Switch(PENALTIES), label="penalty", neutral=OFF)
     weight: float = number(
@@ -173,4 +215,43 @@ class PenaltyFields:
         unit="stds of the batch",
         label="radius",
         only=("kind", *AROUND),
+    )
+    memory: float = number(
+        0.99,
+        "decay of the running means of D's outputs",
+        low=0,
+        high=0.999999,
+        unit="ratio per step",
+        label="memory",
+        only=("kind", *LEVELS),
+    )
+    every: int = field(
+        1,
+        "it is there in every so manieth update, so many times as strong",
+        low=1,
+        high=1000,
+        unit="updates",
+        label="penalty every",
+        neutral=1,
+        only=("kind", PENALTIES),
+    )
+    fade_steps: float = number(
+        0.0,
+        "updates in which the weight falls, exponentially (0: it doesn't)",
+        low=0,
+        unit="updates",
+        label="penalty fades in",
+        neutral=0.0,
+        only=("kind", PENALTIES),
+        vanishes=True,
+    )
+    fade: float = number(
+        0.01,
+        "to which part of itself it falls",
+        low=0,
+        open_low=True,
+        high=1,
+        unit="ratio",
+        label="penalty left",
+        only=("fade_steps", above_0),
     )

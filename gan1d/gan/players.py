@@ -11,6 +11,9 @@ Params: TypeAlias = Tree  # a network's parameters, or gradients in them
 Variables: TypeAlias = dict[str, Tree]  # flax collections: `params`, and what is not trained
 
 
+Masks: TypeAlias = tuple[Array, ...]  # of D's hidden layers, [B, F] each, for dropout
+
+
 class Players(NamedTuple, Generic[T]):
     """What both networks have: parameters, gradients, losses, optimizers' memories."""
 
@@ -42,14 +45,29 @@ class Rows(NamedTuple):
     fake_noise: Array | None
     flipped: Array | None = None  # [B] whether D takes rows i for each other; None: none
     probes: Probes | None = None  # None where no penalty needs any
+    masks: Masks | None = None  # None without dropout
+    others: Array | None = None  # [B, L] latents that G's are told apart from; None: none are
+    number: Array | None = None  # [] of the update; None where nothing changes with it
 
 
 class Seen(NamedTuple):
-    """Real and generated rows `[B, X]` as D sees them."""
+    """Real and generated rows `[B, X]` as D sees them; of packs, all of a pack's side by side."""
 
     real: Array
     fake: Array
     more: Array | None = None  # between or around them; None where no penalty asks for any
+    levels: "Levels | None" = None  # of D's outputs; None where no penalty asks for them
+
+    @property
+    def usual(self) -> "Levels":
+        """The levels of D's outputs.
+
+        Raises:
+          ValueError: nothing follows them.
+        """
+        if self.levels is None:
+            raise ValueError("levels of D's outputs are not followed")
+        return self.levels
 
     @property
     def probed(self) -> Array:
@@ -61,3 +79,10 @@ class Seen(NamedTuple):
         if self.more is None:
             raise ValueError("no rows were drawn to be probed")
         return self.more
+
+
+class Levels(NamedTuple):
+    """Running means of D's outputs on real and on generated rows, `[]` both."""
+
+    real: Array
+    fake: Array

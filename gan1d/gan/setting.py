@@ -6,6 +6,7 @@ changes the traced program. So settings whose tree structures are equal share on
 """
 
 from gan1d.gan.averages import AverageFields
+from gan1d.gan.diversity import DiversityFields
 from gan1d.gan.inputs import TrainingFields
 from gan1d.gan.latents import LatentFields
 from gan1d.gan.losses import LossFields
@@ -27,6 +28,7 @@ class Setting:
     discriminator: DiscriminatorFields = section(DiscriminatorFields())
     loss: LossFields = section(LossFields())
     penalty: PenaltyFields = section(PenaltyFields())
+    diversity: DiversityFields = section(DiversityFields())
     tricks: TrickFields = section(TrickFields())
     averages: AverageFields = section(AverageFields())
     pretraining: PretrainingFields = section(PretrainingFields())

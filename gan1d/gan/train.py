@@ -16,10 +16,11 @@ from jax import Array
 
 from gan1d.gan import averages, constraints, matching, optimizers, penalties, perceptrons, pytrees
 from gan1d.gan.averages import Averages
+from gan1d.gan.diversity import DIVERSITY, best
 from gan1d.gan.dynamics import DYNAMICS, Field, Memory, Pull, Terms
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
 from gan1d.gan.losses import LOSSES, of_d
-from gan1d.gan.players import Output, Params, Players, Rows, Seen, Tree, Variables
+from gan1d.gan.players import Levels, Params, Players, Rows, Seen, Tree, Variables
 from gan1d.gan.pretrain import Pretraining, pretrain
 from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
@@ -69,7 +70,8 @@ def init(setting: Setting, key: Array) -> tuple[State, Pretraining | None]:
         )
     )
     historical = setting.tricks.historical_averaging != OFF
-    kept = averages.begun(setting.averages, params, historical=historical)
+    follows = setting.penalty.kind in penalties.LEVELS
+    kept = averages.begun(setting.averages, params, historical=historical, levels=follows)
     past = None
     if DYNAMICS[setting.training.dynamics].past:
         past = jax.tree.map(jnp.zeros_like, params)
@@ -119,37 +121,84 @@ def _optimizers(setting: Setting) -> Players[optax.GradientTransformation]:
     return Players(*map(optimizers.make, sections))
 
 
-def game(setting: Setting, carried: Players[Variables], rows: Players[Rows]) -> Game:
+def seen(
+    setting: Setting, carried: Players[Variables], levels: Levels | None, params: Both, fed: Rows
+) -> tuple[penalties.D, Seen]:
+    """D as a function of rows, and the rows that it is shown."""
+    g, d = variables(params, carried)
+    fake = perceptrons.generate(setting, g, fed.latent, training=True)
+    real, fake = _added(fed.real, fed.real_noise), _added(fake, fed.fake_noise)
+    real, fake = (perceptrons.packed(setting, rows) for rows in (real, fake))
+    shown = Seen(real, fake, None, levels)
+    if fed.probes is not None:
+        shown = shown._replace(more=penalties.probed(setting.penalty, shown, fed.probes))
+    return lambda x: perceptrons.discriminate(setting, d, x, fed.masks, training=True), shown
+
+
+def game(
+    setting: Setting,
+    carried: Players[Variables],
+    rows: Players[Rows],
+    levels: Levels | None = None,
+) -> Game:
     """Both players' mean losses, on rows of their own."""
 
-    def seen(params: Both, fed: Rows) -> tuple[Callable[[Array], Output], Seen]:
-        g, d = variables(params, carried)
-        fake = perceptrons.generate(setting, g, fed.latent)
-        shown = Seen(_added(fed.real, fed.real_noise), _added(fake, fed.fake_noise))
-        return lambda x: perceptrons.discriminate(setting, d, x), shown
-
     def d_loss(params: Both) -> Array:
-        d, shown = seen(params, rows.d)
+        d, shown = seen(setting, carried, levels, params, rows.d)
         real, fake = d(shown.real), d(shown.fake)
         loss = of_d(setting.loss, real.value, fake.value, rows.d.flipped).mean()
         penalty = setting.penalty
         if penalty.kind == OFF:
             return loss
-        if rows.d.probes is not None:
-            shown = shown._replace(more=penalties.probed(penalty, shown, rows.d.probes))
-        return loss + penalties.PENALTIES[penalty.kind](penalty, d, shown)
+        factor = penalties.factor(penalty, rows.d.number)
+        return loss + factor * penalties.PENALTIES[penalty.kind](penalty, d, shown)
 
     def g_loss(params: Both) -> Array:
-        d, shown = seen(params, rows.g)
-        loss = LOSSES[setting.loss.kind]
-        if loss.of_rows is not None:
-            return loss.of_rows(setting.loss, shown.real, shown.fake)
-        fake, real = d(shown.fake), d(shown.real)
-        if setting.tricks.feature_matching != OFF:
-            return matching.MATCHING[setting.tricks.feature_matching](real.features, fake.features)
-        return loss.g(setting.loss, real.value, fake.value).mean()
+        d, shown = seen(setting, carried, levels, params, rows.g)
+        return _adversarial(setting, d, shown, rows.g.number) + _of_diversity(params)
+
+    def _of_diversity(params: Both) -> Array | float:
+        diversity, fed = setting.diversity, rows.g
+        if fed.others is None:
+            return 0.0
+        g = variables(params, carried).g
+        latents = jnp.stack([fed.latent, fed.others])
+        made = jnp.stack([perceptrons.generate(setting, g, z, training=True) for z in latents])
+        return diversity.weight * DIVERSITY[diversity.kind](diversity, made, latents)
 
     return Players(g_loss, d_loss)
+
+
+def _adversarial(setting: Setting, d: penalties.D, shown: Seen, number: Array | None) -> Array:
+    """G's loss by D, by D's features, or by the rows themselves."""
+    loss, tricks = LOSSES[setting.loss.kind], setting.tricks
+    if loss.of_rows is not None:
+        return loss.of_rows(setting.loss, shown.real, shown.fake)
+    fake, real = d(shown.fake), d(shown.real)
+    if tricks.feature_matching != OFF:
+        return matching.MATCHING[tricks.feature_matching](real.features, fake.features)
+    rows = loss.g(setting.loss, real.value, fake.value)
+    if tricks.top_k is not None and number is not None:
+        rows = rows * best(tricks, fake.value, number)
+    return rows.mean()
+
+
+def renewed(
+    setting: Setting, state: State, rows: Players[Rows], movers: Movers
+) -> tuple[Players[Variables], Averages]:
+    """What is carried beside the parameters, and followed of D's outputs, after a step of these."""
+    g, d = variables(state.params, state.carried)
+    carried, kept = state.carried, state.averages
+    if "g" in movers:
+        carried = carried._replace(g=perceptrons.renewed_generator(setting, g, rows.g.latent))
+    if "d" in movers and (carried.d or kept.levels is not None):
+        look, shown = seen(setting, state.carried, kept.levels, state.params, rows.d)
+        batches = shown.real, shown.fake
+        carried = carried._replace(d=perceptrons.renewed_discriminator(setting, d, batches))
+        if kept.levels is not None:
+            levels = penalties.followed(setting.penalty, kept.levels, look, shown)
+            kept = kept._replace(levels=levels)
+    return carried, kept
 
 
 def own_gradients(
@@ -219,8 +268,9 @@ def step(
 ) -> tuple[State, Losses]:
     """One step of the movers; returns their mean losses as well, None for one that stays."""
     training, history = setting.training, state.averages.history
-    own_game = game(setting, state.carried, rows)
-    of_gs_rows = game(setting, state.carried, Players(rows.g, rows.g))
+    levels = state.averages.levels
+    own_game = game(setting, state.carried, rows, levels)
+    of_gs_rows = game(setting, state.carried, Players(rows.g, rows.g), levels)
     expected = unrolled(setting, of_gs_rows.d, state.opt_state)
 
     def field(names: Movers) -> Field:
@@ -247,7 +297,8 @@ def step(
     if past is not None:
         past = past._replace(**{name: getattr(pull.gradients, name) for name in movers})
     losses = Players(*(getattr(pull.losses, n) if n in movers else None for n in ("g", "d")))
-    return state._replace(params=params, opt_state=memory, past=past), losses
+    carried, kept = renewed(setting, state, rows, movers)
+    return State(params, carried, memory, kept, past), losses
 
 
 def d_turn(setting: Setting, state: State, batch: Batch) -> tuple[State, Losses]:

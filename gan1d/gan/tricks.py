@@ -1,9 +1,10 @@
-"""Training tricks that are not losses: minibatch layers, virtual batch norm, noise, averaging."""
+"""Training tricks that are not losses: minibatch layers, packing, virtual batch norm, noise."""
 
 import numpy as np
 
 from gan1d.gan.matching import MATCHING
-from gan1d.gan.spec import OFF, Switch, choice, field, number, pytree
+from gan1d.gan.numerics import FADES
+from gan1d.gan.spec import OFF, Switch, above_0, choice, field, number, pytree
 from gan1d.system.lazy import Array, jnp
 
 
@@ -61,6 +62,18 @@ def virtual_batch_norm(x: Array, reference: Array, epsilon: float = 1e-5) -> tup
     )
 
 
+def minibatch_std(features: Array, group: int) -> Array:
+    """How much features `[B, F]` vary over the rows of a group, one number a row: `[B, 1]`.
+
+    Karras et al. 2018 (arXiv 1710.10196), section 3, and their code: the mean over features of
+    their standard deviations over a group, whose rows are evenly spaced through the batch.
+    """
+    size, count = features.shape
+    grouped = features.reshape(group, size // group, count)
+    deviations = jnp.sqrt(grouped.var(0) + 1e-8).mean(1)
+    return jnp.tile(deviations, group)[:, None]
+
+
 SWITCH = (OFF, "on")
 MINIBATCH = ("minibatch", "append", "replace")  # what `only` says of several fields
 
@@ -112,6 +125,43 @@ class TrickFields:
         unit="rows",
         label="rows compared",
         only=MINIBATCH,
+    )
+    minibatch_std: int = field(
+        0,
+        "rows of a group over which the std of D's features is one feature more (0: none)",
+        low=0,
+        high=65536,
+        unit="rows",
+        label="minibatch std",
+        neutral=0,
+    )
+    packing: int = field(
+        1,
+        "rows that D judges together, as one (Lin et al. 2018)",
+        low=1,
+        high=64,
+        unit="rows",
+        label="packing",
+        neutral=1,
+    )
+    top_k: float = number(
+        0.0,
+        "least share of generated rows, those that D scores best, that G learns from (0: all)",
+        low=0,
+        high=1,
+        unit="ratio",
+        label="top k",
+        neutral=0.0,
+        vanishes=True,
+    )
+    top_k_decay: float = number(
+        0.999,
+        "factor on that share in an update, from all rows down to the least",
+        low=0,
+        high=1,
+        unit="ratio per update",
+        label="top k decay",
+        only=("top_k", above_0),
     )
     feature_matching: str = choice(
         OFF,
@@ -167,4 +217,30 @@ class TrickFields:
         label="instance noise",
         neutral=0.0,
         vanishes=True,
+    )
+    noise_fade_steps: float = number(
+        0.0,
+        "updates in which the instance noise falls (0: it doesn't)",
+        low=0,
+        unit="updates",
+        label="noise fades in",
+        neutral=0.0,
+        only=("instance_noise", above_0),
+        vanishes=True,
+    )
+    noise_fade: float = number(
+        0.0,
+        "to which part of itself it falls",
+        low=0,
+        high=1,
+        unit="ratio",
+        label="noise left",
+        only=("noise_fade_steps", above_0),
+    )
+    noise_fade_shape: str = choice(
+        "line",
+        "along a line, or exponentially, which never gets to 0",
+        FADES,
+        label="noise falls",
+        only=("noise_fade_steps", above_0),
     )

@@ -9,7 +9,7 @@ from gan1d.gan.losses import critics, cross_entropy, distances, divergences
 from gan1d.gan.losses.cross_entropy import OUTPUTS
 from gan1d.gan.losses.divergences import BOUND, F_GENERATORS
 from gan1d.gan.losses.loss import Loss
-from gan1d.gan.spec import choice, number, pytree
+from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.system.lazy import Array, jnp
 
 __all__ = [
@@ -47,6 +47,7 @@ LOSSES: dict[str, Loss] = {
     "f_jensen_shannon": divergences.JENSEN_SHANNON,
     "mmd": distances.MMD,
     "energy": distances.ENERGY,
+    "ranks": distances.RANKS,
 }
 
 
@@ -183,6 +184,15 @@ class LossFields:
         unit="data units",
         label="bandwidths",
         only=("kind", "mmd"),
+    )
+    ranks: int = field(
+        10,
+        "generated rows that a real one is ranked among",
+        low=1,
+        high=1024,
+        unit="rows",
+        label="ranks",
+        only=("kind", "ranks"),
     )
     drift: float = number(
         0.0,

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gan1d.gan.losses.loss import Loss
 from gan1d.gan.numerics import safe_sqrt
-from gan1d.system.lazy import Array, jnp
+from gan1d.system.lazy import Array, jax, jnp
 
 if TYPE_CHECKING:
     from gan1d.gan.losses import LossFields
@@ -45,9 +47,25 @@ def energy(loss: "LossFields", real: Array, fake: Array) -> Array:
     return 2 * apart(real, fake) - apart(real, real) - apart(fake, fake)
 
 
+def ranks(loss: "LossFields", real: Array, fake: Array) -> Array:
+    """ISL: how far the ranks of real rows among `ranks` generated ones are from uniform, `[]`.
+
+    De Frutos et al. 2024 (AISTATS), and their code: a rank is a sum of sigmoids of 10 times the
+    differences, its histogram one of Gaussians of width 0.1. Here a row is ranked among those that
+    follow its place in the batch, whose order says nothing. On the line only.
+    """
+    size, count = real.shape[0], loss.ranks
+    following = np.add.outer(np.arange(size), 1 + np.arange(count)) % size
+    rank = jax.nn.sigmoid(10.0 * (real - fake[:, 0][following])).sum(1)
+    places = jnp.arange(count + 1.0)
+    shares = jnp.exp(-0.5 * ((rank[:, None] - places[None]) / 0.1) ** 2).sum(0)
+    return ((shares / shares.sum() - 1 / (count + 1)) ** 2).sum()
+
+
 def _nothing(loss: "LossFields", real: Array, fake: Array) -> Array:
     return jnp.zeros_like(real)
 
 
 MMD = Loss(d=_nothing, g=_nothing, of_rows=mmd)
 ENERGY = Loss(d=_nothing, g=_nothing, of_rows=energy)
+RANKS = Loss(d=_nothing, g=_nothing, of_rows=ranks, paired=True)

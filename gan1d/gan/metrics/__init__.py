@@ -25,6 +25,7 @@ from gan1d.gan.metrics.metric import (
     Reference,
     sees_few_latents,
     shared,
+    shown,
 )
 from gan1d.gan.metrics.modes import MOST_MODES
 from gan1d.gan.metrics.perfect import lattice_dims
@@ -156,13 +157,14 @@ def discriminator(
     Where D looks at whole batches, each x is shown to it in the company of a stratified real
     sample.
     """
-    company = ref.real[0, 1:]
+    batch = shown(setting, ref.real[0])
 
     def output(point: Array) -> Array:
-        rows = jnp.concatenate([point[None], company])
+        first = jnp.concatenate([point, batch[0, len(point) :]])
+        rows = jnp.concatenate([first[None], batch[1:]])
         return perceptrons.discriminate(setting, variables, rows).value[0]
 
-    if setting.tricks.minibatch == "off":
+    if not perceptrons.compares_rows(setting):
         outputs = perceptrons.discriminate(setting, variables, ref.x).value
     else:
         outputs = jax.lax.map(output, ref.x)  # one by one: a batch each would take much memory

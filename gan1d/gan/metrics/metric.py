@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gan1d.gan import latents, losses, perceptrons, targets
@@ -76,16 +77,25 @@ class Judged:
 
     @functools.cached_property
     def outputs(self) -> Array:
-        """D's raw outputs `[batches, B]` on rows of the target, in batches as it is trained on."""
+        """D's raw outputs `[batches, B]` on rows, or packs, of the target, as it is trained on."""
         setting, variables = self.setting, self.variables.d
-        return jax.vmap(lambda x: perceptrons.discriminate(setting, variables, x).value)(
-            self.reference.real
-        )
+
+        def output(batch: Array) -> Array:
+            return perceptrons.discriminate(setting, variables, shown(setting, batch)).value
+
+        return jax.vmap(output)(self.reference.real)
 
     @functools.cached_property
     def probabilities(self) -> Array:
         """The same, read as the loss reads them: 1/2 where D can't tell."""
         return losses.probability(self.setting.loss, self.outputs)
+
+
+def shown(setting: Setting, batch: Array) -> Array:
+    """Rows of the target `[B, X]`, which come in order, as D is shown them."""
+    if setting.tricks.packing > 1:
+        batch = batch[np.random.default_rng(0).permutation(batch.shape[0])]
+    return perceptrons.packed(setting, batch)
 
 
 def shared(function: Callable[[Judged], T]) -> Callable[[Judged], T]:
