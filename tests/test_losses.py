@@ -584,6 +584,15 @@ def test_the_energy_distance_is_scipys():
     np.testing.assert_allclose(far, 10, rtol=1e-6)
 
 
+def test_ranks_of_real_rows_among_generated_ones_are_to_be_uniform():
+    """Each of three ranks once; and all above all of ten."""
+    fake = jnp.asarray([[-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0]])
+    real = jnp.asarray([[-9.0], [-9.0], [0.0], [0.0], [9.0], [9.0]])
+    np.testing.assert_allclose(of_rows("ranks", real, fake, ranks=2), 0, atol=1e-6)
+    above = of_rows("ranks", np.full((20, 1), 9.0), np.zeros((20, 1)), ranks=5)
+    np.testing.assert_allclose(above, 5 / 6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["mmd", "energy"])
 def test_a_distance_pulls_generated_rows_towards_real_ones(kind):
     slope = jax.grad(lambda fake: of_rows(kind, [[0.0], [0.5]], fake))(jnp.array([[3.0], [3.0]]))

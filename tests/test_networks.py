@@ -36,6 +36,7 @@ DISTRIBUTIONS = {
     "glorot_uniform": scipy.stats.uniform(-GLOROT, 2 * GLOROT),
     "glorot_normal": truncated(2 / (16 + 8)),
     "he_normal": truncated(2 / 16),
+    "he_uniform": scipy.stats.uniform(-((6 / 16) ** 0.5), 2 * (6 / 16) ** 0.5),
     "lecun_normal": truncated(1 / 16),
 }
 
@@ -318,8 +319,9 @@ def pooled(s):
     return jax.vmap(lambda seed: parameters(s, seed)[1])(np.arange(500))["params"]
 
 
-def test_every_initializer_is_drawn_below_but_the_constant_one():
-    assert DISTRIBUTIONS.keys() | {"ones"} == networks.INITIALIZERS.keys()
+def test_every_initializer_is_drawn_below_but_the_constant_one_and_two_of_test_norms():
+    elsewhere = {"ones", "orthogonal", "torch_linear"}
+    assert DISTRIBUTIONS.keys() | elsewhere == networks.INITIALIZERS.keys()
     s = setting(**{"generator.kernel_init": "ones", "generator.kernel_scale": -0.5})
     g, _ = initial(s)
     for layer in g["params"].values():

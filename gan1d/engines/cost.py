@@ -24,7 +24,8 @@ ELEMENTWISE = frozenset(
 REDUCTIONS = frozenset("reduce_sum reduce_max reduce_min reduce_prod cumsum".split())
 MOVEMENT = frozenset(
     "broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice gather iota pad"
-    " reshape rev select_n slice sort split squeeze stop_gradient transpose".split()
+    " reshape rev select_n slice sort split squeeze stack stop_gradient tile transpose"
+    " unstack".split()
 )
 
 

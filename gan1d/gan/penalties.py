@@ -121,7 +121,8 @@ def factor(penalty: "PenaltyFields", number: Array | None) -> Array | float:
         return 1.0
     found: Array | float = 1.0
     if penalty.every > 1:
-        found = jnp.where(number % penalty.every == 0, float(penalty.every), 0.0)
+        before = jnp.floor((number + 0.5) / penalty.every) * penalty.every
+        found = jnp.where(number == before, float(penalty.every), 0.0)
     if penalty.fade_steps is not None:
         found = found * faded("exponential", penalty.fade, penalty.fade_steps, number)
     return found

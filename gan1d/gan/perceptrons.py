@@ -230,8 +230,9 @@ def renewed_discriminator(
     """What D keeps beside its parameters, after a step on some batches of rows."""
     module = Discriminator(setting.discriminator, setting.tricks, True)
     if setting.discriminator.norm != "batch":
-        # Power iterations are of the weights alone: one row will do.
-        batches = [] if setting.discriminator.spectral_norm == OFF else [batches[0][:1]]
+        # Power iterations are of the weights alone: one row will do, or one group.
+        few = batches[0][: max(setting.tricks.minibatch_std, 1)]
+        batches = [] if setting.discriminator.spectral_norm == OFF else [few]
     kept = _apart(variables)[1]
     for rows in batches:
         kept = _applied(module, variables | kept, rows)[1]

@@ -82,8 +82,8 @@ def _equation(graph: Graph, equation: JaxprEqn, operands: list[Value]) -> Sequen
     if name in threefry.RULES:
         return [threefry.RULES[name](graph, params, *operands)]
     views = _views(operands, f"primitive {name} of keys")
-    if name == "split":
-        return primitives.split(params, *views)
+    if name in primitives.SPLITS:
+        return primitives.SPLITS[name](params, *views)
     name = RENAMED.get(name, name)
     if name not in SAME | REDUCTIONS | primitives.RULES.keys():
         raise Unsupported(f"primitive {name}")

@@ -77,13 +77,21 @@ MOVES: dict[str, Callable[..., np.ndarray]] = {
     "expand_dims": lambda index, dimensions: np.expand_dims(index, tuple(dimensions)),
     "slice": _slice,
     "rev": lambda index, dimensions: np.flip(index, tuple(dimensions)),
+    "tile": lambda index, reps: np.tile(index, reps),
 }
 
 
-def split(params: Params, operand: View) -> list[View]:
-    """The parts of an array along an axis."""
+def _split(params: Params, operand: View) -> list[View]:
     edges = np.cumsum(params["sizes"])[:-1]
     return [View(operand.node, part) for part in np.split(operand.index, edges, params["axis"])]
+
+
+def _unstack(params: Params, operand: View) -> list[View]:
+    return [View(operand.node, part) for part in np.moveaxis(operand.index, params["axis"], 0)]
+
+
+# The parts of an array along an axis.
+SPLITS: dict[str, Callable[[Params, View], list[View]]] = {"split": _split, "unstack": _unstack}
 
 
 def _integer_pow(graph: Graph, params: Params, out: Shaped, base: View) -> View:

@@ -186,7 +186,7 @@ class LossFields:
         only=("kind", "mmd"),
     )
     ranks: int = field(
-        10,
+        5,
         "generated rows that a real one is ranked among",
         low=1,
         high=1024,

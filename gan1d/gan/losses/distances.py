@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gan1d.gan.losses.loss import Loss
 from gan1d.gan.numerics import safe_sqrt
 from gan1d.system.lazy import Array, jax, jnp
@@ -54,12 +52,11 @@ def ranks(loss: "LossFields", real: Array, fake: Array) -> Array:
     differences, its histogram one of Gaussians of width 0.1. Here a row is ranked among those that
     follow its place in the batch, whose order says nothing. On the line only.
     """
-    size, count = real.shape[0], loss.ranks
-    following = np.add.outer(np.arange(size), 1 + np.arange(count)) % size
-    rank = jax.nn.sigmoid(10.0 * (real - fake[:, 0][following])).sum(1)
-    places = jnp.arange(count + 1.0)
+    following = (jnp.roll(fake[:, 0], -k) for k in range(1, loss.ranks + 1))
+    rank = sum((jax.nn.sigmoid(10.0 * (real[:, 0] - row)) for row in following), jnp.zeros(()))
+    places = jnp.arange(loss.ranks + 1.0)
     shares = jnp.exp(-0.5 * ((rank[:, None] - places[None]) / 0.1) ** 2).sum(0)
-    return ((shares / shares.sum() - 1 / (count + 1)) ** 2).sum()
+    return ((shares / shares.sum() - 1 / (loss.ranks + 1)) ** 2).sum()
 
 
 def _nothing(loss: "LossFields", real: Array, fake: Array) -> Array:
