@@ -7,13 +7,14 @@ JAX, and mistakes on a command line are found before it is imported.
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["default_config", "load", "register", "run", "variant"]
+__all__ = ["default_config", "load", "register", "run", "variant", "vary"]
 
 _HOMES = {
     "default_config": "gan1d.config.experiment",
     "load": "gan1d.results",
     "run": "gan1d.sweep.api",
     "variant": "gan1d.config.experiment",
+    "vary": "gan1d.config.experiment",
 }
 
 

@@ -45,7 +45,9 @@ MIXED = flags.DEFINE_bool(
     "mixed", False, "Let shards be trained on machines of different kinds, which round differently."
 )
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
-FIGURES = flags.DEFINE_bool("figures", True, "Draw figures at the end.")
+FIGURES = flags.DEFINE_bool(
+    "figures", True, "Draw figures at the end, a handful; `python -m gan1d draw` draws all kinds."
+)
 ANIMATION = flags.DEFINE_bool(
     "animation", False, "Draw the training of the best setting as animations as well."
 )
@@ -107,7 +109,7 @@ def kinds() -> list[str]:
     """The kinds of figures that flags ask for."""
     from gan1d.report import figures
 
-    return figures.usual() * FIGURES.value + list(figures.ON_REQUEST) * ANIMATION.value
+    return list(figures.SHOWN) * FIGURES.value + list(figures.ANIMATIONS) * ANIMATION.value
 
 
 def say_what_is_there(published: "Published", folder: Path) -> int:

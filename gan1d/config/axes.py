@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from gan1d.config import canonical, fields
@@ -141,10 +142,12 @@ def labels(
 ) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
 
-    What is off, or has no effect there, is left out; what is only ever on in one way is named
+    What is off, or has no effect there, is left out, and so is a value that most settings have, as
+    in a list of tricks of which each is tried alone; what is only ever on in one way is named
     without its value.
     """
     known = fields.specs()
+    usual = [_usual([point[i] for point in points]) for i in range(len(swept))]
     names = [_field_name(field) for field in swept]
     neutral = [known[field][0].neutral for field in swept]
     on = [{point[i] for point in points} - {neutral[i]} for i in range(len(swept))]
@@ -155,11 +158,18 @@ def labels(
         " + ".join(
             names[i] if switch[i] else f"{names[i]} {fields.value_text(value)}"
             for i, value in enumerate(point)
-            if value != neutral[i] and canonical.has_effect(swept[i], base, swept, point)
+            if value not in (neutral[i], usual[i])
+            and canonical.has_effect(swept[i], base, swept, point)
         )
         or nothing_on
         for point in points
     )
+
+
+def _usual(values: Sequence[Value]) -> Value:
+    """The value that more than half of them are; None where none is."""
+    value, count = Counter(values).most_common(1)[0]
+    return value if 2 * count > len(values) else None
 
 
 def fixed(

@@ -12,7 +12,7 @@ settings are the product of the axes. The same text is what the command line's -
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ml_collections
 
@@ -93,6 +93,29 @@ def variant(variants: Mapping[str, Mapping[str, Value]], name: str) -> ml_collec
     config = default_config()
     config.update_from_flattened_dict(variants[name])
     return config
+
+
+def vary(config: ml_collections.ConfigDict, changes: Sequence[Mapping[str, Value]]) -> None:
+    """Give a config's sweep an axis whose points are the config with some fields changed.
+
+    Args:
+      config: its fields that are varied get their defaults, as those of any swept field.
+      changes: of each point the fields that differ, by dotted names; {} is the config as it is.
+
+    Raises:
+      ConfigError: a name is no field's.
+    """
+    plain = dict(fields.flatten(config))
+    varied = dict.fromkeys(name for change in changes for name in change)
+    unknown = [fields.unknown_field(name, plain) for name in varied if name not in plain]
+    if unknown:
+        raise ConfigError(unknown)
+    axis = " ".join(
+        f"{name}={','.join(value_text(change.get(name, plain[name])) for change in changes)}"
+        for name in varied
+    )
+    config.update_from_flattened_dict({name: fields.specs()[name][1] for name in varied})
+    config.sweep = (*config.sweep, axis)
 
 
 def resolve(config: Value, name: str = "sweep") -> Experiment:

@@ -39,7 +39,7 @@ def draw_all(
       SelectionError: there is no such setting, or no snapshots of that seed.
       WriteError: a figure can't be written.
     """
-    kinds = list(dict.fromkeys(figures.usual() if kinds is None else kinds))
+    kinds = list(dict.fromkeys(figures.stills() if kinds is None else kinds))
     draw: Draw = functools.partial(
         figures.draw_all, folder, runs, snapshots, summary, setting=setting, seed=seed
     )

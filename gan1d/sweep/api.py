@@ -135,7 +135,7 @@ def train_and_publish(
       choices: how it is to be laid out.
       report: makes what reports how far it is, from the number of updates.
       overwrite: replace what the folder holds.
-      kinds: of figures; None means all but animations.
+      kinds: of figures; None means those that a sweep shows by itself.
       overrides: what was given besides the config file, for the record.
 
     Returns:
@@ -227,7 +227,7 @@ def merge(
       sweep: the sweep.
       folder: its results folder.
       partial: even if some are missing, which the results then tell.
-      kinds: of figures; None means all but animations.
+      kinds: of figures; None means those that a sweep shows by itself.
       overrides: what was given besides the config file, for the record.
 
     Returns:
@@ -337,8 +337,9 @@ def _publish(
 def _draw(
     folder: Path, result: loop.Result, summary: pd.DataFrame, kinds: Sequence[str] | None
 ) -> None:
-    if kinds is None or kinds:
-        drawing.draw_all(folder, result.runs, result.snapshots, summary, kinds)
+    chosen = figures.SHOWN if kinds is None else kinds
+    if chosen:
+        drawing.draw_all(folder, result.runs, result.snapshots, summary, chosen)
 
 
 def written(folder: Path) -> list[str]:

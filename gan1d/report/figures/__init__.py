@@ -56,10 +56,12 @@ KINDS: dict[str, Kind] = {
     "animation": film.animation,
     "seeds_animation": film.seeds_animation,
 }
-ON_REQUEST = ("animation", "seeds_animation")  # slow
+# What a sweep draws by itself: what the runs came to, what made the difference, and what was made.
+SHOWN = ("densities", "samples", "verdicts", "profiles", "differences", "effects", "w1")
+ANIMATIONS = ("animation", "seeds_animation")  # slow
 SUFFIXES = (".png", ".gif", ".mp4")
 
-__all__ = ["KINDS", "Selection", "clear", "draw_all", "usual"]
+__all__ = ["ANIMATIONS", "KINDS", "SHOWN", "Selection", "clear", "draw_all", "stills"]
 
 
 def draw_all(
@@ -88,7 +90,7 @@ def draw_all(
     """
     selected = common.select(runs, summary, snapshots, setting, seed)
     if kinds is None:
-        kinds = usual()
+        kinds = stills()
     target = Path(folder) / "figures"
     files.make_folder(target)
     paths = []
@@ -102,9 +104,9 @@ def draw_all(
     return paths
 
 
-def usual() -> list[str]:
-    """The kinds that are drawn if none are named: all but animations."""
-    return [kind for kind in KINDS if kind not in ON_REQUEST]
+def stills() -> list[str]:
+    """All kinds but animations."""
+    return [kind for kind in KINDS if kind not in ANIMATIONS]
 
 
 def clear(folder: Path) -> None:
