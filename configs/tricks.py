@@ -5,7 +5,7 @@
     python -m gan1d.main --config=configs/tricks.py:ring
     python -m gan1d compare results/tricks
 
-Variants are targets: a `gaussian`, a `mixture` of five narrow modes on the line, and the `ring` of
+Variants are targets: a `gaussian`, a `mixture` of three modes on the line, and the `ring` of
 eight Gaussians in the plane. All tricks see the same data, latents and first weights by seed.
 """
 
@@ -119,10 +119,9 @@ PLAIN = {
     "discriminator.activation": "leaky_relu",
     "discriminator.kernel_init": "he_normal",
     "steps": 5000,
-    "seeds": "0:64",
+    "seeds": "0:100",
 } | both(kind="adam", rate=1e-3, b1=0.5)
 SMALL = {"generator.hidden": (16,), "discriminator.hidden": (16, 16)}
-MODES = (-4.0, -2.0, 0.0, 2.0, 4.0)
 TARGETS = {
     "gaussian": SMALL | {"target.loc": 4.0, "target.scale": 0.5},
     "mixture": SMALL
@@ -130,9 +129,9 @@ TARGETS = {
         "target.kind": "mixture",
         "target.loc": 0.0,
         "target.scale": 1.0,
-        "target.weights": (0.2,) * 5,
-        "target.means": MODES,
-        "target.stds": (0.3,) * 5,
+        "target.weights": (0.3, 0.4, 0.3),
+        "target.means": (-3.0, 0.0, 3.0),
+        "target.stds": (0.5, 0.5, 0.5),
     },
     "ring": {
         "target.kind": "ring",
@@ -146,7 +145,10 @@ TARGETS = {
 }
 
 
+VARIANTS = {name: PLAIN | fields for name, fields in TARGETS.items()}
+
+
 def get_config(target="gaussian"):
-    config = variant({name: PLAIN | fields for name, fields in TARGETS.items()}, target)
+    config = variant(VARIANTS, target)
     vary(config, TRICKS)
     return config

@@ -9,6 +9,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     compare NAME SETTING     every setting against one, seed by seed
     pair NAME ONE / OTHER    one against another, and where their profiles cross
     effects NAME CRITERION ...   main effects and interactions, by criteria that begin so
+    board NAME SETTING       every setting in the order of its successes, and against one
 
 of the ranges of seeds that are kept: NAME and NAME-again. Their values stand beside each other,
 `first; second`.
@@ -33,7 +34,7 @@ from gan1d.results.schema import CURVE, DERIVED
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "tests" / "data" / "claims"
-TEXTS = [ROOT / "README.md", ROOT / "docs" / "experiments.md"]
+TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("experiments", "tricks"))]
 RANGES = ("", "-again")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MEASURES = (
@@ -198,6 +199,46 @@ def pair(name: str, *words: str) -> str:
     return f"{_table(rows)}\n\n{' '.join(said)} {_caption(ranges)}"
 
 
+def board(name: str, *against: str) -> str:
+    """Settings by how often they succeed over all seeds, and what tells each from one of them.
+
+    Sorted by that rate, which is no ranking: the ranks have intervals.
+    """
+    ranges, everything = load(name), pooled(load(name))
+    reference = of_runs.find_setting(everything, " ".join(against))
+    frames = [tables.summary(runs).set_index("setting") for runs in ranges]
+    whole = tables.summary(everything)
+    others = [label for label in whole.setting if label != reference]
+    found = {label: comparisons.compare(everything, label, reference) for label in others}
+    of_success = {label: next(iter(each.differences.values())) for label, each in found.items()}
+    p_values = np.array([each.p_exact for each in of_success.values()])
+    corrected = dict(zip(others, statistics.holm(p_values), strict=True))
+    rows = []
+    for _, row in whole.iterrows():
+        label = row.setting
+        cells = {
+            "": label,
+            "success": "; ".join(_rate(frame.loc[label], "success") for frame in frames),
+            "W1": "; ".join(_median(frame.loc[label], "w1") for frame in frames),
+            "rank, all": f"{row.rank_low:.0f} to {row.rank_high:.0f}",
+        }
+        if label != reference:
+            w1, crossings = found[label].w1, found[label].crossings
+            ratio = interval(*(number(each) for each in (w1.ratio, w1.ratio_low, w1.ratio_high)))
+            cells |= {
+                "points, all": _points(of_success[label]),
+                "p, all": f"{corrected[label]:.1g}",
+                "ratio of W1, all": ratio,
+                "profiles cross at": ", ".join(
+                    f"{each.low:.2g} to {each.high:.2g}" for each in crossings if each.significant
+                ),
+            }
+        rows.append(cells)
+    columns = dict.fromkeys(name for cells in rows for name in cells)
+    filled = [{name: cells.get(name, "") for name in columns} for cells in rows]
+    return f"{_table(filled)}\n\n{_caption(ranges)}"
+
+
 def _compared(
     ranges: list[xr.Dataset], settings: list[str], reference: str
 ) -> list[dict[str, str]]:
@@ -286,6 +327,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "compare": compare,
     "effects": effects_of,
     "pair": pair,
+    "board": board,
 }
 
 

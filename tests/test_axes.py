@@ -154,6 +154,12 @@ def test_labels_of_one_axis(axis, expected):
     assert labels(axis) == expected
 
 
+def test_of_tricks_tried_one_at_a_time_labels_leave_out_what_most_have():
+    """Also of fields that have no value which means off."""
+    axis = "loss.kind=non_saturating,hinge,non_saturating,non_saturating training.d_steps=1,1,5,1"
+    assert labels(f"{axis} tricks.top_k=0,0,0,0.5") == ("plain", "loss hinge", "D steps 5", "top k")
+
+
 @pytest.mark.parametrize(
     ("fixed", "nothing_on"),
     [

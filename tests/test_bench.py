@@ -125,6 +125,20 @@ def test_ratios_are_to_the_first_contender():
     ]
 
 
+def test_costs_of_a_sweeps_settings_are_relative_to_the_first(tmp_path):
+    (tmp_path / "pair.py").write_text(
+        "from gan1d import default_config\n\n\ndef get_config():\n"
+        "    config = default_config()\n    config.sweep = ('penalty.kind=off,r1',)\n"
+        "    return config\n"
+    )
+    command = [sys.executable, "-m", "gan1d.bench.settings", f"--config={tmp_path / 'pair.py'}"]
+    done = subprocess.run([*command, "--rounds=1", "--updates=2"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    plain, penalised = ([c.strip() for c in r.split("|")] for r in done.stdout.splitlines()[2:])
+    assert plain[1] == "plain" and plain[4] == "1.00" and penalised[1] == "penalty"
+    assert float(penalised[2]) > 0 and float(penalised[4]) > 0
+
+
 def test_an_unknown_workload_is_named():
     done = subprocess.run(
         [sys.executable, "-m", "gan1d.bench", "--workloads=no-such"],

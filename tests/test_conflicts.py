@@ -15,6 +15,16 @@ def built(**changes):
 
 MIXTURE = {"target.kind": "mixture"}
 MINIBATCH = {"tricks.minibatch": "append"}
+UNSORTED = {"latent.kind": "normal", "training.sort": False}
+PACKED = UNSORTED | {"tricks.packing": 2}
+COMPETITIVE = {
+    "training.dynamics": "competitive",
+    "training.order": "simultaneous",
+    "training.fresh_batches": False,
+    "loss.kind": "saturating",
+    "generator.optimizer.kind": "sgd",
+    "discriminator.optimizer.kind": "sgd",
+}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +85,44 @@ MINIBATCH = {"tricks.minibatch": "append"}
         ),
         ({"loss.kind": "relativistic"}, "training.sort"),
         ({"generator.kind": "point", "tricks.virtual_batch_norm": "on"}, "generator.kind"),
+        (PACKED | {"training.batch_size": 9}, "tricks.packing"),
+        (PACKED | {"training.sort": True}, "training.sort"),
+        (PACKED | {"latent.kind": "stratified"}, "latent.kind"),
+        (PACKED | {"pretraining.steps": 1}, "pretraining.steps"),
+        ({"tricks.minibatch_std": 3}, "tricks.minibatch_std"),
+        ({"tricks.minibatch_std": 1}, "tricks.minibatch_std"),
+        (PACKED | {"tricks.minibatch_std": 8}, "tricks.minibatch_std"),
+        ({"diversity.kind": "mode_seeking"}, "latent.kind"),
+        ({"tricks.top_k": 0.5, "tricks.feature_matching": "mean"}, "tricks.top_k"),
+        ({"tricks.top_k": 0.5, "loss.kind": "mmd"}, "tricks.top_k"),
+        ({"loss.kind": "ranks"}, "training.sort"),
+        (UNSORTED | {"loss.kind": "ranks", "target.kind": "ring"}, "loss.kind"),
+        (UNSORTED | {"loss.kind": "ranks", "loss.ranks": 9}, "loss.ranks"),
+        ({"discriminator.norm": "batch", "penalty.kind": "r1"}, "discriminator.norm"),
+        ({"discriminator.norm": "batch", "pretraining.steps": 1}, "pretraining.steps"),
+        ({"discriminator.spectral_norm": "on", "pretraining.steps": 1}, "pretraining.steps"),
+        ({"generator.norm": "batch", "tricks.virtual_batch_norm": "on"}, "generator.norm"),
+        (
+            {"generator.norm": "batch", "training.batch_size": 1, "latent.kind": "uniform"},
+            "generator.norm",
+        ),
+        ({"discriminator.norm": "layer", "discriminator.hidden": ()}, "discriminator.norm"),
+        ({"discriminator.dropout": 0.1, "discriminator.hidden": ()}, "discriminator.dropout"),
+        (
+            {"tricks.noise_fade_steps": 9.0, "tricks.noise_fade_shape": "exponential"},
+            "tricks.noise_fade",
+        ),
+        ({"training.dynamics": "past_extragradient"}, "training.order"),
+        (
+            {"training.unrolled": 1, "tricks.feature_matching_trains": "g_and_features"},
+            "tricks.feature_matching_trains",
+        ),
+        (COMPETITIVE | {"loss.kind": "non_saturating"}, "loss.kind"),
+        (COMPETITIVE | {"training.order": "alternating"}, "training.order"),
+        (COMPETITIVE | {"training.fresh_batches": True}, "training.fresh_batches"),
+        (COMPETITIVE | {"penalty.kind": "r1"}, "penalty.kind"),
+        (COMPETITIVE | {"generator.optimizer.kind": "adam"}, "generator.optimizer.kind"),
+        (COMPETITIVE | {"generator.optimizer.rate": 0.1}, "generator.optimizer.rate"),
     ],
 )
 def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
@@ -105,6 +153,12 @@ def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):
         {"training.order": "generator_first", "training.d_steps": 5},
         {"loss.kind": "relativistic", "training.sort": False},
         {"loss.kind": "relativistic", "target.kind": "moons", "latent.kind": "normal"},
+        COMPETITIVE,
+        PACKED | {"tricks.minibatch_std": 4},
+        UNSORTED | {"loss.kind": "ranks"},
+        {"training.dynamics": "extragradient"},
+        {"discriminator.norm": "batch", "penalty.kind": "lecam"},
+        {"diversity.kind": "distances", "latent.kind": "uniform"},
     ],
 )
 def test_what_can_be_run_is_not_reported(changes):

@@ -13,6 +13,7 @@ from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
 from gan1d.engines.programs import Programs
 from gan1d.gan import randomness, train
+from gan1d.gan.setting import Setting
 from gan1d.sweep import loop
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices, Layout, choose
@@ -39,8 +40,13 @@ def updates_per_second(workload: Workload, trial: Trial, seconds: Seconds) -> fl
 
 def plain(workload: Workload, runs: int, steps: int | None) -> Trial:
     """jit(vmap(scan)) with flax and optax; a batch is drawn in each update. Training only."""
-    setting = workloads.setting(workload)
     steps = steps or workload.other_steps
+    compile_seconds, measure = jitted(workloads.setting(workload), runs, steps)
+    return Trial(runs, steps, 1, compile_seconds, lambda: Seconds(measure()))
+
+
+def jitted(setting: Setting, runs: int, steps: int) -> tuple[float, Callable[[], float]]:
+    """Its seconds of compiling, and what measures those of training so many runs."""
 
     def one(seed):
         key = randomness.run_key(seed)
@@ -55,12 +61,12 @@ def plain(workload: Workload, runs: int, steps: int | None) -> Trial:
     compiled = jax.jit(jax.vmap(one)).lower(seeds).compile()
     compile_seconds = time.perf_counter() - began
 
-    def measure() -> Seconds:
+    def measure() -> float:
         began = time.perf_counter()
         jax.block_until_ready(compiled(seeds))
-        return Seconds(time.perf_counter() - began)
+        return time.perf_counter() - began
 
-    return Trial(runs, steps, 1, compile_seconds, measure)
+    return compile_seconds, measure
 
 
 def engine(name: str, devices: int | None = None) -> Contender:
