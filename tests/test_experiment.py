@@ -121,7 +121,8 @@ def test_a_variant_is_a_default_config_with_fields_changed():
 def test_a_config_is_varied_by_what_changes_in_it():
     config = experiment.variant({"a": {"generator.hidden": (16,), "loss.kind": "hinge"}}, "a")
     experiment.vary(
-        config, [{}, {"loss.kind": "wasserstein", "training.d_steps": 5}, {"generator.hidden": (4, 4)}]
+        config,
+        [{}, {"loss.kind": "wasserstein", "training.d_steps": 5}, {"generator.hidden": (4, 4)}],
     )
     made = resolve(config)
     assert made.swept == ("loss.kind", "training.d_steps", "generator.hidden")

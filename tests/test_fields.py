@@ -124,3 +124,23 @@ def test_every_number_has_a_unit():
         number = isinstance(entry, int | float) and not isinstance(entry, bool)
         assert bool(known.unit) == number, name
         assert known.options or not isinstance(default, str) or name == "seeds", name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "loss.kind",
+        "penalty.kind",
+        "diversity.kind",
+        "training.dynamics",
+        "tricks.feature_matching",
+        "generator.optimizer.kind",
+    ],
+)
+def test_help_says_what_each_entry_is_and_whose(name):
+    spec, _ = fields.specs()[name]
+    said = spec.said()
+    assert said.keys() == set(spec.options) - {"off"}
+    assert len(set(said.values())) == len(said)
+    assert all(20 <= len(text) < 160 for name, text in said.items() if name != "sgd"), said
+    assert sum("arXiv" in text for text in said.values()) >= len(said) // 3

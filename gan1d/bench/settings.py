@@ -4,7 +4,7 @@
 
 A line a cohort, named by its first setting: seconds to compile it for lanes, nanoseconds of an
 update of one of 128 GANs on all cores, and how many updates of the first cohort that is; with
---plain also how many times as long jit(vmap(scan)) takes. All cohorts take turns; medians of rounds.
+--plain also how many times as long jit(vmap(scan)) takes. Cohorts take turns; medians of rounds.
 """
 
 import sys

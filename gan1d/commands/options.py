@@ -242,4 +242,7 @@ def fields_help() -> str:
         details = ", ".join(filter(None, [spec.unit, allowed]))
         details = f" ({details})" if details else ""
         lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{details}")
+        # Of a network's optimizer what the other's has said already is left out.
+        said = {} if name.startswith("discriminator.optimizer.") else spec.said()
+        lines += [f"      {option}: {text}" for option, text in said.items()]
     return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)

@@ -78,7 +78,7 @@ def past_extragradient(terms: Terms) -> tuple[Pull, Memory]:
 
 
 def consensus(terms: Terms) -> tuple[Pull, Memory]:
-    """V + gamma grad |v|^2 / 2 = v + gamma J' v.
+    """Consensus: v + gamma grad |v|^2 / 2, which is v + gamma J' v.
 
     Mescheder et al. 2017 (arXiv 1705.10461). (Their notebook of 2018 halves one of its terms.)
     """

@@ -8,11 +8,24 @@ from collections.abc import Callable
 from gan1d.gan.numerics import safe_sqrt
 from gan1d.system.lazy import Array
 
+
+def paired(real: Array, fake: Array) -> Array:
+    """Row i against row i: highdimensional.space (2018), Neural Perspective (2016)."""
+    return safe_sqrt(paired_squared(real, fake))
+
+
+def paired_squared(real: Array, fake: Array) -> Array:
+    """The same without the root."""
+    return ((real - fake) ** 2).sum()
+
+
+def mean(real: Array, fake: Array) -> Array:
+    """Of means, as the paper has it: Salimans et al. 2016 (arXiv 1606.03498), section 3.1."""
+    return ((real.mean(0) - fake.mean(0)) ** 2).sum()
+
+
 MATCHING: dict[str, Callable[[Array, Array], Array]] = {
-    # As highdimensional.space (2018) and Neural Perspective (2016): row i against row i.
-    "paired": lambda real, fake: safe_sqrt(((real - fake) ** 2).sum()),
-    # The same without the root.
-    "paired_squared": lambda real, fake: ((real - fake) ** 2).sum(),
-    # As the paper has it: Salimans et al. 2016 (arXiv 1606.03498), section 3.1.
-    "mean": lambda real, fake: ((real.mean(0) - fake.mean(0)) ** 2).sum(),
+    "paired": paired,
+    "paired_squared": paired_squared,
+    "mean": mean,
 }

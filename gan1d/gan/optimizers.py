@@ -1,7 +1,7 @@
 """optax optimizers rebuilt from traced numbers, which is what lets a learning rate be swept."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from gan1d.gan.players import Params
 from gan1d.gan.spec import choice, number, pytree
@@ -44,11 +44,74 @@ def _adam_tf1(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
     return optax.GradientTransformation(init, update)
 
 
-def _optimistic() -> "optax.GradientTransformation":
-    """2 u_t - u_{t-1}, of gradients or of Adam's directions u.
+Transformation: TypeAlias = "optax.GradientTransformation"
 
-    Daskalakis et al. 2018 (arXiv 1711.00141). Nothing is subtracted from the first step, which is
-    double, as in the code of Gidel et al. 2019; optax's own starts otherwise.
+
+def _sgd(optimizer: "OptimizerFields") -> Transformation:
+    """The gradient itself."""
+    return optax.identity()
+
+
+def _momentum(optimizer: "OptimizerFields") -> Transformation:
+    """Heavy ball, as TensorFlow 1's; below 0 that of Gidel et al. 2019 (arXiv 1807.04740)."""
+    return optax.trace(decay=optimizer.momentum)
+
+
+def _nesterov(optimizer: "OptimizerFields") -> Transformation:
+    """Nesterov 1983, in the form of Sutskever et al. 2013."""
+    return optax.trace(decay=optimizer.momentum, nesterov=True)
+
+
+def _adam(optimizer: "OptimizerFields") -> Transformation:
+    """Kingma & Ba 2015 (arXiv 1412.6980)."""
+    return optax.scale_by_adam(b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon)
+
+
+def _nadam(optimizer: "OptimizerFields") -> Transformation:
+    """Adam with Nesterov's momentum: Dozat 2016."""
+    return optax.scale_by_adam(
+        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon, nesterov=True
+    )
+
+
+def _amsgrad(optimizer: "OptimizerFields") -> Transformation:
+    """Adam by its largest second moment: Reddi et al. 2018 (arXiv 1904.09237)."""
+    return optax.scale_by_amsgrad(b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon)
+
+
+def _lion(optimizer: "OptimizerFields") -> Transformation:
+    """The sign of a momentum: Chen et al. 2023 (arXiv 2302.06675)."""
+    return optax.scale_by_lion(b1=optimizer.b1, b2=optimizer.b2)
+
+
+def _rmsprop(optimizer: "OptimizerFields") -> Transformation:
+    """Hinton 2012, lecture 6e, with epsilon inside the root as TensorFlow has it.
+
+    TensorFlow 1 starts the accumulator at 1 (rms_initial), today's optimizers at 0.
+    """
+    return optax.scale_by_rms(
+        decay=optimizer.rms_decay,
+        eps=optimizer.epsilon,
+        initial_scale=optimizer.rms_initial,
+        eps_in_sqrt=True,
+    )
+
+
+def _optimistic(optimizer: "OptimizerFields") -> Transformation:
+    """Optimistic descent: Daskalakis et al. 2018 (arXiv 1711.00141)."""
+    return _ahead()
+
+
+def _optimistic_adam(optimizer: "OptimizerFields") -> Transformation:
+    """The same of Adam's directions."""
+    return optax.chain(_adam_tf1(optimizer), _ahead())
+
+
+def _ahead() -> Transformation:
+    """2 u_t - u_{t-1}, of directions u.
+
+    Nothing is subtracted from the first step, which is double, as in the code of Gidel et al. 2019;
+    optax's own starts otherwise.
     """
 
     def update(
@@ -60,38 +123,18 @@ def _optimistic() -> "optax.GradientTransformation":
     return optax.GradientTransformation(lambda p: jax.tree.map(jnp.zeros_like, p), update)
 
 
-OPTIMIZERS: dict[str, Callable[["OptimizerFields"], "optax.GradientTransformation"]] = {
-    "sgd": lambda optimizer: optax.identity(),
-    # Plain (heavy-ball) momentum, as TensorFlow 1's. Below 0 it is what Gidel et al. 2019 (arXiv
-    # 1807.04740) propose for players that alternate.
-    "momentum": lambda optimizer: optax.trace(decay=optimizer.momentum),
-    # Nesterov 1983, in the form of Sutskever et al. 2013.
-    "nesterov": lambda optimizer: optax.trace(decay=optimizer.momentum, nesterov=True),
-    # Kingma & Ba 2015 (arXiv 1412.6980).
-    "adam": lambda optimizer: optax.scale_by_adam(
-        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon
-    ),
+OPTIMIZERS: dict[str, Callable[["OptimizerFields"], Transformation]] = {
+    "sgd": _sgd,
+    "momentum": _momentum,
+    "nesterov": _nesterov,
+    "adam": _adam,
     "adam_tf1": _adam_tf1,
-    # Dozat 2016.
-    "nadam": lambda optimizer: optax.scale_by_adam(
-        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon, nesterov=True
-    ),
-    # Reddi et al. 2018 (arXiv 1904.09237).
-    "amsgrad": lambda optimizer: optax.scale_by_amsgrad(
-        b1=optimizer.b1, b2=optimizer.b2, eps=optimizer.epsilon
-    ),
-    # Chen et al. 2023 (arXiv 2302.06675).
-    "lion": lambda optimizer: optax.scale_by_lion(b1=optimizer.b1, b2=optimizer.b2),
-    # Hinton 2012, lecture 6e, with epsilon inside the root as TensorFlow has it; TensorFlow 1
-    # starts the accumulator at 1 (rms_initial), today's optimizers at 0.
-    "rmsprop": lambda optimizer: optax.scale_by_rms(
-        decay=optimizer.rms_decay,
-        eps=optimizer.epsilon,
-        initial_scale=optimizer.rms_initial,
-        eps_in_sqrt=True,
-    ),
-    "optimistic": lambda optimizer: _optimistic(),
-    "optimistic_adam": lambda optimizer: optax.chain(_adam_tf1(optimizer), _optimistic()),
+    "nadam": _nadam,
+    "amsgrad": _amsgrad,
+    "lion": _lion,
+    "rmsprop": _rmsprop,
+    "optimistic": _optimistic,
+    "optimistic_adam": _optimistic_adam,
 }
 
 

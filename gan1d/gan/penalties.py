@@ -64,6 +64,11 @@ def gradient(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
     return penalty.weight * ((_lengths(penalty, d, seen.probed) - penalty.target) ** 2).mean()
 
 
+def dragan(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
+    """DRAGAN: the same around real rows, Kodali et al. 2017 (arXiv 1705.07215)."""
+    return gradient(penalty, d, seen)
+
+
 def one_sided(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
     """WGAN-LP: lambda E max(0, |grad D| - target)^2, Petzka et al. 2018 (arXiv 1709.08894)."""
     excess = jnp.maximum(_lengths(penalty, d, seen.probed) - penalty.target, 0.0)
@@ -141,8 +146,7 @@ PENALTIES: dict[str, Penalty] = {
     "one_sided": one_sided,
     "zero_centred": zero_centred,
     "steepest": steepest,
-    # Kodali et al. 2017 (arXiv 1705.07215): that of WGAN-GP, around real rows.
-    "dragan": gradient,
+    "dragan": dragan,
     "jensen_shannon": jensen_shannon,
     "lecam": lecam,
 }

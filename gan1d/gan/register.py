@@ -60,6 +60,7 @@ def loss(
     def registered(function: F) -> F:
         at_rest = rest if rest is None or callable(rest) else lambda section: rest
         entry = Loss(
+            (function.__doc__ or "").partition("\n")[0],
             d=lambda section, real, fake: function(section, real, fake)[0],
             g=lambda section, real, fake: function(section, real, fake)[1],
             rest=at_rest,

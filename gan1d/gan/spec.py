@@ -10,7 +10,8 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, dataclass_transform
 
 # Numbers are float32 inside the traced program.
@@ -64,6 +65,14 @@ class Spec:
         bounds = [low] * (self.low > -math.inf) + [high] * (self.high < math.inf)
         return " and ".join(bounds) or "any number"
 
+    def said(self) -> dict[str, str]:
+        """What is said of its options, of those that are entries of a registry, by their names."""
+        registry = self.options.registry if isinstance(self.options, Switch) else self.options
+        if not isinstance(registry, Mapping):
+            return {}
+        texts = {name: _said(entry) for name, entry in registry.items()}
+        return {name: text for name, text in texts.items() if text}
+
     def condition(self) -> "Condition | None":
         """When it has an effect; None: always."""
         if not self.only:
@@ -99,6 +108,18 @@ class Condition(NamedTuple):
         return " or ".join(names)
 
 
+def _said(entry: Value) -> str:
+    """One line about an entry: its own, or the first of its function's docstring and its source."""
+    if text := getattr(entry, "said", ""):
+        return text
+    function = getattr(entry, "directions", entry)
+    if getattr(function, "__name__", "<lambda>") == "<lambda>":
+        return ""
+    first, _, rest = (function.__doc__ or "").partition("\n")
+    source = re.search(r"^ *(\S.*?\(arXiv [\d.]+\))", rest, re.MULTILINE)
+    return f"{first.strip()} {source[1] if source else ''}".strip()
+
+
 def above_0(value: float) -> bool:
     """above 0"""  # noqa: D403, D415 - as `Condition.words` has it
     return value > 0
@@ -129,19 +150,19 @@ class Switch(Collection[str]):
 
     def __init__(self, registry: Collection[str]) -> None:
         """Keep the registry, which may grow."""
-        self._registry = registry
+        self.registry = registry
 
     def __iter__(self) -> Iterator[str]:
         """Off comes first."""
-        return itertools.chain([OFF], self._registry)
+        return itertools.chain([OFF], self.registry)
 
     def __len__(self) -> int:
         """How many there are."""
-        return 1 + len(self._registry)
+        return 1 + len(self.registry)
 
     def __contains__(self, name: object) -> bool:
         """Whether it is one of them."""
-        return name == OFF or name in self._registry
+        return name == OFF or name in self.registry
 
 
 @dataclasses.dataclass(frozen=True, eq=True)

@@ -20,27 +20,28 @@ def _least_squares(loss: "LossFields", real: Array, fake: Array) -> Array:
     return 0.5 * ((real - label) ** 2 + (fake - fake_label) ** 2)
 
 
-# Mao et al. 2017 (arXiv 1611.04076), equation 9: a = fake_label, b = 1 - label_smoothing, c = 1.
 LEAST_SQUARES = Loss(
+    "LSGAN, labels 0, 1, 1: Mao et al. 2017 (arXiv 1611.04076), equation 9",
     d=_least_squares,
     g=lambda loss, real, fake: 0.5 * (fake - 1) ** 2,
     rest=label_at_rest,
     read=lambda loss, output: output,
 )
-# Its equation 8, a = -1, b = 1 and c = 0, by which G minimises Pearson's chi-squared divergence.
+# By which G minimises Pearson's chi-squared divergence.
 LEAST_SQUARES_PEARSON = Loss(
+    "LSGAN, labels -1, 1, 0: its equation 8",
     d=lambda loss, real, fake: 0.5 * ((real - 1) ** 2 + (fake + 1) ** 2),
     g=lambda loss, real, fake: 0.5 * fake**2,
     rest=lambda loss: 0.0,
     read=lambda loss, output: (output + 1) / 2,
 )
-# Arjovsky et al. 2017 (arXiv 1701.07875), equation 2; D's slopes have to be kept in bounds.
 WASSERSTEIN = Loss(
+    "WGAN, of a D whose slopes are kept in bounds: Arjovsky et al. 2017 (arXiv 1701.07875)",
     d=lambda loss, real, fake: fake - real,
     g=lambda loss, real, fake: -fake,
 )
-# Lim & Ye 2017 (arXiv 1705.02894).
 HINGE = Loss(
+    "max(0, 1 - D) + max(0, 1 + D), geometric GAN: Lim & Ye 2017 (arXiv 1705.02894)",
     d=lambda loss, real, fake: _hinge(1 - real) + _hinge(1 + fake),
     g=lambda loss, real, fake: -fake,
     rest=lambda loss: 0.0,
@@ -51,24 +52,28 @@ HINGE = Loss(
 # mean of the batch (RaSGAN, RaLSGAN, RaHingeGAN), whose gradient counts. The sums are the paper's;
 # its code halves those of means.
 RELATIVISTIC = Loss(
+    "RSGAN, row by row: Jolicoeur-Martineau 2018 (arXiv 1807.00734)",
     d=lambda loss, real, fake: jax.nn.softplus(fake - real),
     g=lambda loss, real, fake: jax.nn.softplus(real - fake),
     rest=lambda loss: 0.0,
     paired=True,
 )
 RELATIVISTIC_LEAST_SQUARES = Loss(
+    "the same of least squares",
     d=lambda loss, real, fake: (real - fake - 1) ** 2,
     g=lambda loss, real, fake: (fake - real - 1) ** 2,
     rest=lambda loss: 0.0,
     paired=True,
 )
 RELATIVISTIC_HINGE = Loss(
+    "the same of hinges",
     d=lambda loss, real, fake: _hinge(1 - (real - fake)),
     g=lambda loss, real, fake: _hinge(1 - (fake - real)),
     rest=lambda loss: 0.0,
     paired=True,
 )
 RELATIVISTIC_AVERAGE = Loss(
+    "RaSGAN, against means of the batch: the same paper",
     d=lambda loss, real, fake: (
         jax.nn.softplus(fake.mean() - real) + jax.nn.softplus(fake - real.mean())
     ),
@@ -78,11 +83,13 @@ RELATIVISTIC_AVERAGE = Loss(
     rest=lambda loss: 0.0,
 )
 RELATIVISTIC_AVERAGE_LEAST_SQUARES = Loss(
+    "RaLSGAN, means of least squares: the same paper",
     d=lambda loss, real, fake: (real - fake.mean() - 1) ** 2 + (fake - real.mean() + 1) ** 2,
     g=lambda loss, real, fake: (real - fake.mean() + 1) ** 2 + (fake - real.mean() - 1) ** 2,
     rest=lambda loss: 0.0,
 )
 RELATIVISTIC_AVERAGE_HINGE = Loss(
+    "RaHingeGAN, means of hinges: the same paper",
     d=lambda loss, real, fake: _hinge(1 - (real - fake.mean())) + _hinge(1 + (fake - real.mean())),
     g=lambda loss, real, fake: _hinge(1 + (real - fake.mean())) + _hinge(1 - (fake - real.mean())),
     rest=lambda loss: 0.0,

@@ -110,9 +110,10 @@ def _cross_entropy(loss: "LossFields", real: Array, fake: Array) -> Array:
     return -mixed(yes, no, real, loss.label_smoothing) - mixed(no, yes, fake, loss.fake_label)
 
 
-def _entry(g: Callable[["LossFields", Array, Array], Array]) -> Loss:
+def _entry(said: str, g: Callable[["LossFields", Array, Array], Array]) -> Loss:
     """A cross-entropy with this loss of G."""
     return Loss(
+        said,
         d=_cross_entropy,
         g=g,
         rest=lambda loss: OUTPUTS[loss.output].output(label_at_rest(loss)),
@@ -121,10 +122,14 @@ def _entry(g: Callable[["LossFields", Array, Array], Array]) -> Loss:
     )
 
 
-# Goodfellow et al. 2014 (arXiv 1406.2661), section 3: G maximises log D(G(z)).
-NON_SATURATING = _entry(lambda loss, real, fake: -OUTPUTS[loss.output].log_probability(loss, fake))
-# The same paper's minimax game, equation 1: G minimises log(1 - D(G(z))).
-SATURATING = _entry(lambda loss, real, fake: OUTPUTS[loss.output].log_complement(loss, fake))
+NON_SATURATING = _entry(
+    "G maximises log D(G(z)): Goodfellow et al. 2014 (arXiv 1406.2661), section 3",
+    lambda loss, real, fake: -OUTPUTS[loss.output].log_probability(loss, fake),
+)
+SATURATING = _entry(
+    "G minimises log(1 - D(G(z))), the minimax game: its equation 1",
+    lambda loss, real, fake: OUTPUTS[loss.output].log_complement(loss, fake),
+)
 
 
 def _alpha(loss: "LossFields", output: Array, alpha: Array | float) -> Array:
@@ -135,8 +140,9 @@ def _alpha(loss: "LossFields", output: Array, alpha: Array | float) -> Array:
     return jnp.where(is_log, -log, -jnp.expm1(safe * log) / safe)
 
 
-def _alpha_entry(g: Callable[["LossFields", Array, Array], Array]) -> Loss:
+def _alpha_entry(said: str, g: Callable[["LossFields", Array, Array], Array]) -> Loss:
     return Loss(
+        said,
         d=lambda loss, real, fake: (
             _alpha(loss, real, loss.alpha_d) + _alpha(loss, -fake, loss.alpha_d)
         ),
@@ -147,7 +153,11 @@ def _alpha_entry(g: Callable[["LossFields", Array, Array], Array]) -> Loss:
     )
 
 
-# (alpha_D, alpha_G)-GANs: Welfert et al. 2023 (arXiv 2302.14320), equations 4 and 5; G's loss that
-# doesn't saturate is that of Welfert, Otstot et al. 2023 (arXiv 2310.18291).
-ALPHA_SATURATING = _alpha_entry(lambda loss, real, fake: -_alpha(loss, -fake, loss.alpha_g))
-ALPHA_NON_SATURATING = _alpha_entry(lambda loss, real, fake: _alpha(loss, fake, loss.alpha_g))
+ALPHA_SATURATING = _alpha_entry(
+    "(alpha_D, alpha_G)-GAN: Welfert et al. 2023 (arXiv 2302.14320), equations 4 and 5",
+    lambda loss, real, fake: -_alpha(loss, -fake, loss.alpha_g),
+)
+ALPHA_NON_SATURATING = _alpha_entry(
+    "the same with a G that does not saturate: Welfert, Otstot et al. 2023 (arXiv 2310.18291)",
+    lambda loss, real, fake: _alpha(loss, fake, loss.alpha_g),
+)

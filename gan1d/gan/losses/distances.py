@@ -63,6 +63,22 @@ def _nothing(loss: "LossFields", real: Array, fake: Array) -> Array:
     return jnp.zeros_like(real)
 
 
-MMD = Loss(d=_nothing, g=_nothing, of_rows=mmd)
-ENERGY = Loss(d=_nothing, g=_nothing, of_rows=energy)
-RANKS = Loss(d=_nothing, g=_nothing, of_rows=ranks, paired=True)
+MMD = Loss(
+    "no D, maximum mean discrepancy of the batches, GMMN: Li et al. 2015 (arXiv 1502.02761)",
+    d=_nothing,
+    g=_nothing,
+    of_rows=mmd,
+)
+ENERGY = Loss(
+    "no D, energy distance of the batches, Cramer GAN: Bellemare et al. 2017 (arXiv 1705.10743)",
+    d=_nothing,
+    g=_nothing,
+    of_rows=energy,
+)
+RANKS = Loss(
+    "no D, ranks of real rows among generated ones, ISL: De Frutos et al. 2024 (AISTATS)",
+    d=_nothing,
+    g=_nothing,
+    of_rows=ranks,
+    paired=True,
+)

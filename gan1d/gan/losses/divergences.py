@@ -27,6 +27,7 @@ def _exp(x: Array) -> Array:
 
 
 def _divergence(
+    name: str,
     of_real: Callable[[Array], Array],
     of_fake: Callable[[Array], Array],
     ratio: Callable[[Array], Array],
@@ -35,6 +36,7 @@ def _divergence(
     """A divergence's pair of losses.
 
     Args:
+      name: the divergence's.
       of_real: -g_f(v).
       of_fake: f*(g_f(v)).
       ratio: log(p / q), the target's density over the generator's, by the optimal v.
@@ -48,6 +50,7 @@ def _divergence(
         return jax.nn.sigmoid(ratio(output))
 
     return Loss(
+        f"f-GAN of the {name}: Nowozin et al. 2016 (arXiv 1606.00709)",
         d=lambda loss, real, fake: of_real(real) + of_fake(fake),
         g=g,
         rest=lambda loss: rest,
@@ -56,15 +59,24 @@ def _divergence(
     )
 
 
-KL = _divergence(lambda v: -v, lambda v: _exp(v - 1), lambda v: v - 1, rest=1.0)
-REVERSE_KL = _divergence(lambda v: _exp(-v), lambda v: v - 1, lambda v: v)
+KL = _divergence("KL divergence", lambda v: -v, lambda v: _exp(v - 1), lambda v: v - 1, rest=1.0)
+REVERSE_KL = _divergence("reverse KL divergence", lambda v: _exp(-v), lambda v: v - 1, lambda v: v)
 PEARSON = _divergence(
+    "Pearson divergence",
     lambda v: -v,
     lambda v: 0.25 * v**2 + v,
     # Below -2 there is no such ratio.
     lambda v: jnp.log(jnp.maximum(1 + 0.5 * v, 1e-30)),
 )
-SQUARED_HELLINGER = _divergence(lambda v: _exp(-v) - 1, lambda v: _exp(v) - 1, lambda v: 2 * v)
+SQUARED_HELLINGER = _divergence(
+    "squared Hellinger distance",
+    lambda v: _exp(-v) - 1,
+    lambda v: _exp(v) - 1,
+    lambda v: 2 * v,
+)
 JENSEN_SHANNON = _divergence(
-    lambda v: jax.nn.softplus(-v) - np.log(2), lambda v: jax.nn.softplus(v) - np.log(2), lambda v: v
+    "Jensen-Shannon divergence",
+    lambda v: jax.nn.softplus(-v) - np.log(2),
+    lambda v: jax.nn.softplus(v) - np.log(2),
+    lambda v: v,
 )

@@ -16,6 +16,7 @@ class Loss(NamedTuple):
     `[B]`. Where neither is `paired` nor looks at a batch's mean, G's is of the generated rows only.
     """
 
+    said: str  # what it is and who proposed it, for --help
     d: Callable[["LossFields", Array, Array], Array]
     g: Callable[["LossFields", Array, Array], Array]
     # D's output where it can't tell real from generated; None: it says nothing there.
