@@ -156,8 +156,8 @@ def test_engines_judge_a_stub_as_its_samples_are(engine, case, monkeypatch):
     target, _, right = verdict_cases.CASES[case]
     one, judging = of_target(target), Judging(points=501, snapshot_seeds=0)
 
-    def stub(made, variables, latent):
-        del made, variables
+    def stub(made, variables, latent, *, training=False):
+        del made, variables, training
         return jnp.asarray(samples_of(case, 1, latent.shape[0])[0])
 
     monkeypatch.setattr(perceptrons, "generate", stub)
