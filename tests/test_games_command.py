@@ -12,9 +12,9 @@ from gan1d.commands import games
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A few of the bilinear games, for a while, and what is no game."""
+    """Two of the bilinear games, for a while, and what is no game."""
     place = tmp_path_factory.mktemp("results")
-    config = config_of("games", "bilinear")
+    config = config_of("games", "quadratic")
     axis = "training.order=simultaneous,generator_first averages.lookahead=0,5"
     config.update({"steps": 20, "seeds": "0:2", "sweep": (axis,)})
     gan1d.run(config, workdir=place / "games", engine="lanes")
@@ -28,7 +28,7 @@ def test_every_game_has_its_distance_eigenvalues_and_radius(folders, capsys):
     _, _, at_once, ahead, _, caption = capsys.readouterr().out.splitlines()
     number, distance, eigenvalues, radius, setting = at_once.strip("| ").split(" | ")
     assert (number.strip(), setting) == ("1", "order simultaneous")
-    assert float(distance) == pytest.approx(2**0.5 * 1.04**10, rel=1e-4)  # 20 times the radius
+    assert float(distance) == pytest.approx(2**0.5 * 1.04**10, rel=1e-4)
     assert eigenvalues.strip() in ("+1i, -1i", "-1i, +1i")
     assert float(radius) == pytest.approx(1.04**0.5, abs=2e-6)
     # G first, and every five updates half of the way back.
