@@ -12,8 +12,9 @@ each player also pulls its own number to 0; `stochastic`, the bilinear game with
 begin at theta = 1 and psi = -1, and take 500 steps of 0.2. The data of all but the last are at 0
 (as far as float32 can tell), so that seeds would not differ, and there is one.
 
-A point has no width: every verdict is "collapsed", and W1 is in stds of a target that has hardly
-any. What tells is `equilibrium_distance`: docs/games.md. Each takes some seconds.
+A point has no width: verdicts are "collapsed" or "far", and W1 is in stds of a target that has
+hardly any. What tells is `equilibrium_distance`; docs/games.md has it beside theory's. On two cores
+each takes 10 to 40 s, most of it compiling.
 """
 
 from gan1d import variant as choose

@@ -6,7 +6,7 @@ A game is a setting whose generator is a point on the line and whose D is linear
 each one, the distance from its equilibrium after the last update (median over seeds); the
 eigenvalues there of -J, by which the players' own gradients move them in continuous time; and the
 spectral radius there of an update, by which distances are multiplied in the long run. The latter
-two are of a batch of the first seed; "-" where an update has no Jacobian.
+two are of one batch; "-" where an update has no Jacobian.
 """
 
 import json
