@@ -4,6 +4,7 @@
     gan1d draw results/NAME                   draw figures and animations again
     gan1d compare results/NAME                compare settings with one of them, seed by seed
     gan1d effects results/NAME                what each swept factor does, alone and with another
+    gan1d games results/NAME                  how games of two numbers ended, beside their theory
     gan1d results verify results/NAME         verify, describe (info), export or rejudge results
     gan1d bench                               measure the engines on this machine
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "draw": "gan1d.commands.draw",
     "compare": "gan1d.commands.compare",
     "effects": "gan1d.commands.effects",
+    "games": "gan1d.commands.games",
     "results": "gan1d.commands.results",
     "bench": "gan1d.bench.__main__",
 }

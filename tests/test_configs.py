@@ -61,7 +61,8 @@ def test_a_config_resolves_and_can_be_trained_and_judged(name, variant):
     command = f"python -m gan1d.main --config=configs/{name}.py"
     assert (f"{command}:{variant}" if variant else command) in MODULES[name].__doc__
     made = resolved(name, variant)
-    assert len(made.seeds) >= 100
+    to_a_point = made.base["target.scale"] == 1e-30  # whatever the seed
+    assert len(made.seeds) >= (1 if to_a_point else 100)
 
     def trained_and_judged(own, seed):
         run, reference, _ = one_run.start(own, seed, made.schedule.judging)

@@ -30,6 +30,19 @@ ONE_SEED = ("boundary", "samples", "features")
 MANY = [f"rate {i % 10} + size {i // 10}" for i in range(100)]
 GRID = {"rate": [i % 10 for i in range(100)], "size": [0.5 * (i // 10) for i in range(100)]}
 
+
+def games(ds):
+    """Results with the slopes of D that games have; the last setting is none."""
+    angle = 0.5 * np.arange(ds.sizes["step"]) + 0.1 * ds.seed.values[:, None]
+    radius = np.linspace(0.5, 1.5, ds.sizes["setting"])[:, None, None]
+    ds["generated_mean"] = ds.w1.copy(data=radius * np.cos(angle))
+    ds["d_slope"] = ds.w1.copy(data=radius * np.sin(angle))
+    ds["target_mean"] = 0.0 * ds.target_mean
+    if ds.sizes["setting"] > 1:
+        ds["d_slope"][-1] = np.nan
+    return ds
+
+
 CASES = {
     "tricks": lambda: synthetic.dataset(
         **synthetic.tricks_sweep(), seeds=16, pretrained=["plain", "minibatch replace"]
@@ -43,6 +56,9 @@ CASES = {
     "ring": lambda: synthetic.dataset(target="ring"),
     "curve": lambda: synthetic.dataset(["plain"], target="curve", verdict=DIVERGED),
     "100 settings": lambda: synthetic.dataset(MANY, seeds=3, swept=GRID, log_points=3),
+    "games": lambda: games(synthetic.dataset()),
+    "one game": lambda: games(synthetic.dataset(["plain"], seeds=1, unfinished=0)),
+    "diverged games": lambda: games(synthetic.dataset(verdict=DIVERGED)),
 }
 DRAWN = [
     (case, kind)
@@ -54,6 +70,7 @@ DRAWN += itertools.product(("tricks", "one run", "all diverged"), OF_FINISHED)
 DRAWN += itertools.product(("tricks", "one seed", "all diverged"), (*OF_SEVERAL, "effects"))
 DRAWN += itertools.product(["one seed"], (*OF_RUNS, *OF_FINISHED))
 DRAWN += itertools.product(("ring", "curve"), PLANE_KINDS)
+DRAWN += itertools.product(("games", "one game", "diverged games"), ["phase"])
 DRAWN += [("ring", "modes"), *(("ring", kind) for kind in OF_SEVERAL)]
 # Those with a row or a line a setting; and slow ones: with the longest titles, and with several
 # panels a setting.
@@ -598,6 +615,21 @@ def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
     loss = line(loss_ax, "loss, median over seeds").get_ydata()
     values = np.sort(ds.pretraining_loss.sel(setting="plain").values, axis=0)
     np.testing.assert_array_equal(loss, values[7])
+
+
+def test_phases_are_the_trajectories_of_games_from_beginning_to_end():
+    ds = games(synthetic.dataset(["a", "b"], seeds=3, log_points=5, unfinished=0))
+    ds["d_slope"][0, 1, 3:] = np.nan  # diverged
+    (ax,) = panels(draw("phase", ds))
+    assert ax.get_title().split("\n")[0] == "a"  # the other one is no game
+    theta, psi = (ds[name].sel(setting="a").values for name in ("generated_mean", "d_slope"))
+    for i, drawn in enumerate(ax.lines[:3]):
+        np.testing.assert_array_equal(drawn.get_xydata(), np.stack([theta[i], psi[i]], axis=-1))
+    begins, ends = line(ax, "its beginning").get_xydata(), line(ax, "its end").get_xydata()
+    np.testing.assert_array_equal(begins, np.stack([theta[:, 0], psi[:, 0]], axis=-1))
+    last = [4, 2, 4]
+    np.testing.assert_array_equal(ends[:, 1], psi[range(3), last])
+    assert line(ax, "equilibrium").get_xydata().tolist() == [[0, 0]]
 
 
 def test_draw_all_writes_what_applies_but_animations(tmp_path):

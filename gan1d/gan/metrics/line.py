@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan1d.gan import targets
+from gan1d.gan.metrics.game import METRICS as GAME_METRICS
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
@@ -116,6 +117,7 @@ def _coverage(judged: Judged) -> Array:
 
 
 METRICS: dict[str, Metric] = MODE_METRICS | {
+    **GAME_METRICS,
     "w1": Metric(
         _w1,
         "Wasserstein-1 distance of the generator from the target",
