@@ -196,7 +196,7 @@ def test_a_setting_is_plain_only_if_every_trick_is_off(fixed, nothing_on):
         (
             ("discriminator.optimizer.epsilon=1e-8,1e-4",),
             {"discriminator.optimizer.kind": "sgd"},
-            "adam or adam_tf1 or rmsprop",
+            "adam or adam_tf1 or nadam or amsgrad or optimistic_adam or rmsprop",
         ),
         (("tricks.feature_matching_trains=g,g_and_features",), {}, "tricks.feature_matching is"),
         (("tricks.historical_weight=0,1",), {}, "tricks.historical_averaging is on"),

@@ -120,18 +120,22 @@ def test_a_variant_is_a_default_config_with_fields_changed():
 
 def test_a_config_is_varied_by_what_changes_in_it():
     config = experiment.variant({"a": {"generator.hidden": (16,), "loss.kind": "hinge"}}, "a")
-    experiment.vary(
-        config,
-        [{}, {"loss.kind": "wasserstein", "training.d_steps": 5}, {"generator.hidden": (4, 4)}],
-    )
+    wasserstein = {"loss.kind": "wasserstein", "training.d_steps": 5}
+    experiment.vary(config, [{}, wasserstein, {"generator.hidden": (4, 4)}, {"averages.ema": 0.9}])
     made = resolve(config)
-    assert made.swept == ("loss.kind", "training.d_steps", "generator.hidden")
+    assert made.swept == ("loss.kind", "training.d_steps", "generator.hidden", "averages.ema")
     assert made.points == (
-        ("hinge", 1, (16,)),
-        ("wasserstein", 5, (16,)),
-        ("hinge", 1, (4, 4)),
+        ("hinge", 1, (16,), 0.0),
+        ("wasserstein", 5, (16,), 0.0),
+        ("hinge", 1, (4, 4), 0.0),
+        ("hinge", 1, (16,), 0.9),
     )
-    assert made.labels == ("plain", "loss wasserstein + D steps 5", "G hidden (4,4)")
+    assert made.labels == (
+        "plain",
+        "loss wasserstein + D steps 5",
+        "G hidden (4,4)",
+        "EMA of G",
+    )
     with pytest.raises(ConfigError, match=r"loss\.kinds: there is no such field"):
         experiment.vary(config, [{"loss.kinds": "hinge"}])
 

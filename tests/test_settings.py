@@ -69,12 +69,24 @@ def test_a_static_field_is_part_of_the_structure(name):
     assert jax.tree.leaves(before) == jax.tree.leaves(after)
 
 
+# What options need beside them.
+BESIDE = dict.fromkeys(("mode_seeking", "distances"), {"latent.kind": "normal"})
+BESIDE["past_extragradient"] = {"training.order": "simultaneous"}
+BESIDE["competitive"] = {
+    "training.order": "simultaneous",
+    "training.fresh_batches": False,
+    "loss.kind": "saturating",
+    "generator.optimizer.kind": "sgd",
+    "discriminator.optimizer.kind": "sgd",
+}
+
+
 @pytest.mark.parametrize(
     "name, option", [(name, option) for name in STATIC for option in FIELDS[name][0].options]
 )
 def test_every_option_can_be_chosen_in_a_config(name, option):
     # Sorted rows are no pairs for a loss that holds rows against each other.
-    fields = {name: option, "training.sort": False}
+    fields = {"training.sort": False} | BESIDE.get(option, {}) | {name: option}
     assert dataclasses.asdict(setting(**fields)) == dataclasses.asdict(built(**fields))
 
 

@@ -3,7 +3,6 @@
 import itertools
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from gan1d.config import canonical, fields
@@ -142,9 +141,9 @@ def labels(
 ) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
 
-    What is off, or has no effect there, is left out, and so is a value that most settings have, as
-    in a list of tricks of which each is tried alone; what is only ever on in one way is named
-    without its value.
+    What is off, or has no effect there, is left out, and so is the first setting's value of a field
+    where most have it, as in a list of tricks of which each is tried alone; what is only ever on in
+    one way is named without its value.
     """
     known = fields.specs()
     usual = [_usual([point[i] for point in points]) for i in range(len(swept))]
@@ -167,9 +166,8 @@ def labels(
 
 
 def _usual(values: Sequence[Value]) -> Value:
-    """The value that more than half of them are; None where none is."""
-    value, count = Counter(values).most_common(1)[0]
-    return value if 2 * count > len(values) else None
+    """The first of them, if more than two in three are it, but not all; else None."""
+    return values[0] if 2 / 3 < values.count(values[0]) / len(values) < 1 else None
 
 
 def fixed(

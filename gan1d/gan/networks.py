@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gan1d.gan.optimizers import OptimizerFields
 from gan1d.gan.spec import OFF, choice, field, number, pytree, section
 from gan1d.system.lazy import Array, jax, jnp, nn
@@ -34,7 +36,7 @@ def _flax(name: str, *given: float) -> Callable[..., Array]:
     return initializer
 
 
-def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = np.float32) -> Array:
     """A uniformly random matrix whose rows or columns, whichever are fewer, are orthonormal.
 
     Saxe et al. 2014 (arXiv 1312.6120): by Gram and Schmidt, in place of flax's factorisation, which
@@ -55,7 +57,7 @@ def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) ->
     return basis if shape[0] == short else basis.T
 
 
-def _within_root(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+def _within_root(key: Array, shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
     """Uniform within 1 / sqrt(fan-in): what torch.nn.Linear starts from."""
     bound = shape[0] ** -0.5
     return jax.random.uniform(key, shape, dtype, -bound, bound)
