@@ -70,14 +70,17 @@ def test_a_static_field_is_part_of_the_structure(name):
 
 
 # What options need beside them.
-BESIDE = dict.fromkeys(("mode_seeking", "distances"), {"latent.kind": "normal"})
-BESIDE["past_extragradient"] = {"training.order": "simultaneous"}
-BESIDE["competitive"] = {
-    "training.order": "simultaneous",
-    "training.fresh_batches": False,
-    "loss.kind": "saturating",
-    "generator.optimizer.kind": "sgd",
-    "discriminator.optimizer.kind": "sgd",
+BESIDE = {
+    "mode_seeking": {"latent.kind": "normal"},
+    "distances": {"latent.kind": "normal"},
+    "past_extragradient": {"training.order": "simultaneous"},
+    "competitive": {
+        "training.order": "simultaneous",
+        "training.fresh_batches": False,
+        "loss.kind": "saturating",
+        "generator.optimizer.kind": "sgd",
+        "discriminator.optimizer.kind": "sgd",
+    },
 }
 
 
