@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import draw, setting
 
+from gan1d.engines import lanes
 from gan1d.gan import diversity, metrics, perceptrons, train, tricks
 from gan1d.gan.judging import Judging
 from gan1d.gan.players import Players
@@ -180,6 +181,22 @@ def test_penalties_of_packs_are_of_the_slope_in_the_whole_pack(kind):
     squared = float((w**2).sum())
     expected = 0.35 * squared if kind == "r1" else 0.7 * (squared**0.5 - 1) ** 2
     np.testing.assert_allclose(found - without, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tricks.packing": 2},
+        {"tricks.minibatch_std": 4},
+        {"discriminator.spectral_norm": "on", "generator.norm": "batch"},
+        {"discriminator.norm": "batch", "discriminator.kernel_init": "orthogonal"},
+    ],
+)
+def test_lanes_start_and_judge_what_they_train(fields):
+    one, judging = setting(**SMALL, **fields), Judging(points=251)
+    lanes.compile_start(one, judging)
+    lanes.compile_scores(one, judging)
+    lanes.compile_pictures(one, judging)
 
 
 @pytest.mark.parametrize("fields", [{"tricks.packing": 4}, {"tricks.minibatch_std": 4}])

@@ -59,14 +59,14 @@ RELATIVISTIC = Loss(
     paired=True,
 )
 RELATIVISTIC_LEAST_SQUARES = Loss(
-    "the same of least squares",
+    "row by row, with least squares: the same paper",
     d=lambda loss, real, fake: (real - fake - 1) ** 2,
     g=lambda loss, real, fake: (fake - real - 1) ** 2,
     rest=lambda loss: 0.0,
     paired=True,
 )
 RELATIVISTIC_HINGE = Loss(
-    "the same of hinges",
+    "row by row, with hinges: the same paper",
     d=lambda loss, real, fake: _hinge(1 - (real - fake)),
     g=lambda loss, real, fake: _hinge(1 - (fake - real)),
     rest=lambda loss: 0.0,

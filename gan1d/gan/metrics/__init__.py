@@ -157,7 +157,7 @@ def discriminator(
     Where D looks at whole batches, each x is shown to it in the company of a stratified real
     sample.
     """
-    batch = shown(setting, ref.real[0])
+    batch = shown(setting, ref.real[:1])[0]
 
     def output(point: Array) -> Array:
         first = jnp.concatenate([point, batch[0, len(point) :]])

@@ -79,11 +79,9 @@ class Judged:
     def outputs(self) -> Array:
         """D's raw outputs `[batches, B]` on rows, or packs, of the target, as it is trained on."""
         setting, variables = self.setting, self.variables.d
-
-        def output(batch: Array) -> Array:
-            return perceptrons.discriminate(setting, variables, shown(setting, batch)).value
-
-        return jax.vmap(output)(self.reference.real)
+        return jax.vmap(lambda x: perceptrons.discriminate(setting, variables, x).value)(
+            shown(setting, self.reference.real)
+        )
 
     @functools.cached_property
     def probabilities(self) -> Array:
@@ -91,11 +89,12 @@ class Judged:
         return losses.probability(self.setting.loss, self.outputs)
 
 
-def shown(setting: Setting, batch: Array) -> Array:
-    """Rows of the target `[B, X]`, which come in order, as D is shown them."""
+def shown(setting: Setting, batches: Array) -> Array:
+    """Batches of rows of the target `[N, B, X]`, which come in order, as D is shown them."""
     if setting.tricks.packing > 1:
-        batch = batch[np.random.default_rng(0).permutation(batch.shape[0])]
-    return perceptrons.packed(setting, batch)
+        order = np.random.default_rng(0).permutation(batches.shape[1])
+        batches = batches.transpose(1, 0, 2)[order].transpose(1, 0, 2)
+    return batches.reshape(batches.shape[0], -1, perceptrons.pack_width(setting))
 
 
 def shared(function: Callable[[Judged], T]) -> Callable[[Judged], T]:
