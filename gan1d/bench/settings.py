@@ -2,9 +2,10 @@
 
     python -m gan1d.bench.settings --config=configs/tricks.py:ring
 
-A line a cohort, named by its first setting: seconds to compile it for lanes, nanoseconds of an
-update of one of 128 GANs on all cores, and how many updates of the first cohort that is; with
---plain also how many times as long jit(vmap(scan)) takes. Cohorts take turns; medians of rounds.
+A line a setting, but for those that share the program of one before: seconds to compile it for
+lanes, nanoseconds of an update of one of 128 GANs on all cores, and how many updates of the first
+setting that is; with --plain also how many times as long jit(vmap(scan)) takes. Settings take
+turns; medians of rounds. Each is by itself: in a sweep those of a cohort share all of its work.
 """
 
 import sys
@@ -20,12 +21,14 @@ from gan1d import engines
 from gan1d.bench import contenders
 from gan1d.commands import options, shell
 from gan1d.config.fields import ConfigError
+from gan1d.config.schedule import Schedule
 from gan1d.engines.programs import Span
+from gan1d.gan.setting import Setting
 from gan1d.report.tables import markdown
-from gan1d.sweep.cohorts import Cohort, Sweep
+from gan1d.sweep import cohorts
 from gan1d.system import backend
 
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each cohort.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each setting.", lower_bound=1)
 _UPDATES = flags.DEFINE_integer("updates", 100, "Updates in a measurement.", lower_bound=1)
 _PLAIN = flags.DEFINE_bool("plain", False, "Measure jit(vmap(scan)) as well: it compiles slowly.")
 
@@ -33,7 +36,7 @@ RUNS = 128  # trained at a time
 
 
 class Cost(NamedTuple):
-    """What is measured of a cohort."""
+    """What is measured of a setting."""
 
     label: str
     compile_seconds: float
@@ -50,15 +53,18 @@ def main(argv: list[str]) -> int:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_compilation_cache_dir", None)
     backend.devices()
-    sweep = Sweep(experiment)
-    costs = [_prepared(sweep, cohort) for cohort in sweep.cohorts]
+    alone: dict[object, tuple[str, Setting]] = {}
+    for label, setting in zip(experiment.labels, experiment.settings, strict=True):
+        (cohort,) = cohorts.group((setting,))
+        alone.setdefault(cohort.structure, (label, cohort.example()))
+    costs = [_prepared(label, setting, experiment.schedule) for label, setting in alone.values()]
     seconds = np.array([[each.measure() for each in costs] for _ in range(_ROUNDS.value)])
     typical = np.median(seconds, axis=0)
     relative = np.median(seconds / seconds[:, :1], axis=0)
     rows = []
     for each, took, times in zip(costs, typical, relative, strict=True):
         row = {
-            "cohort": each.label,
+            "setting": each.label,
             "compile s": f"{each.compile_seconds:.1f}",
             "ns/update": f"{1e9 * took / (RUNS * _UPDATES.value):,.0f}",
             "of the first": f"{times:.2f}",
@@ -71,15 +77,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _prepared(sweep: Sweep, cohort: Cohort) -> Cost:
-    """A cohort compiled, and trained once."""
-    label = sweep.experiment.labels[cohort.setting_indices[0]]
+def _prepared(label: str, setting: Setting, schedule: Schedule) -> Cost:
+    """A setting compiled, and trained once."""
     print(label, file=sys.stderr, flush=True)
-    setting, updates = cohort.example(), _UPDATES.value
+    updates = _UPDATES.value
     began = time.perf_counter()
-    _, programs = engines.compile_programs(
-        "lanes", setting, sweep.experiment.schedule, RUNS, backend.devices()
-    )
+    _, programs = engines.compile_programs("lanes", setting, schedule, RUNS, backend.devices())
     compile_seconds = time.perf_counter() - began
     settings = jax.tree.map(lambda value: np.full(RUNS, value, np.float32), setting)
     seeds = np.arange(RUNS, dtype=np.uint32)
