@@ -21,7 +21,8 @@ class Unsupported(Exception):
     """What can't be compiled, by name."""
 
 
-@dataclass(eq=False, slots=True)
+# Without a repr, which would go down every path through a graph, and there are too many.
+@dataclass(eq=False, repr=False, slots=True)
 class Node:
     """Something computed, or given, for every element of an array."""
 
@@ -40,35 +41,35 @@ class Node:
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Input(Node):
     """An array that is given."""
 
     is_step: bool = field(default=False, kw_only=True)  # the number of the step: not in memory
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Constant(Node):
     """An array that is known when compiling, the same in every run."""
 
     elements: np.ndarray = field(kw_only=True)  # flat
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Reduction(Node):
     """A sum, or the like, over some axes of its operand."""
 
     axes: tuple[int, ...] = field(kw_only=True)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class CumulativeSum(Node):
     """Sums along rows."""
 
     reverse: bool = field(kw_only=True)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Piece(Node):
     """A part of an array that is assembled of several."""
 
@@ -76,7 +77,7 @@ class Piece(Node):
     index: np.ndarray = field(kw_only=True)  # the elements of the whole that it is
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Loop(Node):
     """A loop whose body is a graph of its own.
 
@@ -91,7 +92,7 @@ class Loop(Node):
     results: list[Node] = field(kw_only=True, default_factory=list)  # carried ones, then stacked
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class View:
     """An array made of a node's elements: entry i is the node's element `index[i]`."""
 
