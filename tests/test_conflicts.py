@@ -123,6 +123,9 @@ COMPETITIVE = {
         (COMPETITIVE | {"penalty.kind": "r1"}, "penalty.kind"),
         (COMPETITIVE | {"generator.optimizer.kind": "adam"}, "generator.optimizer.kind"),
         (COMPETITIVE | {"generator.optimizer.rate": 0.1}, "generator.optimizer.rate"),
+        (COMPETITIVE | {"generator.optimizer.decay": 0.5}, "generator.optimizer.decay"),
+        (COMPETITIVE | {"discriminator.optimizer.warmup": 9.0}, "discriminator.optimizer.warmup"),
+        (COMPETITIVE | {"tricks.historical_averaging": "on"}, "tricks.historical_averaging"),
     ],
 )
 def test_what_makes_no_sense_together_is_reported_at_its_field(changes, field):

@@ -254,6 +254,8 @@ def smooth_cases():
             fields["training.dynamics_weight"] = 0.3
         if known.zero_sum:
             fields |= {"training.fresh_batches": False} | conflicts.ONE_GAME
+            fields |= {"generator.optimizer.warmup": 0.0, "averages.lookahead": 3.0}
+            fields["discriminator.optimizer.weight_decay"] = 0.0
         if fields["tricks.noise_fade_steps"]:
             fields["tricks.noise_fade_shape"] = "exponential"
             fields["tricks.noise_fade"] = 0.1
@@ -263,7 +265,8 @@ def smooth_cases():
                 fields[f"{network}.optimizer.kind"] = "sgd"
             if fields[f"{network}.optimizer.kind"] not in ("sgd", "momentum", "nesterov", "lion"):
                 fields[f"{network}.optimizer.epsilon"] = 1e-2
-            fields |= {f"{network}.optimizer.rate": 2e-3, f"{network}.optimizer.decay": 0.5}
+            fields[f"{network}.optimizer.rate"] = 2e-3
+            fields[f"{network}.optimizer.decay"] = 1.0 if known.zero_sum else 0.5
             fields[f"{network}.optimizer.decay_steps"] = 9.0
         yield fields
 

@@ -26,6 +26,8 @@ ONE_GAME: dict[str, Value] = {
     "discriminator.dropout": 0.0,
     "tricks.feature_matching": OFF,
     "tricks.instance_noise": 0.0,
+    "tricks.input_noise": 0.0,
+    "tricks.historical_averaging": OFF,
     "loss.drift": 0.0,
     "loss.label_smoothing": 0.0,
     "loss.fake_label": 0.0,
@@ -145,6 +147,10 @@ def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         if optimizer.kind != "sgd":
             remedy = f"{named} has steps of its own; set sgd"
             yield f"{name}.optimizer.kind", optimizer.kind, remedy
+        for entry, off in (("decay", 1.0), ("warmup", 0.0), ("weight_decay", 0.0)):
+            if (value := getattr(optimizer, entry)) != off:
+                remedy = f"{named} reckons with a rate that stays; set {off:g}"
+                yield f"{name}.optimizer.{entry}", value, remedy
     if g.rate != d.rate:
         remedy = f"{named} has one rate; set that of the discriminator, {d.rate:g}"
         yield "generator.optimizer.rate", g.rate, remedy
