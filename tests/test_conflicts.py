@@ -108,6 +108,7 @@ COMPETITIVE = {
         ),
         ({"discriminator.norm": "layer", "discriminator.hidden": ()}, "discriminator.norm"),
         ({"discriminator.dropout": 0.1, "discriminator.hidden": ()}, "discriminator.dropout"),
+        ({"averages.uniform": "on", "averages.ema": 0.9}, "averages.ema"),
         (
             {"tricks.noise_fade_steps": 9.0, "tricks.noise_fade_shape": "exponential"},
             "tricks.noise_fade",

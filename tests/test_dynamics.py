@@ -337,7 +337,7 @@ def test_what_is_judged_is_the_average_of_gs_weights():
 
 
 def test_the_uniform_average_weighs_the_initial_weights_and_all_others_alike():
-    one = setting(**SMALL, **{"averages.uniform": "on", "averages.ema": 0.9})
+    one = setting(**SMALL, **{"averages.uniform": "on"})
     state, _ = train.init(one, KEY)
     past = [state.params.g]
     for number in range(4):

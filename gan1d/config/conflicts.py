@@ -182,15 +182,15 @@ def _together(setting: Setting) -> Iterator[tuple[str, Value, str]]:
 
 
 def _networks(setting: Setting) -> Iterator[tuple[str, Value, str]]:
-    """What networks' norms, dropout and schedules do not go with."""
+    """What networks' norms, dropout, averages and fading noise do not go with."""
     tricks, d = setting.tricks, setting.discriminator
     if d.norm == "batch" and setting.penalty.kind not in (OFF, *LEVELS):
         remedy = "a row's slope is that of its batch; use layer, or no penalty"
         yield "discriminator.norm", "batch", remedy
-    kept = {"discriminator.norm": d.norm == "batch", "discriminator.spectral_norm": d.spectral_norm}
-    for name, value in kept.items():
-        if value not in (False, OFF) and setting.pretraining.steps:
-            remedy = f"{name} follows D through training; set it to 0"
+    kept = {"norm": d.norm == "batch", "spectral_norm": d.spectral_norm != OFF}
+    for name, on in kept.items():
+        if on and setting.pretraining.steps:
+            remedy = f"discriminator.{name} follows D through training; set it to 0"
             yield "pretraining.steps", setting.pretraining.steps, remedy
     if setting.generator.norm != OFF and tricks.virtual_batch_norm != OFF:
         yield "generator.norm", setting.generator.norm, "virtual batch norm is one; set off"
@@ -201,6 +201,9 @@ def _networks(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         for name, value, off in (("norm", d.norm, OFF), ("dropout", d.dropout, 0.0)):
             if value != off:
                 yield f"discriminator.{name}", value, "it needs a hidden layer"
+    if setting.averages.uniform != OFF and setting.averages.ema:
+        remedy = "one average is judged; set 0, or averages.uniform=off"
+        yield "averages.ema", setting.averages.ema, remedy
     endless = tricks.noise_fade_steps and tricks.noise_fade_shape == "exponential"
     if endless and not tricks.noise_fade:
         yield "tricks.noise_fade", 0.0, "exponentially noise gets near to 0; give a part above it"
