@@ -1,8 +1,9 @@
 """How the players' gradients become directions: fields made of fields.
 
-A field gives, at any pair of players, the losses and the gradients of those that move in a step. A dynamics takes one to the directions that optimizers then follow. J is the Jacobian of both
-players' gradients v = (v_g, v_d) in the parameters of both; a product with it, or with its
-transpose, costs about as much as the gradients do.
+A field gives, at any pair of players, the losses and the gradients of those that move in a step. A
+dynamics takes one to the directions that optimizers then follow. J is the Jacobian of both players'
+gradients v = (v_g, v_d) in the parameters of both; a product with it, or with its transpose, costs
+about as much as the gradients do.
 """
 
 from collections.abc import Callable
