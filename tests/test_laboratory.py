@@ -153,8 +153,9 @@ def test_an_update_of_five_steps_of_d_is_the_product_of_its_steps():
     np.testing.assert_allclose(jacobian, np.linalg.matrix_power(d, 5) @ g, atol=1e-6)
 
 
-def test_what_is_judged_only_has_no_part_in_the_radius():
-    fields = with_dynamics("consensus") | {"averages.ema": 0.999, "averages.uniform": "on"}
+@pytest.mark.parametrize("average", [{"averages.ema": 0.999}, {"averages.uniform": "on"}])
+def test_what_is_judged_only_has_no_part_in_the_radius(average):
+    fields = with_dynamics("consensus") | average
     jacobian = laboratory.update_jacobian(*played(rate=0.1, **fields))
     assert jacobian.shape == (2, 2)
     np.testing.assert_allclose(laboratory.spectral_radius(jacobian), 0.905539, atol=1e-6)
