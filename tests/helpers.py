@@ -20,6 +20,7 @@ from gan1d import engines, main
 from gan1d.commands import options
 from gan1d.config import experiment
 from gan1d.gan import targets, train
+from gan1d.sweep import cohorts
 
 # A sweep of six runs that trains and is written in no time.
 TINY = {
@@ -34,10 +35,22 @@ TINY = {
 }
 
 
-def setting(**fields):
-    """The setting of a config with these fields, `setting(**{"target.loc": 1.0})`."""
+def whole_setting(**fields):
+    """The setting of a config with these fields, `whole_setting(**{"target.loc": 1.0})`."""
     (only,) = experiment.resolve(fields).settings
     return only
+
+
+def setting(**fields):
+    """The same as it is trained alone: None for what is 0 and takes work, which goes with it."""
+    whole = whole_setting(**fields)
+    (cohort,) = cohorts.group((whole,))
+    return jax.tree.map(
+        lambda used, value: None if used is None else value,
+        cohort.example(),
+        whole,
+        is_leaf=lambda leaf: leaf is None,
+    )
 
 
 _plain, _draw = setting(), jax.jit(train.draw)

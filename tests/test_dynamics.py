@@ -160,7 +160,7 @@ def spectral_radius(kind, a, weight=1.0, iterations=2, past=False):
     def updated(theta, psi, *before):
         start = Players(jnp.float64(theta), jnp.float64(psi))
         last = Players(*map(jnp.float64, before)) if past else None
-        terms = Terms(start, None, last, field, field, step, weight, a, iterations)
+        terms = Terms(start, None, last, field, field, field, step, weight, a, iterations)
         pull, _ = dynamics.DYNAMICS[kind].directions(terms)
         after, _ = step(start, pull.gradients, None)
         return [*after, *pull.gradients] if past else [*after]
@@ -231,6 +231,35 @@ def test_past_extragradient_follows_the_directions_of_the_step_before(kind):
     after, _ = train.moved(one, both, first.params, directions, memory)
     for a, b in zip(*map(jax.tree.leaves, (second.params, after)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", inputs.ORDERS)
+def test_the_second_half_of_extragradient_may_have_a_batch_of_its_own(order):
+    """Drawn of the same law, from other randomness; with the first's it is what it was without."""
+    own = {"training.order": order, "training.fresh_batches": False}
+    one = with_dynamics("extragradient", **own, **{"training.fresh_halves": True})
+    same = with_dynamics("extragradient", **own)
+    state, _ = train.init(one, KEY)
+    batch, plain = draw(one, KEY, 0), draw(same, KEY, 0)
+    assert jax.tree.structure(batch.later) == jax.tree.structure(plain)
+    for first, later, alone in zip(batch[:3], batch.later[:3], plain[:3], strict=True):
+        np.testing.assert_array_equal(first, alone)
+        assert np.abs(later - first).min() > 0
+    if order != "simultaneous":
+        return
+    rows = Players(*(jax.tree.map(lambda x: x[0], r) for r in (batch.g_rows(), batch.d_rows())))
+    here, there = (
+        train.game(one, state.carried, each) for each in (rows, Players(rows.g.later, rows.d.later))
+    )
+
+    def v(game, players):
+        return Players(jax.grad(game.g)(players).g, jax.grad(game.d)(players).d)
+
+    halfway = moved(state.params, v(here, state.params))
+    expected = moved(state.params, v(there, halfway))
+    after, _ = update(one, state, batch)
+    for a, b in zip(*map(jax.tree.leaves, (after.params, expected)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["adam", "adam_tf1", "optimistic_adam"])

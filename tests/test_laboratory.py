@@ -13,20 +13,13 @@ from gan1d.gan import inputs, laboratory, metrics, randomness, train
 from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import game as game_metrics
 from gan1d.gan.players import Players
-from gan1d.sweep import cohorts
 
 KEY = randomness.run_key(0)
 
 
-def bare(one):
-    """A setting as it is trained alone: without what has no part in it."""
-    (cohort,) = cohorts.group((one,))
-    return cohort.example()
-
-
 def played(theta=0.0, psi=0.0, rate=0.2, **fields):
     """A game's setting, its state at these numbers, and a batch."""
-    one = bare(game(1.0, 1.0, rate, **fields))
+    one = game(1.0, 1.0, rate, **fields)
     state = laboratory.at_equilibrium(one, KEY)
     g, d = state.params
     moved = Players(jax.tree.map(lambda p: p + theta, g), jax.tree.map(lambda p: p + psi, d))
@@ -162,7 +155,7 @@ def test_what_is_judged_only_has_no_part_in_the_radius(average):
 
 
 def perceptrons(**fields):
-    one = bare(setting(**fields))
+    one = setting(**fields)
     state, _ = train.init(one, KEY)
     return one, state, inputs.draw(one, KEY, 0)
 

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from helpers import setting
 
 from gan1d.gan import penalties, perceptrons, train
-from gan1d.gan.players import Levels, Output, Seen
+from gan1d.gan.penalties import Levels
+from gan1d.gan.players import Output, Seen
 
 GAMMA = 0.7
 RNG = np.random.default_rng(3)
@@ -42,8 +44,9 @@ FORMS = {
     "dragan": Form(lambda s: GAMMA * (s - 1) ** 2, lambda s: GAMMA * (s / 4 - 1) ** 2),
     "jensen_shannon": Form(lambda s: GAMMA / 4 * s**2, None),
     "lecam": Form(lambda s: GAMMA * (0.2**2 + 0.3**2), None),
+    "fisher": Form(lambda s: GAMMA / 2 - 0.4, None),
 }
-LEVELS = Levels(0.3, -0.2)
+FOLLOWED = {"lecam": Levels(0.3, -0.2), "fisher": 0.4}
 each_penalty = pytest.mark.parametrize("kind", penalties.PENALTIES)
 
 
@@ -51,8 +54,8 @@ def test_every_penalty_has_its_closed_form():
     assert FORMS.keys() == penalties.PENALTIES.keys()
 
 
-def seen_by_d(*shape):
-    return Seen(*RNG.normal(size=(3, *shape)).astype(np.float32), LEVELS)
+def seen_by_d(kind, *shape):
+    return Seen(*RNG.normal(size=(3, *shape)).astype(np.float32), FOLLOWED.get(kind))
 
 
 @each_penalty
@@ -60,7 +63,7 @@ def seen_by_d(*shape):
 def test_penalties_of_a_linear_d(kind, length):
     """In the rows that it looks at, of an output that is 0 there."""
     w = np.float32([0.6, -0.8]) * np.float32(length)
-    seen = seen_by_d(5, 2)
+    seen = seen_by_d(kind, 5, 2)
 
     def d(x):
         return Output((x - jax.lax.stop_gradient(x)) @ w, x)
@@ -75,7 +78,7 @@ def test_penalties_of_a_linear_d(kind, length):
         np.testing.assert_allclose(value, FORMS[kind].through_sigmoid(length), rtol=1e-5, atol=1e-7)
 
 
-WHERE = {"lecam": "r", "r1": "r", "r2": "f", "r1_r2": "rf", "jensen_shannon": "rf"}
+WHERE = {"lecam": "r", "fisher": "rf", "r1": "r", "r2": "f", "r1_r2": "rf", "jensen_shannon": "rf"}
 
 
 @each_penalty
@@ -86,16 +89,21 @@ def test_a_penalty_looks_at_its_own_rows(kind):
         rows = [jnp.zeros((4, 1))] * 3
         rows[i] = jnp.full((4, 1), 3.0)
         own = section(kind, target=0.0)
-        value = penalties.PENALTIES[kind](
-            own, lambda x: Output(x[:, 0] ** 2 / 2, x), Seen(*rows, Levels(0.0, 0.0))
-        )
-        looked += name * bool(value > 1e-6)
+        at_0 = {"lecam": Levels(0.0, 0.0), "fisher": 0.0}.get(kind)
+
+        def penalty(rows, own=own, at_0=at_0):
+            seen = Seen(*rows, at_0)
+            return penalties.PENALTIES[kind](own, lambda x: Output(x[:, 0] ** 2 / 2, x), seen)
+
+        looked += name * bool(abs(penalty(rows) - penalty([jnp.zeros((4, 1))] * 3)) > 1e-6)
     assert looked == WHERE.get(kind, "m")
 
 
 def test_a_flat_d_has_a_gradient_penalty_and_a_finite_gradient_of_it():
     def value(w):
-        return penalties.gradient(section("gradient"), lambda x: Output(x @ w, x), seen_by_d(5, 2))
+        return penalties.gradient(
+            section("gradient"), lambda x: Output(x @ w, x), seen_by_d("gradient", 5, 2)
+        )
 
     found, slope = jax.value_and_grad(value)(jnp.zeros(2))
     np.testing.assert_allclose(found, GAMMA, rtol=1e-6)
@@ -149,7 +157,7 @@ def test_the_gradient_in_ds_weights_is_that_of_differences(kind, activation):
     fields = {"discriminator.hidden": (3, 2), "discriminator.activation": activation}
     one = setting(**fields)
     params, _ = perceptrons.init_discriminator(one, jax.random.key(1))
-    seen = Seen(*RNG.normal(size=(3, 6, 1)), LEVELS)
+    seen = Seen(*RNG.normal(size=(3, 6, 1)), FOLLOWED.get(kind))
     leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: np.asarray(x, float), params))
     ends = np.cumsum([leaf.size for leaf in leaves])
 
@@ -185,7 +193,52 @@ def test_lecams_levels_are_running_means_of_ds_outputs():
         fed = jax.tree.map(lambda x: x[0], rows)
         each, _ = train.step(one, each, train.Players(fed, fed), ("d",))
     after, _ = jax.jit(train.d_turn)(one, state, batch)
-    np.testing.assert_allclose(after.averages.levels, levels, rtol=1e-4)
+    np.testing.assert_allclose(after.averages.of_d, levels, rtol=1e-4)
+
+
+def test_fishers_penalty_is_an_augmented_lagrangian():
+    """With rows whose outputs are known, and a multiplier and rho of 1."""
+    real, fake = jnp.array([[1.0], [2.0]]), jnp.array([[0.5], [-1.0]])
+    seen, own = Seen(real, fake, None, jnp.ones(())), section("fisher", weight=1.0)
+
+    def d(x):
+        return Output(x[:, 0], x)
+
+    value = fake.mean() - real.mean() + penalties.fisher(own, d, seen)
+    np.testing.assert_allclose(value, -1.029297, atol=1e-6)
+    np.testing.assert_allclose(penalties.multiplier_followed(own, d, seen), 1 + 0.5625, atol=1e-6)
+
+
+def test_fishers_distance_of_two_normals():
+    """N(1, 1) and N(0, 1): of the best D of mean square 1 only that distance is left."""
+    p, q = scipy.stats.norm(1, 1), scipy.stats.norm(0, 1)
+    levels = (np.arange(20000) + 0.5) / 20000
+    real, fake = (law.ppf(levels)[:, None] for law in (p, q))
+
+    def chi(x):
+        return (p.pdf(x) - q.pdf(x)) / (p.pdf(x) + q.pdf(x))
+
+    size = np.sqrt((np.mean(chi(real) ** 2) + np.mean(chi(fake) ** 2)) / 2)
+    seen = Seen(real, fake, None, 0.3)
+    penalty = penalties.fisher(section("fisher"), lambda x: Output(chi(x)[:, 0] / size, x), seen)
+    np.testing.assert_allclose(penalty, 0, atol=1e-9)
+    loss = (chi(fake).mean() - chi(real).mean()) / size
+    np.testing.assert_allclose(loss, -0.903447, atol=1e-4)
+
+
+def test_fishers_multiplier_is_0_at_first_and_moves_with_ds_steps_only():
+    fields = {"penalty.kind": "fisher", "penalty.weight": 0.5, "loss.kind": "wasserstein"}
+    one = setting(**fields)
+    state, _ = train.init(one, jax.random.key(2))
+    batch = jax.jit(train.draw)(one, jax.random.key(2), 0)
+    rows = jax.tree.map(lambda x: x[0], batch.d_rows())
+    d, shown = train.seen(one, state.carried, None, state.params, rows)
+    left = 1 - ((d(shown.real).value ** 2).mean() + (d(shown.fake).value ** 2).mean()) / 2
+    assert state.averages.of_d == 0
+    after, _ = jax.jit(train.d_turn)(one, state, batch)
+    np.testing.assert_allclose(after.averages.of_d, -0.5 * left, rtol=1e-5)
+    then, _ = jax.jit(train.g_turn)(one, after, batch)
+    assert then.averages.of_d == after.averages.of_d
 
 
 def test_a_lazy_penalty_comes_every_few_updates_as_many_times_as_strong():

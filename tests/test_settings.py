@@ -3,7 +3,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import whole_setting
 
 from gan1d.config import fields
 from gan1d.gan import spec
@@ -90,7 +90,7 @@ BESIDE = {
 def test_every_option_can_be_chosen_in_a_config(name, option):
     # Sorted rows are no pairs for a loss that holds rows against each other.
     fields = {"training.sort": False} | BESIDE.get(option, {}) | {name: option}
-    assert dataclasses.asdict(setting(**fields)) == dataclasses.asdict(built(**fields))
+    assert dataclasses.asdict(whole_setting(**fields)) == dataclasses.asdict(built(**fields))
 
 
 def test_every_leaf_is_a_traced_number():

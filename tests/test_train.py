@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import config_of, draw, setting
+from helpers import config_of, draw, setting, whole_setting
 
 from gan1d.config import experiment
 from gan1d.gan import optimizers, perceptrons, train
@@ -568,12 +568,12 @@ def test_a_run_whose_pretraining_diverges_never_starts():
 
 
 @pytest.mark.parametrize("fields", [{}, {"training.d_steps": 3, "tricks.feature_matching": "mean"}])
-def test_noise_that_is_not_drawn_is_noise_of_scale_zero(fields):
-    zero = setting(**fields)
-    tricks = dataclasses.replace(zero.tricks, input_noise=None, instance_noise=None)
-    none = dataclasses.replace(zero, tricks=tricks)
-    state, batch = started(zero)
-    bare = draw(none, KEY, 0)
-    assert bare.instance_noise is None
-    assert_equal(bare[:3], batch[:3])
-    assert_close(update(none, state, bare), update(zero, state, batch), 1e-6)
+def test_what_is_0_changes_nothing_against_what_is_not_there(fields):
+    none, zero = setting(**fields), whole_setting(**fields)
+    assert len(jax.tree.leaves(none)) < len(jax.tree.leaves(zero))
+    state, batch = started(none)
+    whole, more = started(zero)
+    assert batch.instance_noise is None
+    assert_equal((state.params, batch[:3]), (whole.params, more[:3]))
+    ours, theirs = update(none, state, batch), update(zero, whole, more)
+    assert_close((ours[0].params, ours[1]), (theirs[0].params, theirs[1]), 1e-6)

@@ -7,7 +7,7 @@ from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.inputs import SIMULTANEOUS
 from gan1d.gan.losses import LABELLED, LOSSES
-from gan1d.gan.penalties import LEVELS
+from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
 
@@ -184,7 +184,7 @@ def _together(setting: Setting) -> Iterator[tuple[str, Value, str]]:
 def _networks(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """What networks' norms, dropout, averages and fading noise do not go with."""
     tricks, d = setting.tricks, setting.discriminator
-    if d.norm == "batch" and setting.penalty.kind not in (OFF, *LEVELS):
+    if d.norm == "batch" and setting.penalty.kind not in (OFF, *FOLLOWED):
         remedy = "a row's slope is that of its batch; use layer, or no penalty"
         yield "discriminator.norm", "batch", remedy
     kept = {"norm": d.norm == "batch", "spectral_norm": d.spectral_norm != OFF}

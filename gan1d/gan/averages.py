@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gan1d.gan.dynamics import Field, Pull
-from gan1d.gan.players import Levels, Params, Players
+from gan1d.gan.players import Params, Players, Tree
 from gan1d.gan.spec import OFF, above_0, choice, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
@@ -29,7 +29,7 @@ class Averages(NamedTuple):
     history: Mean | None  # of both networks' weights, for historical averaging
     uniform: Mean | None = None  # of G's weights
     slow: Slow | None = None
-    levels: Levels | None = None  # of D's outputs, for a penalty
+    of_d: Tree = None  # what a penalty follows of D
 
     @property
     def judged(self) -> Params | None:
@@ -79,15 +79,15 @@ class AverageFields:
 
 
 def begun(
-    fields: AverageFields, players: Players[Params], *, historical: bool, levels: bool
+    fields: AverageFields, players: Players[Params], of_d: Tree, *, historical: bool
 ) -> Averages:
-    """The averages before the first update."""
+    """The averages before the first update; of D what a penalty then has of it."""
     return Averages(
         ema=None if fields.ema is None else players.g,
         history=Mean(players, jnp.ones(())) if historical else None,
         uniform=None if fields.uniform == OFF else Mean(players.g, jnp.ones(())),
         slow=None if fields.lookahead is None else Slow(players, jnp.zeros(())),
-        levels=Levels(jnp.zeros(()), jnp.zeros(())) if levels else None,
+        of_d=of_d,
     )
 
 
@@ -101,7 +101,7 @@ def followed(
     average + (1 - decay) * weights, as in Yazici et al. 2019 (arXiv 1806.04498), or their mean,
     which weighs all updates, and the initial weights, alike; so does the history's.
     """
-    ema, history, uniform, slow, levels = averages
+    ema, history, uniform, slow, of_d = averages
     if slow is not None:
         players, slow = _looked_ahead(fields, slow, players)
     if ema is not None:
@@ -110,7 +110,7 @@ def followed(
         history = _one_more(history, players)
     if uniform is not None:
         uniform = _one_more(uniform, players.g)
-    return players, Averages(ema, history, uniform, slow, levels)
+    return players, Averages(ema, history, uniform, slow, of_d)
 
 
 def _one_more(mean: Mean, weights: Params) -> Mean:

@@ -33,6 +33,7 @@ class Terms(NamedTuple):
     memory: Memory
     past: Both | None  # directions of the step before; None where no dynamics looks at them
     field: Field  # of those that move
+    later: Field  # the same on the rows of the step's second half
     everyone: Field  # of both players
     # (players, their directions, memory) to what such a step makes of players and memory.
     extrapolate: Callable[[Both, Both, Memory], tuple[Both, Memory]]
@@ -60,11 +61,12 @@ def extragradient(terms: Terms) -> tuple[Pull, Memory]:
     """The gradients where a step would lead, w - eta v(w - eta v(w)).
 
     Korpelevich 1976; for GANs Gidel et al. 2019 (arXiv 1802.10551), algorithm 1, and with Adam
-    algorithm 4: both halves advance its moments. Losses are those where the players are.
+    algorithm 4: both halves advance its moments. Losses are those where the players are. With a
+    batch of its own for the second half the two are independent, as their theory has it.
     """
     here = terms.field(terms.players)
     there, memory = terms.extrapolate(terms.players, here.gradients, terms.memory)
-    return here._replace(gradients=terms.field(there).gradients), memory
+    return here._replace(gradients=terms.later(there).gradients), memory
 
 
 def past_extragradient(terms: Terms) -> tuple[Pull, Memory]:

@@ -59,6 +59,12 @@ class TrainingFields:
         DYNAMICS,
         label="dynamics",
     )
+    fresh_halves: bool = field(
+        False,
+        "extragradient: its second half has data, latents and noise of its own",
+        label="fresh halves",
+        only=("dynamics", "extragradient"),
+    )
     dynamics_weight: float = number(
         1.0,
         "gamma of consensus, jacobian and d_gradient, lambda of symplectic",
@@ -118,6 +124,7 @@ class Batch(NamedTuple):
     masks_g: Masks | None = None  # [g_steps, packs, F] and in G's
     others: Array | None = None  # [g_steps, B, L] latents that G's are told apart from
     number: Array | None = None  # [] of the update, where something changes with it
+    later: "Batch | None" = None  # of the steps' second halves; None: they have the same
 
     @property
     def noise(self) -> InstanceNoise:
@@ -137,6 +144,7 @@ class Batch(NamedTuple):
             masks=self.masks_d,
             others=None if self.others is None else _repeated(self.others, steps),
             number=self._numbers(steps),
+            later=None if self.later is None else self.later.d_rows(),
         )
 
     def g_rows(self) -> Rows:
@@ -152,6 +160,7 @@ class Batch(NamedTuple):
             masks=self.masks_g,
             others=self.others,
             number=self._numbers(steps),
+            later=None if self.later is None else self.later.g_rows(),
         )
 
     def _numbers(self, steps: int) -> Array | None:
@@ -168,6 +177,13 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
 
     A noise whose scale is None is not drawn, which changes nothing against a scale of 0 but time.
     """
+    batch = _draw(setting, key, step)
+    if not setting.training.fresh_halves:
+        return batch
+    return batch._replace(later=_draw(setting, randomness.stream(key, "second_half"), step))
+
+
+def _draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
     training = setting.training
     d_rows = (training.d_steps, training.batch_size)
     g_rows = (training.g_steps, training.batch_size)

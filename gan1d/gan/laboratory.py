@@ -49,7 +49,7 @@ def gradients(setting: Setting, state: State, batch: Batch) -> Callable[[Both], 
     if train.own(setting, state.params, "g") is not state.params.g:
         raise ValueError("tricks.feature_matching_trains=g_and_features: G moves D's layers too")
     rows = jax.tree.map(lambda steps: steps[0], Players(batch.g_rows(), batch.d_rows()))
-    game = train.game(setting, state.carried, rows, state.averages.levels)
+    game = train.game(setting, state.carried, rows, state.averages.of_d)
     field = train.own_gradients(setting, game, ("g", "d"), lambda params: params)
 
     def v(params: Both) -> Both:
@@ -222,7 +222,7 @@ class _Moving(NamedTuple):
     carried: Tree
     opt_state: Tree
     past: Both | None
-    levels: Tree
+    of_d: Tree
     history: Both | None
     slow: Both | None
 
@@ -234,7 +234,7 @@ def _moving(state: State) -> _Moving:
         state.carried,
         state.opt_state,
         state.past,
-        state.averages.levels,
+        state.averages.of_d,
         None if history is None else history.of,
         None if slow is None else slow.players,
     )
@@ -242,7 +242,7 @@ def _moving(state: State) -> _Moving:
 
 def _moved_to(state: State, moving: _Moving) -> State:
     """A state with other numbers."""
-    averages = state.averages._replace(levels=moving.levels)
+    averages = state.averages._replace(of_d=moving.of_d)
     if averages.history is not None:
         averages = averages._replace(history=averages.history._replace(of=moving.history))
     if averages.slow is not None and moving.slow is not None:

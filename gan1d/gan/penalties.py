@@ -7,11 +7,11 @@ convention.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gan1d.gan import targets
 from gan1d.gan.numerics import faded, safe_sqrt
-from gan1d.gan.players import Levels, Output, Probes, Seen
+from gan1d.gan.players import Output, Probes, Seen, Tree
 from gan1d.gan.spec import OFF, Switch, above_0, choice, field, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
@@ -105,15 +105,46 @@ def lecam(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
     Tseng et al. 2021 (arXiv 2104.03310), as their code has it; levels are running means from 0 on.
     """
     real, fake = d(seen.real).value, d(seen.fake).value
-    above = jnp.maximum(real - seen.usual.fake, 0.0) ** 2
-    below = jnp.maximum(seen.usual.real - fake, 0.0) ** 2
+    levels: Levels = seen.followed
+    above = jnp.maximum(real - levels.fake, 0.0) ** 2
+    below = jnp.maximum(levels.real - fake, 0.0) ** 2
     return penalty.weight * (above.mean() + below.mean())
 
 
-def followed(penalty: "PenaltyFields", levels: Levels, d: D, seen: Seen) -> Levels:
-    """The levels after one more step of D."""
+class Levels(NamedTuple):
+    """Running means of D's outputs on real and on generated rows, `[]` both."""
+
+    real: Array
+    fake: Array
+
+
+def levels_followed(penalty: "PenaltyFields", d: D, seen: Seen) -> Levels:
+    """LeCam's levels after one more step of D."""
     now = Levels(d(seen.real).value.mean(), d(seen.fake).value.mean())
-    return jax.tree.map(lambda a, b: penalty.memory * a + (1 - penalty.memory) * b, levels, now)
+    return jax.tree.map(
+        lambda a, b: penalty.memory * a + (1 - penalty.memory) * b, seen.followed, now
+    )
+
+
+def fisher(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
+    """Fisher GAN, on Wasserstein's loss: D's mean square over both kinds of rows shall be 1.
+
+    -multiplier c + rho/2 c^2 with c = 1 - (E D(real)^2 + E D(fake)^2) / 2, an augmented Lagrangian:
+    Mroueh & Sercu 2017 (arXiv 1705.09675), algorithm 1. Its multiplier is 0 at first.
+    """
+    left = _left(d, seen)
+    return 0.5 * penalty.weight * left**2 - seen.followed * left
+
+
+def multiplier_followed(penalty: "PenaltyFields", d: D, seen: Seen) -> Array:
+    """Fisher's multiplier `[]` after one more step of D: multiplier - rho c."""
+    return seen.followed - penalty.weight * _left(d, seen)
+
+
+def _left(d: D, seen: Seen) -> Array:
+    """What of 1 D's mean square leaves, `[]`."""
+    squares = (d(seen.real).value ** 2).mean() + (d(seen.fake).value ** 2).mean()
+    return 1 - 0.5 * squares
 
 
 def factor(penalty: "PenaltyFields", number: Array | None) -> Array | float:
@@ -149,11 +180,22 @@ PENALTIES: dict[str, Penalty] = {
     "dragan": dragan,
     "jensen_shannon": jensen_shannon,
     "lecam": lecam,
+    "fisher": fisher,
+}
+# What follows D from step to step, to what it then has of it.
+FOLLOWED: dict[str, Callable[["PenaltyFields", D, Seen], Tree]] = {
+    "lecam": levels_followed,
+    "fisher": multiplier_followed,
 }
 # Those that look between real and generated rows, or around real ones.
 BETWEEN, AROUND = ("gradient", "one_sided", "zero_centred", "steepest"), ("dragan",)
-OF_SLOPES = tuple(kind for kind in PENALTIES if kind not in ("jensen_shannon", "lecam"))
-LEVELS = ("lecam",)
+OF_SLOPES = tuple(kind for kind in PENALTIES if kind not in ("jensen_shannon", *FOLLOWED))
+
+
+def followed(penalty: "PenaltyFields") -> Tree:
+    """What a penalty has of D before its first step; None where it follows nothing."""
+    zero = jnp.zeros(())
+    return {"lecam": Levels(zero, zero), "fisher": zero}.get(penalty.kind)
 
 
 def draw(
@@ -192,7 +234,8 @@ class PenaltyFields:
     kind: str = choice(OFF, "formula", Switch(PENALTIES), label="penalty", neutral=OFF)
     weight: float = number(
         10.0,
-        "gamma, which is halved, of r1, r2, r1_r2 and jensen_shannon; lambda of the others",
+        "gamma, which is halved, of r1, r2, r1_r2 and jensen_shannon; rho, which is too, of "
+        "fisher; lambda of the others",
         low=0,
         unit="ratio",
         label="penalty weight",
@@ -228,7 +271,7 @@ class PenaltyFields:
         high=0.999999,
         unit="ratio per step",
         label="memory",
-        only=("kind", *LEVELS),
+        only=("kind", "lecam"),
     )
     every: int = field(
         1,

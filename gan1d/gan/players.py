@@ -48,6 +48,7 @@ class Rows(NamedTuple):
     masks: Masks | None = None  # None without dropout
     others: Array | None = None  # [B, L] latents that G's are told apart from; None: none are
     number: Array | None = None  # [] of the update; None where nothing changes with it
+    later: "Rows | None" = None  # what the second half of the step is made from; None: the same
 
 
 class Seen(NamedTuple):
@@ -56,18 +57,7 @@ class Seen(NamedTuple):
     real: Array
     fake: Array
     more: Array | None = None  # between or around them; None where no penalty asks for any
-    levels: "Levels | None" = None  # of D's outputs; None where no penalty asks for them
-
-    @property
-    def usual(self) -> "Levels":
-        """The levels of D's outputs.
-
-        Raises:
-          ValueError: nothing follows them.
-        """
-        if self.levels is None:
-            raise ValueError("levels of D's outputs are not followed")
-        return self.levels
+    followed: Tree = None  # what the penalty follows of D from step to step
 
     @property
     def probed(self) -> Array:
@@ -79,10 +69,3 @@ class Seen(NamedTuple):
         if self.more is None:
             raise ValueError("no rows were drawn to be probed")
         return self.more
-
-
-class Levels(NamedTuple):
-    """Running means of D's outputs on real and on generated rows, `[]` both."""
-
-    real: Array
-    fake: Array

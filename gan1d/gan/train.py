@@ -20,7 +20,7 @@ from gan1d.gan.diversity import DIVERSITY, best
 from gan1d.gan.dynamics import DYNAMICS, Field, Memory, Pull, Terms
 from gan1d.gan.inputs import ALTERNATING, G_FIRST, SIMULTANEOUS, Batch, draw
 from gan1d.gan.losses import LOSSES, of_d
-from gan1d.gan.players import Levels, Params, Players, Rows, Seen, Tree, Variables
+from gan1d.gan.players import Params, Players, Rows, Seen, Tree, Variables
 from gan1d.gan.pretrain import Pretraining, pretrain
 from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
@@ -70,8 +70,8 @@ def init(setting: Setting, key: Array) -> tuple[State, Pretraining | None]:
         )
     )
     historical = setting.tricks.historical_averaging != OFF
-    follows = setting.penalty.kind in penalties.LEVELS
-    kept = averages.begun(setting.averages, params, historical=historical, levels=follows)
+    of_d = penalties.followed(setting.penalty)
+    kept = averages.begun(setting.averages, params, of_d, historical=historical)
     past = None
     if DYNAMICS[setting.training.dynamics].past:
         past = jax.tree.map(jnp.zeros_like, params)
@@ -122,14 +122,14 @@ def _optimizers(setting: Setting) -> Players[optax.GradientTransformation]:
 
 
 def seen(
-    setting: Setting, carried: Players[Variables], levels: Levels | None, params: Both, fed: Rows
+    setting: Setting, carried: Players[Variables], followed: Tree, params: Both, fed: Rows
 ) -> tuple[penalties.D, Seen]:
     """D as a function of rows, and the rows that it is shown."""
     g, d = variables(params, carried)
     fake = perceptrons.generate(setting, g, fed.latent, training=True)
     real, fake = _added(fed.real, fed.real_noise), _added(fake, fed.fake_noise)
     real, fake = (perceptrons.packed(setting, rows) for rows in (real, fake))
-    shown = Seen(real, fake, None, levels)
+    shown = Seen(real, fake, None, followed)
     if fed.probes is not None:
         shown = shown._replace(more=penalties.probed(setting.penalty, shown, fed.probes))
     return lambda x: perceptrons.discriminate(setting, d, x, fed.masks, training=True), shown
@@ -139,12 +139,12 @@ def game(
     setting: Setting,
     carried: Players[Variables],
     rows: Players[Rows],
-    levels: Levels | None = None,
+    followed: Tree = None,
 ) -> Game:
-    """Both players' mean losses, on rows of their own."""
+    """Both players' mean losses, on rows of their own; D's with what its penalty has followed."""
 
     def d_loss(params: Both) -> Array:
-        d, shown = seen(setting, carried, levels, params, rows.d)
+        d, shown = seen(setting, carried, followed, params, rows.d)
         real, fake = d(shown.real), d(shown.fake)
         loss = of_d(setting.loss, real.value, fake.value, rows.d.flipped).mean()
         penalty = setting.penalty
@@ -154,7 +154,7 @@ def game(
         return loss + factor * penalties.PENALTIES[penalty.kind](penalty, d, shown)
 
     def g_loss(params: Both) -> Array:
-        d, shown = seen(setting, carried, levels, params, rows.g)
+        d, shown = seen(setting, carried, followed, params, rows.g)
         return _adversarial(setting, d, shown, rows.g.number) + _of_diversity(params)
 
     def _of_diversity(params: Both) -> Array | float:
@@ -191,13 +191,13 @@ def renewed(
     carried, kept = state.carried, state.averages
     if "g" in movers:
         carried = carried._replace(g=perceptrons.renewed_generator(setting, g, rows.g.latent))
-    if "d" in movers and (carried.d or kept.levels is not None):
-        look, shown = seen(setting, state.carried, kept.levels, state.params, rows.d)
+    if "d" in movers and (carried.d or kept.of_d is not None):
+        look, shown = seen(setting, state.carried, kept.of_d, state.params, rows.d)
         batches = shown.real, shown.fake
         carried = carried._replace(d=perceptrons.renewed_discriminator(setting, d, batches))
-        if kept.levels is not None:
-            levels = penalties.followed(setting.penalty, kept.levels, look, shown)
-            kept = kept._replace(levels=levels)
+        if kept.of_d is not None:
+            follow = penalties.FOLLOWED[setting.penalty.kind]
+            kept = kept._replace(of_d=follow(setting.penalty, look, shown))
     return carried, kept
 
 
@@ -268,13 +268,15 @@ def step(
 ) -> tuple[State, Losses]:
     """One step of the movers; returns their mean losses as well, None for one that stays."""
     training, history = setting.training, state.averages.history
-    levels = state.averages.levels
-    own_game = game(setting, state.carried, rows, levels)
-    of_gs_rows = game(setting, state.carried, Players(rows.g, rows.g), levels)
-    expected = unrolled(setting, of_gs_rows.d, state.opt_state)
+    later = Players(*(own if own.later is None else own.later for own in rows))
 
-    def field(names: Movers) -> Field:
-        plain = own_gradients(setting, own_game, names, expected)
+    def field(names: Movers, rows: Players[Rows]) -> Field:
+        played, of_gs_rows = (
+            game(setting, state.carried, each, state.averages.of_d)
+            for each in (rows, Players(rows.g, rows.g))
+        )
+        expected = unrolled(setting, of_gs_rows.d, state.opt_state)
+        plain = own_gradients(setting, played, names, expected)
         if history is None:
             return plain
         return averages.pulled(plain, setting.tricks.historical_weight, history.of)
@@ -284,8 +286,9 @@ def step(
             players=state.params,
             memory=state.opt_state,
             past=state.past,
-            field=field(movers),
-            everyone=field(("g", "d")),
+            field=field(movers, rows),
+            later=field(movers, later),
+            everyone=field(("g", "d"), rows),
             extrapolate=functools.partial(moved, setting, movers),
             weight=training.dynamics_weight,
             rate=setting.generator.optimizer.rate,
