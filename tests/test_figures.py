@@ -8,6 +8,7 @@ import synthetic
 from absl.testing import flagsaver
 from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.colors import to_rgba
+from matplotlib.quiver import Quiver
 
 from gan1d import results
 from gan1d.commands import draw as command_line
@@ -38,7 +39,17 @@ def games(ds):
     ds["generated_mean"] = ds.w1.copy(data=radius * np.cos(angle))
     ds["d_slope"] = ds.w1.copy(data=radius * np.sin(angle))
     ds["target_mean"] = 0.0 * ds.target_mean
-    if ds.sizes["setting"] > 1:
+    settings = ds.sizes["setting"]
+    places = np.stack(np.meshgrid([-1.0, 0.0, 1.0], [-2.0, 2.0]), -1).reshape(-1, 2)
+    turned = np.stack([-places[:, 1], places[:, 0]], -1)
+    for name, values in (("place", places), ("field", turned)):
+        ds[name] = ("setting", "node", "player"), np.tile(values, (settings, 1, 1))
+    steps = 0.2j * np.linspace(0, 1, 4)[:, None] * [1, -1]
+    for name, dim, values in (("update", "number", 1 + steps), ("flow", "player", np.exp(steps))):
+        shaped = ("setting", "part", dim), np.tile(values, (settings, 1, 1))
+        ds[f"{name}_eigenvalue"] = shaped
+    if settings > 1:
+        ds["update_eigenvalue"][-1] = np.nan
         ds["d_slope"][-1] = np.nan
     return ds
 
@@ -70,7 +81,7 @@ DRAWN += itertools.product(("tricks", "one run", "all diverged"), OF_FINISHED)
 DRAWN += itertools.product(("tricks", "one seed", "all diverged"), (*OF_SEVERAL, "effects"))
 DRAWN += itertools.product(["one seed"], (*OF_RUNS, *OF_FINISHED))
 DRAWN += itertools.product(("ring", "curve"), PLANE_KINDS)
-DRAWN += itertools.product(("games", "one game", "diverged games"), ["phase"])
+DRAWN += itertools.product(("games", "one game", "diverged games"), ["phase", "spectra"])
 DRAWN += [("ring", "modes"), *(("ring", kind) for kind in OF_SEVERAL)]
 # Those with a row or a line a setting; and slow ones: with the longest titles, and with several
 # panels a setting.
@@ -141,7 +152,10 @@ def test_every_kind_draws_every_case_without_overlapping_text(cases, case, kind)
         note = f"{half} best and {half} worst of {count} settings"
     assert (note in title) == (ds.sizes["setting"] == 100)
     texts = [ax.title for ax in panels(figure)] + [ax.xaxis.label for ax in figure.axes]
-    texts += [figure._suptitle, figure.legends[0], *figure.axes[0].get_yticklabels()]
+    low, high = sorted(figure.axes[0].get_ylim())  # ticks beyond are there, but not drawn
+    ticks = figure.axes[0].get_yticklabels()
+    texts += [figure._suptitle, figure.legends[0]]
+    texts += [tick for tick in ticks if low <= tick.get_position()[1] <= high]
     boxes = [text.get_window_extent() for text in texts if text.get_visible()]
     boxes = [box for box in boxes if box.width and box.height]
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
@@ -630,6 +644,31 @@ def test_phases_are_the_trajectories_of_games_from_beginning_to_end():
     last = [4, 2, 4]
     np.testing.assert_array_equal(ends[:, 1], psi[range(3), last])
     assert line(ax, "equilibrium").get_xydata().tolist() == [[0, 0]]
+
+
+def test_phases_are_drawn_over_the_field_of_gradients():
+    ds = games(synthetic.dataset(["a", "b"], seeds=1, unfinished=0))
+    (ax,) = panels(draw("phase", ds))
+    (arrows,) = (each for each in ax.collections if isinstance(each, Quiver))
+    np.testing.assert_array_equal(arrows.XY, ds.place.values[0])
+    # Of one length in units of the axes, which are twice as high as wide.
+    ways = ds.field.values[0] / [2, 4]
+    ways /= np.maximum(np.hypot(*ways.T), 1e-30)[:, None]
+    np.testing.assert_allclose(np.stack([arrows.U, arrows.V], -1), ways)
+    without = ds.drop_vars(["place", "field"])
+    assert not any(isinstance(c, Quiver) for c in panels(draw("phase", without))[0].collections)
+
+
+def test_spectra_are_those_of_updates_beside_the_way_in_continuous_time():
+    ds = games(synthetic.dataset(["a", "b"], seeds=1, unfinished=0))
+    (ax,) = panels(draw("spectra", ds))  # the other one's updates have no Jacobian
+    assert ax.get_title() == "a\nlargest: 1.019804"
+    ends = line(ax, "of an update").get_xydata()
+    np.testing.assert_allclose(ends, [[1, 0.2], [1, -0.2]])
+    flow = line(ax, "of the game in continuous time, step from 0 to its own").get_xydata()
+    np.testing.assert_allclose(flow[-1], [np.cos(0.2), -np.sin(0.2)])
+    plain = ds.drop_vars(["update_eigenvalue"])
+    assert figures.KINDS["spectra"](selection(plain)) is None
 
 
 def test_draw_all_writes_what_applies_but_animations(tmp_path):

@@ -42,6 +42,26 @@ def test_every_game_has_its_distance_eigenvalues_and_radius(folders, capsys):
     assert "20 updates; seeds: 2" in caption
 
 
+def test_games_are_drawn_with_their_theory(folders, capsys, monkeypatch):
+    whole = []
+    monkeypatch.setattr(
+        games.drawing, "draw_all", lambda folder, runs, *_: whole.append(runs) or []
+    )
+    assert run_command(games.main, "--draw", str(folders / "games")) == 0
+    (runs,) = whole
+    np.testing.assert_array_equal(runs.place.values[0, [0, -1]].min(0) <= [0, 0], True)
+    # The losses are psi theta and its negative: psi rises with -theta, theta with psi.
+    theta, psi = runs.place.values[0].T
+    np.testing.assert_allclose(runs.field.values[0], np.stack([psi, -theta], -1), atol=1e-6)
+    steps = 0.2 * games.PARTS
+    of_update = runs.update_eigenvalue.values[0, :, :2]
+    np.testing.assert_allclose(of_update.real, 1, atol=1e-6)
+    np.testing.assert_allclose(np.abs(of_update.imag), steps[:, None] * [1, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        np.abs(runs.flow_eigenvalue.values[0].imag), np.sin(steps)[:, None] * [1, 1], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [([], "usage"), (["none"], "no results here"), (["others"], "others: there is no game in it")],

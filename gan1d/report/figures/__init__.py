@@ -52,6 +52,7 @@ KINDS: dict[str, Kind] = {
     "approach": training.approach,
     "pretraining": training.pretraining,
     "phase": games.phase,
+    "spectra": games.spectra,
     "boundary": line.boundary,
     "samples": plane.samples,
     "features": plane.features,

@@ -1,10 +1,11 @@
-"""Games of two numbers, theta and psi: where they went."""
+"""Games of two numbers, theta and psi: where they went, and what theory says of them."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gan1d.report.figures import common
-from gan1d.report.figures.common import BLUE, ORANGE, VERMILLION, Selection
+from gan1d.report.figures.common import BLUE, GREY, ORANGE, VERMILLION, Selection
 
 MOST_SEEDS = 8  # of which trajectories can be told apart
 
@@ -12,7 +13,8 @@ MOST_SEEDS = 8  # of which trajectories can be told apart
 def phase(selection: Selection) -> Figure | None:
     """Trajectories of a point generator and the slope of its D, around their equilibrium.
 
-    A panel a setting, and a line a seed, of the first ones. None where no setting is such a game.
+    A panel a setting, and a line a seed, of the first ones; where `python -m gan1d games` draws,
+    over the field of the players' gradients. None where no setting is such a game.
     """
     runs = selection.runs
     if not common.holds(runs, "d_slope", "generated_mean", "target_mean"):
@@ -25,12 +27,15 @@ def phase(selection: Selection) -> Figure | None:
     figure, axes = common.panels(len(frame), "theta, where the generator is")
     for i, ax in enumerate(axes):
         theta, psi = (ds[name].values[i].T for name in ("generated_mean", "d_slope"))
+        if "field" in ds:
+            _draw_field(ax, ds.place.values[i], ds.field.values[i])
         ax.plot(theta, psi, color=BLUE, lw=0.6, zorder=2)
         ax.lines[0].set_label("a seed, look by look")
         ends = _last(theta), _last(psi)
         ax.plot(theta[0], psi[0], "o", color=ORANGE, ms=4, zorder=3, label="its beginning")
         ax.plot(*ends, "o", color=VERMILLION, ms=4, zorder=3, label="its end")
         ax.plot(ds.target_mean.values[i], 0, "k+", ms=9, zorder=4, label="equilibrium")
+        ax.locator_params(nbins=4)
         ax.set_title(
             "\n".join([common.wrapped(frame.setting[i]), common.counted(frame.loc[i])]),
             fontsize=common.TITLE,
@@ -40,6 +45,69 @@ def phase(selection: Selection) -> Figure | None:
     common.set_title(figure, selection.runs, "trajectories of games", shown, note)
     common.legend(figure)
     return figure
+
+
+def _draw_field(ax: Axes, places: np.ndarray, field: np.ndarray) -> None:
+    """Arrows of one length `[N, 2]` in the axes' own units: where -v points to."""
+    ways = field / np.ptp(places, axis=0)
+    ways = ways / np.maximum(np.hypot(*ways.T), 1e-30)[:, None]
+    ax.quiver(
+        *places.T,
+        *ways.T,
+        color=GREY,
+        angles="uv",
+        pivot="mid",
+        scale=22,
+        width=0.005,
+        zorder=1,
+        label="where the players' own gradients lead",
+    )
+
+
+def spectra(selection: Selection) -> Figure | None:
+    """Eigenvalues of games' updates in the complex plane: by `python -m gan1d games --draw` only.
+
+    A panel a setting: of an update at its equilibrium, at steps that grow from 0 to its own, beside
+    those of the way that it would take in continuous time.
+    """
+    runs = selection.runs
+    if not common.holds(runs, "update_eigenvalue", "flow_eigenvalue"):
+        return None
+    known = runs.update_eigenvalue.notnull().any(["part", "number"]).values
+    if not known.any():
+        return None
+    ds, frame, note = common.ranked(selection, among=runs.setting.values[known].tolist())
+    figure, axes = common.panels(len(frame), "real part", (2.9, 2.7))
+    circle = np.exp(2j * np.pi * np.linspace(0, 1, 200))
+    for i, ax in enumerate(axes):
+        updates, flow = ds.update_eigenvalue.values[i], ds.flow_eigenvalue.values[i]
+        ends = updates[-1][np.isfinite(updates[-1])]
+        ax.plot(circle.real, circle.imag, color=GREY, lw=0.8, label="size 1", zorder=1)
+        ax.plot(flow.real, flow.imag, color=ORANGE, lw=3, alpha=0.6, zorder=2)
+        ax.lines[-1].set_label("of the game in continuous time, step from 0 to its own")
+        ax.plot(updates.real, updates.imag, ".", color=BLUE, ms=3, zorder=3)
+        ax.lines[-1].set_label("of an update, step from 0 to its own")
+        ax.plot(ends.real, ends.imag, "o", color=VERMILLION, ms=5, zorder=4)
+        ax.lines[-1].set_label("of an update")
+        _show(ax, np.concatenate([[1], flow[-1], ends]))
+        ax.set_title(
+            f"{common.wrapped(frame.setting[i])}\nlargest: {np.abs(ends).max():.6f}",
+            fontsize=common.TITLE,
+        )
+    figure.supylabel("imaginary part", fontsize=9)
+    common.set_title(figure, runs, "eigenvalues of updates at the equilibrium", note)
+    common.legend(figure)
+    return figure
+
+
+def _show(ax: Axes, numbers: np.ndarray) -> None:
+    """A square of the complex plane that holds these numbers, real axis in the middle."""
+    low, high = numbers.real.min(), numbers.real.max()
+    half = 1.2 * max(0.1, (high - low) / 2, np.abs(numbers.imag).max())
+    ax.set_xlim((low + high) / 2 - half, (low + high) / 2 + half)
+    ax.set_ylim(-half, half)
+    ax.set_box_aspect(1)
+    ax.locator_params(nbins=4)
 
 
 def _last(values: np.ndarray) -> np.ndarray:
