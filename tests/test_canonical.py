@@ -1,7 +1,6 @@
 """Fields without effect: points that differ in them only are one setting, and it is said."""
 
 import pytest
-from helpers import setting
 
 from gan1d.config import canonical, experiment, fields
 from gan1d.config.fields import ConfigError
@@ -78,9 +77,20 @@ def test_every_condition_names_a_field_beside_and_values_that_it_may_have():
         assert condition.words()
 
 
-def test_a_setting_differs_from_another_by_fields_with_an_effect():
-    one, other = setting(), setting(**{"generator.optimizer.momentum": 0.5})
-    assert one != other  # the same bits come of them: see the tests of engines
+def test_whether_a_field_has_an_effect_is_found_by_the_one_beside_it():
     base = {name: default for name, (_, default) in fields.specs().items()}
     assert not canonical.has_effect("generator.optimizer.momentum", base, (), ())
     assert canonical.has_effect("generator.optimizer.b1", base, (), ())
+
+
+def test_a_value_has_its_effect_in_those_settings_of_a_sweep_that_have_one():
+    made = experiment.resolve(
+        {
+            "sweep": ("loss.kind=hinge,non_saturating", "loss.drift=0,0.5"),
+            "loss.flips": 0.25,
+            "penalty.memory": 0.5,
+        }
+    )
+    assert [one.loss.flips for one in made.settings] == [0.0, 0.0, 0.25, 0.25]
+    assert {one.penalty.memory for one in made.settings} == {0.99}
+    assert made.base["loss.flips"] == 0.25  # as it was given

@@ -109,6 +109,8 @@ COMPETITIVE = {
         ({"discriminator.norm": "layer", "discriminator.hidden": ()}, "discriminator.norm"),
         ({"discriminator.dropout": 0.1, "discriminator.hidden": ()}, "discriminator.dropout"),
         ({"averages.uniform": "on", "averages.ema": 0.9}, "averages.ema"),
+        # Where data have two dimensions but latents one, these are sorted.
+        ({"target.kind": "ring", "latent.kind": "normal", "tricks.packing": 2}, "training.sort"),
         (
             {"tricks.noise_fade_steps": 9.0, "tricks.noise_fade_shape": "exponential"},
             "tricks.noise_fade",

@@ -321,11 +321,13 @@ def drawn_at_random(own):
     )
     state = run.state._replace(params=normal, carried=carried)
     kept = state.averages
+    of_g = {"params": normal.g}
+    of_g |= {name: values for name, values in carried.g.items() if name == "batch_stats"}
     if kept.ema is not None:
-        kept = kept._replace(ema=normal.g)
+        kept = kept._replace(ema=of_g)
     if kept.slow is not None:
         kept = kept._replace(slow=kept.slow._replace(players=normal))
-    for name, weights in (("history", normal), ("uniform", normal.g)):
+    for name, weights in (("history", normal), ("uniform", of_g)):
         if getattr(kept, name) is not None:
             kept = kept._replace(**{name: Mean(weights, np.ones(RUNS, np.float32))})
     state = state._replace(averages=kept)

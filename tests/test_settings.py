@@ -73,6 +73,7 @@ def test_a_static_field_is_part_of_the_structure(name):
 BESIDE = {
     "mode_seeking": {"latent.kind": "normal"},
     "distances": {"latent.kind": "normal"},
+    "exponential": {"tricks.noise_fade": 0.1},
     "past_extragradient": {"training.order": "simultaneous"},
     "competitive": {
         "training.order": "simultaneous",
@@ -84,12 +85,29 @@ BESIDE = {
 }
 
 
+def beside(name, holds):
+    """The field that decides whether another has an effect, and a value by which it has or not."""
+    condition = FIELDS[name][0].condition()
+    other = f"{name.rpartition('.')[0]}.{condition.field}"
+    spec, default = FIELDS[other]
+    values = (v for v in (*spec.options, 0, 1, 0.0, 1.0) if isinstance(v, type(default)))
+    return other, next(value for value in values if condition.holds(value) is holds)
+
+
+def effective(name):
+    """Fields with which this one has an effect."""
+    if FIELDS[name][0].condition() is None:
+        return {}
+    other, value = beside(name, holds=True)
+    return {other: value} | effective(other)
+
+
 @pytest.mark.parametrize(
     "name, option", [(name, option) for name in STATIC for option in FIELDS[name][0].options]
 )
 def test_every_option_can_be_chosen_in_a_config(name, option):
     # Sorted rows are no pairs for a loss that holds rows against each other.
-    fields = {"training.sort": False} | BESIDE.get(option, {}) | {name: option}
+    fields = {"training.sort": False} | BESIDE.get(option, {}) | effective(name) | {name: option}
     assert dataclasses.asdict(whole_setting(**fields)) == dataclasses.asdict(built(**fields))
 
 
@@ -153,3 +171,13 @@ def test_settings_of_one_structure_share_a_trace_and_can_be_mapped_over():
     assert len(traces) == 1
     stacked = jax.tree.map(lambda *leaves: np.asarray(leaves, np.float32), *sweep)
     np.testing.assert_allclose(jax.vmap(rate_times_loc)(stacked), products, rtol=1e-6)
+
+
+CONDITIONAL = [name for name, (spec, _) in FIELDS.items() if spec.condition() is not None]
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_a_value_without_effect_is_not_handed_on(name):
+    other, off = beside(name, holds=False)
+    needed = BESIDE.get(off, {}) | effective(other) | {other: off}
+    assert whole_setting(**needed, **{name: changed(name)}) == whole_setting(**needed)

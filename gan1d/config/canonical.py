@@ -27,6 +27,30 @@ def has_effect(field: str, base: dict[str, Value], swept: tuple[str, ...], point
     return _condition(field).holds(value) and has_effect(beside, base, swept, point)
 
 
+def built_from(
+    base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
+) -> tuple[dict[str, Value], tuple[str, ...], tuple[Point, ...]]:
+    """What settings are built from: base, what varies, and points, where all else has defaults.
+
+    A value without effect is not handed on, so that nothing can depend on it; it may have an effect
+    in some settings of a sweep only.
+    """
+    kept, partly = dict(base), []
+    for field in _changed(base, swept):
+        has = {has_effect(field, base, swept, point) for point in points}
+        if has == {True, False}:
+            partly.append(field)
+        elif has == {False}:
+            kept[field] = fields.specs()[field][1]
+
+    def value(field: str, point: Point) -> Value:
+        has = has_effect(field, base, swept, point)
+        return base[field] if has else fields.specs()[field][1]
+
+    built = tuple((*point, *(value(field, point) for field in partly)) for point in points)
+    return kept, (*swept, *partly), built
+
+
 def distinct(
     base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
 ) -> tuple[tuple[Point, ...], tuple[str, ...]]:
@@ -81,16 +105,20 @@ def unused(
     base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
 ) -> tuple[str, ...]:
     """What to say of fields that were set and change nothing in any setting."""
-    changed = [
+    return tuple(
+        f"{field}={value_text(base[field])}: {_needed(field).partition(': ')[2]}"
+        for field in _changed(base, swept)
+        if not any(has_effect(field, base, swept, point) for point in points)
+    )
+
+
+def _changed(base: dict[str, Value], swept: tuple[str, ...]) -> list[str]:
+    """Fields that have no effect always, and are set to another value than their default."""
+    return [
         field
         for field, value in base.items()
         if field not in swept and _beside(field) is not None and value != fields.specs()[field][1]
     ]
-    return tuple(
-        f"{field}={value_text(base[field])}: {_needed(field).partition(': ')[2]}"
-        for field in changed
-        if not any(has_effect(field, base, swept, point) for point in points)
-    )
 
 
 def _needed(field: str) -> str:

@@ -168,7 +168,8 @@ def _together(setting: Setting) -> Iterator[tuple[str, Value, str]]:
             group,
             f"groups of 2 or more must divide {size // packing} rows",
         )
-    if packing > 1 and setting.training.sort and targets.dim(setting.target) == 1:
+    sorts = setting.training.sort and 1 in (targets.dim(setting.target), setting.latent.dim)
+    if packing > 1 and sorts:
         yield "training.sort", True, "rows of a pack must be independent; set it to False"
     ordered = {"tricks.packing": packing > 1, "diversity.kind": setting.diversity.kind != OFF}
     for name, taken in ordered.items():

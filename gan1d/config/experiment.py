@@ -43,8 +43,9 @@ class Experiment:
     @functools.cached_property
     def settings(self) -> tuple[Setting, ...]:
         """The settings in order, built once."""
-        build = spec.builder(Setting, self.base, self.swept)
-        return tuple(build(point) for point in self.points)
+        base, varied, points = canonical.built_from(self.base, self.swept, self.points)
+        build = spec.builder(Setting, base, varied)
+        return tuple(build(point) for point in points)
 
     @functools.cached_property
     def fixed(self) -> str:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gan1d.gan.dynamics import Field, Pull
-from gan1d.gan.players import Params, Players, Tree
+from gan1d.gan.players import Params, Players, Tree, Variables
 from gan1d.gan.spec import OFF, above_0, choice, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
@@ -11,7 +11,7 @@ from gan1d.system.lazy import Array, jax, jnp
 class Mean(NamedTuple):
     """A running mean of weights."""
 
-    of: Params
+    of: Tree
     size: Array  # how many weights it is of
 
 
@@ -23,17 +23,21 @@ class Slow(NamedTuple):
 
 
 class Averages(NamedTuple):
-    """The averages that a setting keeps; None for those that it doesn't."""
+    """The averages that a setting keeps; None for those that it doesn't.
 
-    ema: Params | None  # of G's weights, exponential
+    G's are of its weights and, where batch normalization has any, of its running statistics: of
+    other weights they would be wrong.
+    """
+
+    ema: Variables | None  # of G, exponential
     history: Mean | None  # of both networks' weights, for historical averaging
-    uniform: Mean | None = None  # of G's weights
+    uniform: Mean | None = None  # of G
     slow: Slow | None = None
     of_d: Tree = None  # what a penalty follows of D
 
     @property
-    def judged(self) -> Params | None:
-        """The average that is judged in the place of G's weights; None: they are."""
+    def judged(self) -> Variables | None:
+        """The average that is judged in the place of G; None: it is itself."""
         return self.ema if self.uniform is None else self.uniform.of
 
 
@@ -78,42 +82,58 @@ class AverageFields:
     )
 
 
+def _averaged(params: Params, carried: Variables) -> Variables:
+    """What of G is averaged: all that changes in training."""
+    changing = {name: values for name, values in carried.items() if name == "batch_stats"}
+    return {"params": params} | changing
+
+
 def begun(
-    fields: AverageFields, players: Players[Params], of_d: Tree, *, historical: bool
+    fields: AverageFields,
+    players: Players[Params],
+    carried: Players[Variables],
+    of_d: Tree,
+    *,
+    historical: bool,
 ) -> Averages:
     """The averages before the first update; of D what a penalty then has of it."""
+    g = _averaged(players.g, carried.g)
     return Averages(
-        ema=None if fields.ema is None else players.g,
+        ema=None if fields.ema is None else g,
         history=Mean(players, jnp.ones(())) if historical else None,
-        uniform=None if fields.uniform == OFF else Mean(players.g, jnp.ones(())),
+        uniform=None if fields.uniform == OFF else Mean(g, jnp.ones(())),
         slow=None if fields.lookahead is None else Slow(players, jnp.zeros(())),
         of_d=of_d,
     )
 
 
 def followed(
-    fields: AverageFields, averages: Averages, players: Players[Params]
+    fields: AverageFields,
+    averages: Averages,
+    players: Players[Params],
+    carried: Players[Variables],
 ) -> tuple[Players[Params], Averages]:
     """The players after an update, and the averages with the weights that it has led to.
 
     Every `lookahead` updates the players go to slow + step (players - slow), and so does slow, from
-    the initial weights on: Chavdarova et al. 2021 (arXiv 2006.14567). Of G's weights decay *
-    average + (1 - decay) * weights, as in Yazici et al. 2019 (arXiv 1806.04498), or their mean,
-    which weighs all updates, and the initial weights, alike; so does the history's.
+    the initial weights on: Chavdarova et al. 2021 (arXiv 2006.14567). Of G decay * average + (1 -
+    decay) * G, as in Yazici et al. 2019 (arXiv 1806.04498), or the mean, which weighs all updates,
+    and the initial weights, alike; so does the history's.
     """
     ema, history, uniform, slow, of_d = averages
     if slow is not None:
         players, slow = _looked_ahead(fields, slow, players)
+    g = _averaged(players.g, carried.g)
     if ema is not None:
-        ema = jax.tree.map(lambda a, p: fields.ema * a + (1 - fields.ema) * p, ema, players.g)
+        ema = jax.tree.map(lambda a, p: fields.ema * a + (1 - fields.ema) * p, ema, g)
     if history is not None:
         history = _one_more(history, players)
     if uniform is not None:
-        uniform = _one_more(uniform, players.g)
+        uniform = _one_more(uniform, g)
     return players, Averages(ema, history, uniform, slow, of_d)
 
 
-def _one_more(mean: Mean, weights: Params) -> Mean:
+def _one_more(mean: Mean, weights: Tree) -> Mean:
     size = mean.size + 1
     return Mean(jax.tree.map(lambda m, p: m + (p - m) / size, mean.of, weights), size)
 

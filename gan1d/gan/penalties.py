@@ -1,9 +1,9 @@
 """Penalties: what is added to D's loss for D as a function, not for its outputs alone.
 
 Nearly all that are here are of its slopes |grad D(x)|: in real rows, in generated ones, or in rows
-between or around them that are probed for that. Generated rows are constants, so nothing reaches G.
-Where D compares rows with each other a row's slope is that of the sum of all outputs, by
-convention.
+between or around them that are probed for that. Generated rows are constants of D's loss, so that
+nothing reaches G, but by a dynamics that bends G's steps by D's gradient. Where D compares rows
+with each other a row's slope is that of the sum of all outputs, by convention.
 """
 
 from collections.abc import Callable

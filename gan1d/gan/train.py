@@ -71,11 +71,12 @@ def init(setting: Setting, key: Array) -> tuple[State, Pretraining | None]:
     )
     historical = setting.tricks.historical_averaging != OFF
     of_d = penalties.followed(setting.penalty)
-    kept = averages.begun(setting.averages, params, of_d, historical=historical)
+    carried = Players(g_carried, d_carried)
+    kept = averages.begun(setting.averages, params, carried, of_d, historical=historical)
     past = None
     if DYNAMICS[setting.training.dynamics].past:
         past = jax.tree.map(jnp.zeros_like, params)
-    return State(params, Players(g_carried, d_carried), opt_state, kept, past), pretraining
+    return State(params, carried, opt_state, kept, past), pretraining
 
 
 def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
@@ -86,10 +87,10 @@ def start(setting: Setting, key: Array) -> tuple[Run, Pretraining | None]:
 
 
 def judged(state: State) -> Players[Variables]:
-    """The networks' variables that are judged: of G the average of its weights, if one is kept."""
+    """The networks' variables that are judged: of G its average, if one is kept."""
+    found = variables(state.params, state.carried)
     averaged = state.averages.judged
-    params = state.params if averaged is None else state.params._replace(g=averaged)
-    return variables(params, state.carried)
+    return found if averaged is None else found._replace(g=found.g | averaged)
 
 
 def variables(params: Both, carried: Players[Variables]) -> Players[Variables]:
@@ -336,7 +337,9 @@ def update(setting: Setting, state: State, batch: Batch) -> tuple[State, Players
         state, own_losses = turn(setting, state, batch)
         pairs = zip(own_losses, losses, strict=True)
         losses = Players(*(before if now is None else now for now, before in pairs))
-    params, followed = averages.followed(setting.averages, state.averages, state.params)
+    params, followed = averages.followed(
+        setting.averages, state.averages, state.params, state.carried
+    )
     return state._replace(params=params, averages=followed), cast(Players[Array], losses)
 
 
