@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan1d.commands import options
 from gan1d.config import fields
 
 
@@ -136,6 +137,8 @@ ENTRIES = {
         "training.dynamics",
         "tricks.feature_matching",
         "generator.optimizer.kind",
+        "generator.optimizer.schedule",
+        "generator.kernel_init",
     )
 }
 
@@ -147,3 +150,12 @@ def test_help_says_what_each_entry_is_and_whose(name):
     assert len(set(said.values())) == len(said)
     assert all(20 <= len(text) < 160 for name, text in said.items() if name != "sgd"), said
     assert sum("arXiv" in text for text in said.values()) >= len(said) // 3
+
+
+def test_help_says_with_what_a_field_has_an_effect():
+    lines = {line.partition("=")[0].strip(): line for line in options.fields_help().splitlines()}
+    known = {name: spec for name, (spec, _) in fields.specs().items()}
+    assert "only with kind any but off" in lines["penalty.weight"]
+    assert "only with kind r1 or" in lines["penalty.through"]
+    for name, spec in known.items():
+        assert ("only with" in lines[name]) == (spec.condition() is not None), name

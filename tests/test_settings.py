@@ -90,8 +90,9 @@ def beside(name, holds):
     condition = FIELDS[name][0].condition()
     other = f"{name.rpartition('.')[0]}.{condition.field}"
     spec, default = FIELDS[other]
-    values = (v for v in (*spec.options, 0, 1, 0.0, 1.0) if isinstance(v, type(default)))
-    return other, next(value for value in values if condition.holds(value) is holds)
+    values = (v for v in (*spec.options, 0, 1, 0.0, 0.5, 1.0) if isinstance(v, type(default)))
+    allowed = (value for value in values if spec.problem(value) is None)
+    return other, next(value for value in allowed if condition.holds(value) is holds)
 
 
 def effective(name):

@@ -47,7 +47,8 @@ class AverageFields:
 
     ema: float = number(
         0.0,
-        "decay of the exponential moving average of G's weights, which is judged (0: none)",
+        "decay of the exponential moving average of G's weights, which is judged (Yazici et al. "
+        "2019, arXiv 1806.04498; 0: none)",
         low=0,
         high=0.999999,
         unit="ratio per update",
@@ -64,7 +65,8 @@ class AverageFields:
     )
     lookahead: float = number(
         0.0,
-        "every so many updates both networks come back towards where they were then (0: never)",
+        "every so many updates both networks come back towards where they were then (Chavdarova et "
+        "al. 2021, arXiv 2006.14567; 0: never)",
         low=0,
         high=1e6,
         unit="updates",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gan1d.gan.numerics import safe_sqrt
-from gan1d.gan.spec import OFF, Switch, choice, number, pytree
+from gan1d.gan.spec import OFF, Switch, choice, chosen, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class DiversityFields:
         low=0,
         unit="ratio",
         label="diversity weight",
-        only=("kind", DIVERSITY),
+        only=("kind", chosen),
     )
     stretch: float = number(
         1.0,

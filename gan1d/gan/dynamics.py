@@ -72,7 +72,8 @@ def extragradient(terms: Terms) -> tuple[Pull, Memory]:
 def past_extragradient(terms: Terms) -> tuple[Pull, Memory]:
     """Extragradient whose first half follows the directions of the step before: one evaluation.
 
-    Popov 1980; Gidel et al. 2019, algorithm 3. Losses are those where the first half leads.
+    Popov 1980; Gidel et al. 2019 (arXiv 1802.10551), algorithm 3. Losses are those where the first
+    half leads.
     """
     assert terms.past is not None
     there, memory = terms.extrapolate(terms.players, terms.past, terms.memory)

@@ -84,7 +84,8 @@ class TrainingFields:
     )
     unrolled: int = field(
         0,
-        "G plays against D after so many more of its steps on G's rows, which are then undone",
+        "G plays against D after so many more of its steps on G's rows, which are then undone "
+        "(Metz et al. 2017, arXiv 1611.02163)",
         low=0,
         high=100,
         unit="steps",

@@ -27,12 +27,13 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _flax(name: str, *given: float) -> Callable[..., Array]:
-    """One of flax's initializers, made when it is used."""
+def _flax(name: str, said: str, *given: float) -> Callable[..., Array]:
+    """One of flax's initializers, made when it is used, and what is said of it."""
 
     def initializer(*arguments: Any, **options: Any) -> Array:
         return getattr(nn.initializers, name)(*given)(*arguments, **options)
 
+    initializer.__doc__ = said
     return initializer
 
 
@@ -63,18 +64,21 @@ def _within_root(key: Array, shape: tuple[int, ...], dtype: Any = np.float32) ->
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
+HE = "He et al. 2015 (arXiv 1502.01852)."
+GLOROT = "sqrt(2 / (fan-in + fan-out)): Glorot & Bengio 2010."
+LECUN = "1 / sqrt(fan-in): LeCun et al. 1998."
 # Unit initializers; a network's kernel_scale multiplies what they draw. Biases start at zero, but
 # beside torch_linear, whose biases are drawn as its weights are.
 INITIALIZERS: dict[str, Callable[..., Array]] = {
-    "normal": _flax("normal", 1.0),
+    "normal": _flax("normal", "Normal, of std 1 whatever the layer's size.", 1.0),
     "orthogonal": _orthogonal,
     "torch_linear": _within_root,
-    "he_uniform": _flax("he_uniform"),
-    "glorot_uniform": _flax("glorot_uniform"),
-    "glorot_normal": _flax("glorot_normal"),
-    "he_normal": _flax("he_normal"),
-    "lecun_normal": _flax("lecun_normal"),
-    "ones": lambda *arguments: nn.initializers.ones(*arguments),
+    "he_uniform": _flax("he_uniform", f"Uniform, of std sqrt(2 / fan-in): {HE}"),
+    "glorot_uniform": _flax("glorot_uniform", f"Uniform, of std {GLOROT}"),
+    "glorot_normal": _flax("glorot_normal", f"Normal, cut at two stds, of std {GLOROT}"),
+    "he_normal": _flax("he_normal", f"Normal, cut at two stds, of std sqrt(2 / fan-in): {HE}"),
+    "lecun_normal": _flax("lecun_normal", f"Normal, cut at two stds, of std {LECUN}"),
+    "ones": _flax("constant", "All are 1, or what kernel_scale makes of it.", 1.0),
 }
 
 
@@ -99,7 +103,7 @@ class GeneratorFields:
     )
     activation: str = choice(
         "softplus",
-        "hidden activation",
+        "hidden activation (leaky_relu: of slope 0.2 below 0)",
         ACTIVATIONS,
         label="G activation",
         only=PERCEPTRON,
@@ -122,7 +126,8 @@ class GeneratorFields:
     norm: str = choice(
         OFF,
         "hidden layers are normalised, before their activation, over the batch (Ioffe & Szegedy "
-        "2015; running means are judged) or over a row (Ba et al. 2016)",
+        "2015, arXiv 1502.03167; running means are judged) or over a row (Ba et al. 2016, arXiv "
+        "1607.06450)",
         NORMS,
         label="G norm",
         neutral=OFF,
@@ -138,7 +143,12 @@ class DiscriminatorFields:
     hidden: tuple[int, ...] = field(
         (8, 8, 8), "units of each hidden layer", low=1, high=4096, unit="units", label="D hidden"
     )
-    activation: str = choice("relu", "hidden activation", ACTIVATIONS, label="D activation")
+    activation: str = choice(
+        "relu",
+        "hidden activation (leaky_relu: of slope 0.2 below 0)",
+        ACTIVATIONS,
+        label="D activation",
+    )
     last_activation: str = choice(
         "same",
         "activation of the last hidden layer",
@@ -158,22 +168,24 @@ class DiscriminatorFields:
     )
     norm: str = choice(
         OFF,
-        "hidden layers are normalised over the batch, real and generated apart, or over a row",
+        "hidden layers are normalised over the batch, real and generated rows apart (Ioffe & "
+        "Szegedy 2015, arXiv 1502.03167), or over a row (Ba et al. 2016, arXiv 1607.06450)",
         NORMS,
         label="D norm",
         neutral=OFF,
     )
     spectral_norm: str = choice(
         OFF,
-        "weights are divided by their largest singular value (Miyato et al. 2018), by one power "
-        "iteration a step of D",
+        "weights are divided by their largest singular value, by one power iteration a step of D "
+        "(Miyato et al. 2018, arXiv 1802.05957)",
         (OFF, "on"),
         label="spectral norm",
         neutral=OFF,
     )
     dropout: float = number(
         0.0,
-        "share of hidden units that are left out in a step",
+        "share of hidden units that are left out in a step, of a real row and of the generated one "
+        "in its place alike (Srivastava et al. 2014)",
         low=0,
         high=0.99,
         unit="ratio",
@@ -183,7 +195,8 @@ class DiscriminatorFields:
     )
     weight_clip: float = number(
         0.0,
-        "all its weights are kept within this distance of 0 (0: they aren't)",
+        "all its weights are kept within this distance of 0 (Arjovsky et al. 2017, arXiv "
+        "1701.07875; 0: they aren't)",
         low=0,
         unit="weight units",
         label="weight clip",

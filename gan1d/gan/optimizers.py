@@ -103,7 +103,7 @@ def _optimistic(optimizer: "OptimizerFields") -> Transformation:
 
 
 def _optimistic_adam(optimizer: "OptimizerFields") -> Transformation:
-    """The same of Adam's directions."""
+    """The same of Adam's directions: Daskalakis et al. 2018 (arXiv 1711.00141), algorithm 1."""
     return optax.chain(_adam_tf1(optimizer), _ahead())
 
 
@@ -139,16 +139,18 @@ OPTIMIZERS: dict[str, Callable[["OptimizerFields"], Transformation]] = {
 
 
 def _stairs(optimizer: "OptimizerFields", steps: Array) -> Array:
+    """By the factor every decay_steps steps."""
     # Half a step on: an inexact division must not put off a stair by a step.
     return optimizer.decay ** jnp.floor((steps + 0.5) / optimizer.decay_steps)
 
 
 def _line(optimizer: "OptimizerFields", steps: Array) -> Array:
+    """To the factor along a line, within decay_steps steps."""
     return 1 + (optimizer.decay - 1) * _done(optimizer, steps)
 
 
 def _cosine(optimizer: "OptimizerFields", steps: Array) -> Array:
-    # Loshchilov & Hutter 2017 (arXiv 1608.03983), without restarts.
+    """Along half a cosine, without restarts: Loshchilov & Hutter 2017 (arXiv 1608.03983)."""
     down = (1 - jnp.cos(jnp.pi * _done(optimizer, steps))) / 2
     return 1 + (optimizer.decay - 1) * down
 
@@ -185,7 +187,13 @@ def make(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
     return optax.chain(*parts, optax.scale_by_schedule(negative_rate))
 
 
+def _falls(decay: float) -> bool:
+    """other than 1"""  # noqa: D403, D415 - as `Condition.words` has it
+    return decay != 1
+
+
 # What `only` says of several fields.
+FALLS = ("decay", _falls)
 MOMENTUM = ("kind", "momentum", "nesterov")
 DIVIDED = ("kind", "adam", "adam_tf1", "nadam", "amsgrad", "optimistic_adam")
 ADAM = (*DIVIDED, "lion")
@@ -199,16 +207,21 @@ class OptimizerFields:
     rate: float = number(1e-3, "learning rate", low=0, unit="per step", label="rate")
     schedule: str = choice(
         "stairs",
-        "how it falls: by the factor `decay` every decay_steps steps; or to that factor, within "
-        "decay_steps steps, along a line or half a cosine",
+        "how it falls, by the factor `decay`",
         SCHEDULES,
         label="schedule",
+        only=FALLS,
     )
     decay: float = number(
         1.0, "factor on the rate", low=0, open_low=True, unit="ratio", label="rate decay"
     )
     decay_steps: float = number(
-        1000.0, "steps of this network that it is for", low=1, unit="steps", label="decay steps"
+        1000.0,
+        "steps of this network that it is for",
+        low=1,
+        unit="steps",
+        label="decay steps",
+        only=FALLS,
     )
     warmup: float = number(
         0.0,

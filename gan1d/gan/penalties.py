@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gan1d.gan import targets
 from gan1d.gan.numerics import faded, safe_sqrt
 from gan1d.gan.players import Output, Probes, Seen, Tree
-from gan1d.gan.spec import OFF, Switch, above_0, choice, field, number, pytree
+from gan1d.gan.spec import OFF, Switch, above_0, choice, chosen, field, number, pytree
 from gan1d.system.lazy import Array, jax, jnp
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class PenaltyFields:
         low=0,
         unit="ratio",
         label="penalty weight",
-        only=("kind", PENALTIES),
+        only=("kind", chosen),
     )
     target: float = number(
         1.0,
@@ -275,13 +275,14 @@ class PenaltyFields:
     )
     every: int = field(
         1,
-        "it is there in every so manieth update, so many times as strong",
+        "it is there in every so manieth update, so many times as strong (lazily: Karras et al. "
+        "2020, arXiv 1912.04958)",
         low=1,
         high=1000,
         unit="updates",
         label="penalty every",
         neutral=1,
-        only=("kind", PENALTIES),
+        only=("kind", chosen),
     )
     fade_steps: float = number(
         0.0,
@@ -290,7 +291,7 @@ class PenaltyFields:
         unit="updates",
         label="penalty fades in",
         neutral=0.0,
-        only=("kind", PENALTIES),
+        only=("kind", chosen),
         vanishes=True,
     )
     fade: float = number(

@@ -120,6 +120,11 @@ def _said(entry: Value) -> str:
     return f"{first.strip()} {source[1] if source else ''}".strip()
 
 
+def chosen(value: str) -> bool:
+    """any but off"""  # noqa: D403, D415 - as `Condition.words` has it
+    return value != OFF
+
+
 def above_0(value: float) -> bool:
     """above 0"""  # noqa: D403, D415 - as `Condition.words` has it
     return value > 0

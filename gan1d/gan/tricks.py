@@ -84,7 +84,8 @@ class TrickFields:
 
     minibatch: str = choice(
         OFF,
-        "minibatch discrimination: after D's last hidden layer, or in its place",
+        "minibatch discrimination, after D's last hidden layer or in its place (Salimans et al. "
+        "2016, arXiv 1606.03498)",
         (OFF, "append", "replace"),
         label="minibatch",
         neutral=OFF,
@@ -128,7 +129,8 @@ class TrickFields:
     )
     minibatch_std: int = field(
         0,
-        "rows of a group over which the std of D's features is one feature more (0: none)",
+        "rows of a group over which the std of D's features is one feature more (Karras et al. "
+        "2018, arXiv 1710.10196; 0: none)",
         low=0,
         high=65536,
         unit="rows",
@@ -137,7 +139,8 @@ class TrickFields:
     )
     packing: int = field(
         1,
-        "rows that D judges together, as one (Lin et al. 2018)",
+        "rows that D judges together, as one: a batch is of so many times fewer packs (Lin et al. "
+        "2018, arXiv 1712.04086)",
         low=1,
         high=64,
         unit="rows",
@@ -146,7 +149,8 @@ class TrickFields:
     )
     top_k: float = number(
         0.0,
-        "least share of generated rows, those that D scores best, that G learns from (0: all)",
+        "least share of generated rows, or packs, those that D scores best, that G learns from "
+        "(Sinha et al. 2020, arXiv 2002.06224; 0: all)",
         low=0,
         high=1,
         unit="ratio",
@@ -165,7 +169,8 @@ class TrickFields:
     )
     feature_matching: str = choice(
         OFF,
-        "G matches D's last hidden features instead of its own loss",
+        "G matches D's last hidden features instead of its own loss (Salimans et al. 2016, arXiv "
+        "1606.03498)",
         Switch(MATCHING),
         label="feature matching",
         neutral=OFF,
@@ -180,14 +185,16 @@ class TrickFields:
     )
     virtual_batch_norm: str = choice(
         OFF,
-        "G's hidden layers are normalised by a batch of latents that is drawn once",
+        "G's hidden layers are normalised by a batch of latents that is drawn once (Salimans et "
+        "al. 2016, arXiv 1606.03498)",
         SWITCH,
         label="virtual batch norm",
         neutral=OFF,
     )
     historical_averaging: str = choice(
         OFF,
-        "both networks are pulled towards the mean of their past weights",
+        "both networks are pulled towards the mean of their past weights (Salimans et al. 2016, "
+        "arXiv 1606.03498)",
         SWITCH,
         label="historical averaging",
         neutral=OFF,
@@ -211,7 +218,8 @@ class TrickFields:
     )
     instance_noise: float = number(
         0.0,
-        "std of normal noise on D's inputs, real and generated",
+        "std of normal noise on D's inputs, real and generated (Sonderby et al. 2017, arXiv "
+        "1610.04490)",
         low=0,
         unit="data units",
         label="instance noise",

@@ -120,7 +120,7 @@ class LossFields:
     )
     label_smoothing: float = number(
         0.0,
-        "one-sided: D's target for real rows is 1 - this",
+        "one-sided: D's target for real rows is 1 - this (Salimans et al. 2016, arXiv 1606.03498)",
         low=0,
         high=0.9,
         unit="probability",
@@ -196,7 +196,8 @@ class LossFields:
     )
     drift: float = number(
         0.0,
-        "times the square of D's output on real rows, added to its loss (0: none)",
+        "times the square of D's output on real rows, added to its loss (Karras et al. 2018, arXiv "
+        "1710.10196; 0: none)",
         low=0,
         unit="ratio",
         label="drift",
