@@ -109,6 +109,15 @@ COMPETITIVE = {
         ({"discriminator.norm": "layer", "discriminator.hidden": ()}, "discriminator.norm"),
         ({"discriminator.dropout": 0.1, "discriminator.hidden": ()}, "discriminator.dropout"),
         ({"averages.uniform": "on", "averages.ema": 0.9}, "averages.ema"),
+        ({"generator.hidden": (), "generator.norm": "layer"}, "generator.norm"),
+        (
+            {"generator.hidden": (), "tricks.virtual_batch_norm": "on"},
+            "tricks.virtual_batch_norm",
+        ),
+        (
+            PACKED | {"loss.kind": "relativistic_average_hinge", "training.batch_size": 2},
+            "training.batch_size",
+        ),
         # Where data have two dimensions but latents one, these are sorted.
         ({"target.kind": "ring", "latent.kind": "normal", "tricks.packing": 2}, "training.sort"),
         (

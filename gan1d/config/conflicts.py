@@ -6,7 +6,7 @@ from gan1d.config.fields import value_text
 from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.inputs import SIMULTANEOUS
-from gan1d.gan.losses import LABELLED, LOSSES
+from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
@@ -69,6 +69,13 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     yield from _loss(setting)
     if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
         yield "generator.kind", "point", "virtual batch norm needs hidden layers"
+    elif not setting.generator.hidden:
+        for name, value in (
+            ("generator.norm", setting.generator.norm),
+            ("tricks.virtual_batch_norm", setting.tricks.virtual_batch_norm),
+        ):
+            if value != OFF:
+                yield name, value, "it needs a hidden layer"
     layers = len(setting.discriminator.hidden)
     hidden = f"discriminator.hidden={setting.discriminator.hidden}"
     if setting.tricks.minibatch != "off":
@@ -115,10 +122,15 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if LOSSES[loss.kind].of_rows is not None and setting.tricks.top_k:
         remedy = f"loss.kind={loss.kind} has no scores of rows; set it to 0"
         yield "tricks.top_k", setting.tricks.top_k, remedy
+    size = setting.training.batch_size
+    if loss.kind in AVERAGED and size // setting.tricks.packing == 1:
+        remedy = (
+            f"loss.kind={loss.kind} holds outputs against means; use two rows, or packs, or more"
+        )
+        yield "training.batch_size", size, remedy
     if loss.kind == "ranks" and targets.dim(setting.target) != 1:
         yield "loss.kind", "ranks", "ranks are of numbers: it needs a target on the line"
-    if loss.kind == "ranks" and loss.ranks > setting.training.batch_size:
-        size = setting.training.batch_size
+    if loss.kind == "ranks" and loss.ranks > size:
         yield "loss.ranks", loss.ranks, f"a batch has {size} rows to be ranked among"
 
 

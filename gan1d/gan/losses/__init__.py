@@ -13,6 +13,7 @@ from gan1d.gan.spec import choice, field, number, pytree
 from gan1d.system.lazy import Array, jnp
 
 __all__ = [
+    "AVERAGED",
     "F_GAN",
     "LABELLED",
     "LOSSES",
@@ -85,6 +86,8 @@ CROSS_ENTROPY = ("kind", "non_saturating", "saturating")
 LABELLED = (*CROSS_ENTROPY, "least_squares")
 ALPHA = ("kind", "alpha_non_saturating", "alpha_saturating")
 F_GAN = ("kind", *(kind for kind in LOSSES if kind.startswith("f_")))
+# Those that hold outputs against means of others.
+AVERAGED = tuple(kind for kind in LOSSES if kind.startswith("relativistic_average"))
 
 
 @pytree
