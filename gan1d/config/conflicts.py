@@ -124,9 +124,7 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "tricks.top_k", setting.tricks.top_k, remedy
     size = setting.training.batch_size
     if loss.kind in AVERAGED and size // setting.tricks.packing == 1:
-        remedy = (
-            f"loss.kind={loss.kind} holds outputs against means; use two rows, or packs, or more"
-        )
+        remedy = f"loss.kind={loss.kind} compares with means; use two rows, or packs, or more"
         yield "training.batch_size", size, remedy
     if loss.kind == "ranks" and targets.dim(setting.target) != 1:
         yield "loss.kind", "ranks", "ranks are of numbers: it needs a target on the line"

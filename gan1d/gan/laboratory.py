@@ -3,9 +3,9 @@
 The Jacobians of a game and of its updates, whose eigenvalues decide whether training converges
 (Mescheder et al. 2018, arXiv 1801.04406), the path from its beginning to its end (Berard et al.
 2020, arXiv 1906.04848), and how much each player could still gain (Grnarova et al. 2019, arXiv
-1811.05512). Mescheder et al. 2017 average J over ten batches and read the spectrum of consensus off J -
-gamma J'J; here it is that of the update itself. All of it is of one batch, and no part of training. N below is how many numbers both
-players have.
+1811.05512). Mescheder et al. 2017 average J over ten batches and read the spectrum of consensus off
+J - gamma J'J; here it is that of the update itself. All of it is of one batch, and no part of
+training. N below is how many numbers both players have.
 """
 
 import dataclasses
