@@ -212,8 +212,8 @@ def smooth_columns():
     half = (len(kinds) + 1) // 2
     yield "training.dynamics", list(dynamics.DYNAMICS)
     yield "training.order", ["simultaneous"]
-    yield "training.unrolled", [2, 0, 0, 0, 0, 2, 0, 0]
-    yield "training.unrolled_through", ["on", "on", "on", "on", "on", "off", "on", "on"]
+    yield "training.unrolled", [2, 0, 2, 0, 0, 0, 0, 0]
+    yield "training.unrolled_through", ["on", "on", "off", "on", "on", "on", "on", "on"]
     yield "generator.optimizer.kind", kinds[:half]
     yield "discriminator.optimizer.kind", kinds[half:]
     yield "generator.optimizer.schedule", ["stairs", "line", "cosine"]

@@ -182,16 +182,14 @@ def test_lecams_levels_are_running_means_of_ds_outputs():
     one = setting(**{"penalty.kind": "lecam", "penalty.memory": 0.8, "training.d_steps": 2})
     state, _ = train.init(one, jax.random.key(2))
     batch = jax.jit(train.draw)(one, jax.random.key(2), 0)
+    step = jax.jit(train.step, static_argnums=3)
     levels, each = np.zeros(2), state
     for i in range(2):
-        rows = jax.tree.map(lambda x, i=i: x[i : i + 1], batch.d_rows())
-        d, shown = train.seen(
-            one, each.carried, None, each.params, jax.tree.map(lambda x: x[0], rows)
-        )
+        fed = jax.tree.map(lambda x, i=i: x[i], batch.d_rows())
+        d, shown = train.seen(one, each.carried, None, each.params, fed)
         now = [float(d(x).value.mean()) for x in (shown.real, shown.fake)]
         levels = 0.8 * levels + 0.2 * np.asarray(now)
-        fed = jax.tree.map(lambda x: x[0], rows)
-        each, _ = train.step(one, each, train.Players(fed, fed), ("d",))
+        each, _ = step(one, each, train.Players(fed, fed), ("d",))
     after, _ = jax.jit(train.d_turn)(one, state, batch)
     np.testing.assert_allclose(after.averages.of_d, levels, rtol=1e-4)
 

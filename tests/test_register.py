@@ -92,12 +92,13 @@ def test_what_is_registered_trains_in_both_engines():
         return train.start(own, randomness.run_key(seed))[0]
 
     def updated(own, seed, run):
-        for number in range(3):
-            key = randomness.run_key(seed)
-            run = train.advance(own, run, train.draw(own, key, number), number)
-        return run
+        def one_more(run, number):
+            batch = train.draw(own, randomness.run_key(seed), number)
+            return train.advance(own, run, batch, number), None
 
-    start = jax.vmap(started)(many, seeds)
+        return jax.lax.scan(one_more, run, np.arange(3, dtype=np.int32))[0]
+
+    start = jax.jit(jax.vmap(started))(many, seeds)
     theirs = jax.jit(jax.vmap(updated))(many, seeds, start)
     ours, _ = lanes.compile_training(one)((many, seeds), start, 0, 3)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
