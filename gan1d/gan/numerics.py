@@ -7,8 +7,8 @@ from gan1d.system.lazy import Array, jnp
 
 def safe_sqrt(value: Array) -> Array:
     """The square root, with gradient 0 instead of infinity at 0."""
-    positive = value > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, value, 1.0)), 0.0)
+    zero = value == 0
+    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, value)))
 
 
 # Factors on a number, from 1 to `end` as `part` goes from 0 to 1.
