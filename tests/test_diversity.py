@@ -112,7 +112,7 @@ def test_pairs_are_of_independent_latents_where_batches_are_sorted():
     fields = {"training.sort": True, "training.batch_size": 4096, "latent.kind": "uniform"}
     batch = draw(setting(**fields, **{"diversity.kind": "mode_seeking"}), KEY, 0)
     one, other = batch.latent_g[0, :, 0], batch.others[0, :, 0]
-    assert (np.diff(one) >= 0).all() and np.ptp(other) > 1.9
+    assert (np.diff(one) >= 0).all() and np.abs(np.sort(other) - one).max() > 1e-3
     assert abs(np.corrcoef(one, other)[0, 1]) < 5 / 4096**0.5
 
 

@@ -118,15 +118,13 @@ def draw(own, seed, number):
     return train.draw(own, randomness.run_key(seed), number)
 
 
-HIDDEN = {"generator.hidden": (2,), "discriminator.hidden": (3, 2), "training.batch_size": 6}
+HIDDEN = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 6}
 SORTED = HIDDEN | {
     "latent.kind": "uniform",
     "penalty.kind": "gradient",
     "diversity.kind": "mode_seeking",
     "tricks.instance_noise": 0.3,
     "tricks.noise_fade_steps": 50.0,
-    "discriminator.dropout": 0.2,
-    "loss.flips": 0.3,
     "training.dynamics": "extragradient",
     "training.fresh_halves": True,
 }

@@ -148,6 +148,7 @@ def test_a_row_in_the_plane_is_probed_at_one_share_of_the_way(kind):
     real, fake = RNG.normal(size=(2, 5, 2)) * [1, 100]
     found = penalties.probed(one.penalty, Seen(real, fake), probes)
     if kind == "dragan":
+        assert probes.away.shape == (5, 2)
         expected = real + probes.share * 0.5 * np.std(real.ravel()) * probes.away
     else:
         expected = probes.share * real + (1 - probes.share) * fake
