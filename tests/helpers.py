@@ -15,6 +15,7 @@ import pytest
 import scipy.stats
 from absl import flags
 from absl.testing import flagsaver
+from jax.flatten_util import ravel_pytree
 
 from gan1d import engines, main
 from gan1d.commands import options
@@ -124,6 +125,24 @@ def compile_once(engine, setting, schedule, size, devices):
 def _compiled(engine, structure, schedule, size, devices, hurried):
     setting = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
     return _compile_programs(engine, setting, schedule, size, list(devices))
+
+
+def gradients_and_differences(value, *arrays, step=1e-5):
+    """Of a function of arrays to `[values]`, and its differences: `[values, numbers]`, float64."""
+    flat, rebuilt = ravel_pytree([np.asarray(x, float) for x in arrays])
+
+    def of(flat):
+        return value(*rebuilt(flat))
+
+    def both(flat):
+        ways = step * np.eye(flat.size)
+        above, below = (jax.vmap(of)(flat[None] + sign * ways) for sign in (1, -1))
+        return jax.jacrev(of)(flat), (above - below).T / (2 * step)
+
+    with jax.enable_x64(True):
+        gradients, differences = map(np.asarray, jax.jit(both)(np.asarray(flat, float)))
+    assert gradients.dtype == differences.dtype == np.float64
+    return gradients, differences
 
 
 class Mixture:

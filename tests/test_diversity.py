@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import draw, setting
+from helpers import draw, gradients_and_differences, setting
 
 from gan1d.engines import lanes
 from gan1d.gan import diversity, metrics, perceptrons, train, tricks
@@ -77,6 +77,45 @@ def test_the_term_is_added_to_gs_loss_on_pairs_of_independent_latents(kind):
     np.testing.assert_allclose(found - without, 0.3 * term, rtol=1e-4)
 
 
+# In the plane, where one norm is not the other, by differences of pairs.
+APART = {
+    "mode_seeking": lambda rows, latents: 1 / (np.abs(rows).mean() / np.abs(latents).mean() + 1e-5),
+    "distances": lambda rows, latents: np.mean(
+        np.log(np.linalg.norm(rows, axis=1) / np.linalg.norm(2 * latents, axis=1)) ** 2
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_diversity_in_the_plane_is_by_the_norm_of_its_source(kind):
+    """Its gradient in rows is that of differences."""
+    rows, latents = RNG.normal(size=(2, 2, 5, 2)) * [1, 10]
+    own = section(kind=kind, **{"stretch": 2.0} if kind == "distances" else {})
+    value = diversity.DIVERSITY[kind](own, np.float32(rows), np.float32(latents))
+    expected = APART[kind](rows[0] - rows[1], latents[0] - latents[1])
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
+    gradients, differences = gradients_and_differences(
+        lambda rows: diversity.DIVERSITY[kind](own, rows, latents)[None], rows
+    )
+    assert np.abs(gradients).max() > 1e-4
+    np.testing.assert_allclose(gradients, differences, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_diversity_of_rows_that_are_no_numbers_is_none(kind):
+    latents = RNG.normal(size=(2, 5, 1)).astype(np.float32)
+    rows = np.where(np.arange(5)[None, :, None] == 2, np.nan, latents)
+    assert np.isnan(diversity.DIVERSITY[kind](section(kind=kind), rows, latents))
+
+
+def test_pairs_are_of_independent_latents_where_batches_are_sorted():
+    fields = {"training.sort": True, "training.batch_size": 4096, "latent.kind": "uniform"}
+    batch = draw(setting(**fields, **{"diversity.kind": "mode_seeking"}), KEY, 0)
+    one, other = batch.latent_g[0, :, 0], batch.others[0, :, 0]
+    assert (np.diff(one) >= 0).all() and np.abs(np.sort(other) - one).max() > 1e-3
+    assert abs(np.corrcoef(one, other)[0, 1]) < 5 / 4096**0.5
+
+
 # The rows that D scores best.
 
 
@@ -127,6 +166,12 @@ def test_the_std_of_a_group_is_one_feature_more():
     np.testing.assert_allclose(same, np.full((4, 1), 1e-4), rtol=1e-5)
     apart = tricks.minibatch_std(jnp.asarray([[-1.0], [1.0]]), 2)
     np.testing.assert_allclose(apart, np.full((2, 1), (1 + 1e-8) ** 0.5), rtol=1e-6)
+
+
+def test_stds_of_a_groups_features_are_averaged_themselves():
+    """1 and nothing: the root of their mean variance would be .707."""
+    found = tricks.minibatch_std(jnp.asarray([[-1.0, 0.0], [1.0, 0.0]]), 2)
+    np.testing.assert_allclose(found, np.full((2, 1), 0.50005), rtol=1e-6)
 
 
 def test_groups_are_spread_evenly_over_a_batch():

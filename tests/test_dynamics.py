@@ -395,3 +395,20 @@ def test_lookahead_brings_both_players_back_every_so_many_updates(step):
             expected = slow = jax.tree.map(lambda s, p: s + step * (p - s), slow, alone.params)
         for a, b in zip(*map(jax.tree.leaves, (state.params, expected)), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_lookahead_leaves_the_memory_of_optimizers_alone():
+    """As Chavdarova et al. 2021 (arXiv 2006.14567) have it."""
+    least = {"generator.hidden": (), "discriminator.hidden": ()}
+    adam = {f"{network}.optimizer.kind": "adam" for network in ("generator", "discriminator")}
+    free, looking = (
+        setting(**SMALL | least | adam | fields)
+        for fields in ({}, {"averages.lookahead": 1.0, "averages.lookahead_step": 0.0})
+    )
+    batch = draw(free, KEY, 0)
+    (alone, _), (state, _) = (
+        update(one, train.init(one, KEY)[0], batch) for one in (free, looking)
+    )
+    jax.tree.map(np.testing.assert_array_equal, state.params, train.init(free, KEY)[0].params)
+    jax.tree.map(np.testing.assert_array_equal, state.opt_state, alone.opt_state)
+    assert max(np.abs(x).max() for x in jax.tree.leaves(state.opt_state.d[0].mu)) > 1e-4

@@ -34,7 +34,7 @@ from gan1d.gan import (
 )
 from gan1d.gan.averages import Mean
 from gan1d.gan.judging import Judging
-from gan1d.gan.players import Players
+from gan1d.gan.players import Players, Probes
 from gan1d.simd import Program, Unsupported
 from gan1d.sweep import api, loop
 from gan1d.sweep.cohorts import Sweep
@@ -118,13 +118,44 @@ def draw(own, seed, number):
     return train.draw(own, randomness.run_key(seed), number)
 
 
-@pytest.mark.parametrize(
-    "fields", [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}]
-)
+HIDDEN = {"generator.hidden": (2,), "discriminator.hidden": (3,), "training.batch_size": 6}
+SORTED = HIDDEN | {
+    "latent.kind": "uniform",
+    "penalty.kind": "gradient",
+    "diversity.kind": "mode_seeking",
+    "tricks.instance_noise": 0.3,
+    "tricks.noise_fade_steps": 50.0,
+    "training.dynamics": "extragradient",
+    "training.fresh_halves": True,
+}
+PACKED = HIDDEN | {
+    "latent.kind": "normal",
+    "penalty.kind": "dragan",
+    "tricks.packing": 2,
+    "tricks.top_k": 0.5,
+    "discriminator.dropout": 0.2,
+    "loss.flips": 0.3,
+    "training.sort": False,
+    "training.g_steps": 2,
+}
+DRAWN = [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}, SORTED, PACKED]
+
+
+@pytest.mark.parametrize("fields", DRAWN)
 def test_all_randomness_of_an_update_is_drawn_alike(fields):
     own, numbers = of_many_runs(setting(**fields)), 7 * np.arange(RUNS, dtype=np.int32)
     ours = on_lanes(draw, own, SEEDS, numbers)
     assert_close(ours, hurried(jax.vmap(draw), own, SEEDS, numbers))
+
+
+def test_every_part_of_a_batch_is_drawn_above():
+    batches = [jax.eval_shape(draw, setting(**fields), 0, 0) for fields in DRAWN]
+    batches += [batch.later for batch in batches if batch.later]
+    parts = [batch._asdict() | batch.noise._asdict() for batch in batches]
+    parts += [batch.probes._asdict() for batch in batches if batch.probes]
+    drawn = {name for part in parts for name, array in part.items() if array is not None}
+    known = (inputs.Batch, inputs.InstanceNoise, Probes)
+    assert drawn == {name for part in known for name in part._fields}
 
 
 # What is trained: settings in which every registered value occurs, many of them in each.
@@ -293,6 +324,14 @@ ACTIVATIONS = ("generator.activation", "generator.output_activation", "discrimin
         (ACTIVATIONS, networks.ACTIVATIONS),
         (["latent.kind"], latents.KINDS),
         (["diversity.kind"], ["off", *diversity.DIVERSITY]),
+        (["generator.norm"], networks.NORMS),
+        (["discriminator.norm"], networks.NORMS),
+        (["discriminator.spectral_norm"], ["off", "on"]),
+        (["generator.kernel_init"], ["normal", "torch_linear"]),
+        (["generator.optimizer.schedule"], optimizers.SCHEDULES),
+        (["tricks.packing"], [1, 2]),
+        (["tricks.minibatch_std"], [0, 2]),
+        (["training.unrolled_through"], ["on", "off"]),
     ],
 )
 def test_every_registered_value_is_trained_with_below(fields, values):
@@ -438,13 +477,30 @@ def test_training_without_kinks_by_lanes_is_that_by_xla(fields):
     assert np.sort(apart(ours.loss_sums, theirs.loss_sums))[-3] < 1e-5
 
 
-@pytest.mark.parametrize("steps", [0, 130])
-def test_runs_start_alike(steps):
+STARTED = [
     # 130 steps: some hundredths of the loss curve hold two of them, some one.
-    own = jax.tree.map(
-        lambda x: np.full(RUNS, x, np.float32),
-        setting(pretraining={"steps": steps}, generator={"kernel_init": "lecun_normal"}),
-    )
+    *({"generator.kernel_init": "lecun_normal", "pretraining.steps": steps} for steps in (0, 130)),
+    HIDDEN
+    | {
+        "generator.kernel_init": "orthogonal",
+        "generator.norm": "batch",
+        "discriminator.kernel_init": "torch_linear",
+        "discriminator.spectral_norm": "on",
+        "discriminator.norm": "batch",
+    },
+    HIDDEN
+    | {
+        "generator.kernel_init": "he_uniform",
+        "generator.norm": "layer",
+        "discriminator.kernel_init": "glorot_normal",
+        "tricks.minibatch_std": 2,
+    },
+]
+
+
+@pytest.mark.parametrize("fields", STARTED)
+def test_runs_start_alike(fields):
+    own = jax.tree.map(lambda x: np.full(RUNS, x, np.float32), setting(**fields))
     _, started = lanes.compile_start(one_of(own), JUDGING)((own, SEEDS), (), 0, 1)
     ours = started.run, started.pretraining
     theirs = hurried(

@@ -7,6 +7,7 @@ The generator is a point theta, the discriminator psi x without a bias, and the 
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import setting
@@ -141,6 +142,59 @@ def test_a_relativistic_dirac_gan_is_the_non_saturating_one(engine, rate):
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-4)
 
 
+@each_engine
+@pytest.mark.parametrize("theta, psi, factor", [(1.0, 1.0, 1.021377866), (2.0, -0.5, 1.002893180)])
+def test_steps_at_once_lead_a_saturating_dirac_gan_out_by_a_known_factor(
+    engine, theta, psi, factor
+):
+    """Of the squared distance, 1 + rate^2 sigmoid(psi theta)^2."""
+    one = game(theta, psi, 0.2, **SATURATING, **ORDERS["simultaneous"])
+    found = np.hypot(*played(engine, one, 1)) ** 2 / (theta**2 + psi**2)
+    np.testing.assert_allclose(found, factor, rtol=5e-7)
+
+
+@each_engine
+def test_a_non_saturating_dirac_gan_comes_near_as_slowly_as_it_does(engine):
+    """In continuous time r^2 is about 8 / (t + 8 / r_0^2), .0197953 at 400 from (1, 1)."""
+    rate = 0.02
+    theta, psi = played(engine, game(1.0, 1.0, rate, **ORDERS["alternating"]), round(400 / rate))
+    # What small alternating steps keep to, at the equilibrium's slope of 1/2.
+    found = theta**2 + psi**2 + rate / 2 * theta * psi
+    np.testing.assert_allclose(found, 0.0197953, rtol=5e-4)
+
+
+@jax.jit
+def mean_square(one, run, batch):
+    """Of the distance from the equilibrium over updates 1000 to 6000."""
+
+    def advanced(number, carried):
+        run, total = carried
+        run = train.advance(one, run, batch, number)
+        square = sum((x**2).sum() for x in jax.tree.leaves(run.state.params))
+        return run, total + jnp.where(number < 1000, 0.0, square) / 5000
+
+    return jax.lax.fori_loop(0, 6000, advanced, (run, 0.0))[1]
+
+
+@pytest.mark.parametrize("rate, square", [(0.2, 0.39913), (0.1, 0.19989), (0.05, 0.09999)])
+def test_steps_at_once_end_on_a_cycle_about_the_non_saturating_equilibrium(rate, square):
+    """Where what they lead out is what the game leads in, at r^2 of about twice the rate."""
+    key = randomness.run_key(0)
+    one = game((2 * rate) ** 0.5, 1e-3, rate, **ORDERS["simultaneous"])
+    run, _ = train.start(one, key)
+    found = mean_square(one, run, inputs.draw(one, key, 0))
+    np.testing.assert_allclose(found, square, rtol=1e-4)
+
+
+@each_engine
+def test_dragan_cycles_as_the_gradient_penalty_does(engine):
+    """All rows are at 0, and so is what lies around them."""
+    fields, (expected, *_) = DIRAC["Wasserstein, gradient penalty"]
+    dragan = fields | {"penalty.kind": "dragan"} | ORDERS["simultaneous"]
+    end = np.hypot(*played(engine, game(1.0, -1.0, 0.2, **dragan), 500))
+    np.testing.assert_allclose(end, expected, rtol=2e-5)
+
+
 BILINEAR = {"loss.kind": "wasserstein"}
 AT_ONCE = BILINEAR | {"training.order": "simultaneous"}
 ROTATION, ONE, NONE = np.array([[0.0, -1.0], [1.0, 0.0]]), np.eye(2), np.zeros((2, 2))
@@ -190,6 +244,15 @@ def alternating_heavy_ball(a, b=-0.5):
 def unrolled(steps, factor):
     """G's gradient is -psi + factor steps a theta: both terms, or one that D's steps leave."""
     return lambda a: np.array([[1 - factor * steps * a**2, a], [-a, 1]])
+
+
+def ahead(step):
+    """Every six updates."""
+    return AT_ONCE | {"averages.lookahead": 6.0, "averages.lookahead_step": step}
+
+
+def looked_ahead(step):
+    return lambda a: ONE + step * (np.linalg.matrix_power(descended(a), 6) - ONE)
 
 
 COMPETITIVE = {"fresh_batches": False}
@@ -253,12 +316,17 @@ GAMES = {
         1,
         {0.1: 0.995038, 0.5: 0.901388},
     ),
-    "heavy ball": (AT_ONCE | MOMENTUM, heavy_ball, 1, {0.1: 1.000743, 0.5: 1.020054}),
+    "heavy ball": (
+        AT_ONCE | MOMENTUM,
+        heavy_ball,
+        1,
+        {0.1: 1.000743, 0.5: 1.020054, 1.0: 1.104793},
+    ),
     "heavy ball, alternating": (
         BILINEAR | MOMENTUM | {"training.order": "generator_first"},
         alternating_heavy_ball,
         1,
-        {0.1: 0.998518, 0.5: 0.962544},
+        {0.1: 0.998518, 0.5: 0.962544, 1.0: 1.0},
     ),
     "lookahead": (
         AT_ONCE | LOOKAHEAD,
@@ -266,11 +334,26 @@ GAMES = {
         5,
         {0.1: 0.981327 ** (1 / 5)},
     ),
+    "lookahead by little": (ahead(0.4), looked_ahead(0.4), 6, {0.3: 0.719935 ** (1 / 6)}),
+    "lookahead by half": (ahead(0.5), looked_ahead(0.5), 6, {0.3: 0.744755 ** (1 / 6)}),
+    "lookahead by too much": (ahead(0.8), looked_ahead(0.8), 6, {0.3: 1.019799 ** (1 / 6)}),
     "unrolled once": (
         AT_ONCE | {"training.unrolled": 1},
         unrolled(1, 2),
         1,
         {0.3: 0.953939},
+    ),
+    "unrolled once, not through": (
+        AT_ONCE | {"training.unrolled": 1, "training.unrolled_through": "off"},
+        unrolled(1, 1),
+        1,
+        {0.3: 1.0},
+    ),
+    "unrolled six times": (
+        AT_ONCE | {"training.unrolled": 6},
+        unrolled(6, 2),
+        1,
+        {0.3: 0.908999},
     ),
     "unrolled six times, not through": (
         AT_ONCE | {"training.unrolled": 6, "training.unrolled_through": "off"},
@@ -297,6 +380,7 @@ def test_bilinear_games_are_their_matrices(engine, case):
         power = matrix(a)
         # Neither out of float32's sight nor down to where the data are.
         steps = 500 if 0.9 < np.abs(np.linalg.eigvals(power)).max() < 1.01 else 100
+        steps -= steps % updates
         start = np.zeros(len(power))
         start[:2] = 1.0, 0.5
         expected = np.linalg.matrix_power(power, steps // updates) @ start
@@ -362,3 +446,23 @@ def test_clipped_bilinear_games_end_where_their_equations_do(engine, case):
     clipped = BILINEAR | {"discriminator.weight_clip": 1.0}
     end = np.hypot(*played(engine, game(2.0, -0.5, rate, **clipped, **fields), 100))
     np.testing.assert_allclose(end, expected, rtol=1e-3)
+
+
+@each_engine
+def test_every_step_of_an_unrolled_d_is_within_its_bound(engine):
+    """From psi of .4 by -(1 + 1.5 psi): to -1.2 and then, from the bound of -.5, to -.75.
+
+    Had the first step gone all the way, the second one would have led back to -.4.
+    """
+    bound = {"discriminator.weight_clip": 0.5, "training.unrolled": 2}
+    penalized = R1 | {"penalty.weight": 1.5}
+    end = played(engine, game(1.0, 0.4, 1.0, **AT_ONCE, **bound, **penalized), 1)
+    np.testing.assert_allclose(end, (1 - 0.5, -0.5), rtol=1e-6)
+
+
+@each_engine
+def test_consensus_keeps_d_within_its_bound(engine):
+    """From (1, .2) by half of (theta - psi, theta + psi)."""
+    fields = with_dynamics("consensus") | {"discriminator.weight_clip": 0.25}
+    end = played(engine, game(1.0, 0.2, 0.5, **fields), 1)
+    np.testing.assert_allclose(end, (1 - 0.4, -0.25), rtol=1e-6)

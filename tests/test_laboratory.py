@@ -118,6 +118,7 @@ def test_updates_move_players_by_the_eigenvalues_of_theory(case):
 
 UNDIFFERENTIABLE = {
     "competitive": "dynamics_iterations: only 0",
+    "unrolled once, not through": "unrolled_through=off",
     "unrolled six times, not through": "unrolled_through=off",
 }
 
@@ -137,6 +138,73 @@ def test_alternating_bilinear_games_neither_grow_nor_shrink():
         fields = BILINEAR | {"training.order": "generator_first"}
         found = laboratory.eigenvalues(laboratory.update_jacobian(*played(rate=a, **fields)))
         np.testing.assert_allclose(np.abs(found), 1, rtol=1e-6)
+
+
+def radius(rate, **fields):
+    """Of an update of a game at its equilibrium."""
+    return laboratory.spectral_radius(laboratory.update_jacobian(*played(rate=rate, **fields)))
+
+
+G_FIRST = {"training.order": "generator_first"}
+
+
+def negative_momentum(b):
+    return BILINEAR | G_FIRST | optimized("momentum", momentum=b)
+
+
+# Fields, and the rate from which on updates do not converge, or not even keep their distance.
+BOUNDS = {
+    "alternating": (BILINEAR | G_FIRST, 2.0),
+    "alternating, Dirac": (G_FIRST, 4.0),
+    "extragradient": (GAMES["extragradient"][0], 1.0),
+    "past extragradient": (GAMES["past extragradient"][0], 3**-0.5),
+    "optimistic": (GAMES["optimistic"][0], 3**-0.5),
+    "heavy ball of -.5, alternating": (negative_momentum(-0.5), 1.0),
+    "heavy ball of -.3, alternating": (negative_momentum(-0.3), 1.4),
+    "quadratic": (AT_ONCE | optimized("sgd", weight_decay=GAMMA), 2 * GAMMA / (GAMMA**2 + 1)),
+}
+
+
+@pytest.mark.parametrize("case", BOUNDS)
+def test_updates_converge_up_to_the_rate_that_is_known(case):
+    fields, bound = BOUNDS[case]
+    below, above = (radius(part * bound, **fields) for part in (0.98, 1.02))
+    if case.startswith("alternating"):
+        np.testing.assert_allclose(below, 1, rtol=1e-6)
+    else:
+        assert below < 0.999
+    assert above > 1.001
+
+
+@pytest.mark.parametrize("case", ["alternating", "alternating, Dirac"])
+def test_of_two_rates_the_product_bounds_alternating_steps(case):
+    fields, bound = BOUNDS[case]
+    for ratio in (0.25, 5.0):
+        below, above = (
+            radius(ratio * rate, **fields, **{"discriminator.optimizer.rate": rate / ratio})
+            for rate in (0.98 * bound, 1.02 * bound)
+        )
+        np.testing.assert_allclose(below, 1, rtol=1e-6)
+        assert above > 1.001
+
+
+def test_extragradient_is_at_its_best_at_the_root_of_one_half():
+    fields = GAMES["extragradient"][0]
+    less, best, more = (radius(rate, **fields) for rate in (0.68, 0.5**0.5, 0.73))
+    np.testing.assert_allclose(best, 0.866025, atol=1e-6)
+    assert best < less and best < more
+
+
+def test_optimistic_steps_of_a_whole_coupling_diverge_by_a_known_factor():
+    for case in ("optimistic", "past extragradient"):
+        np.testing.assert_allclose(radius(1.0, **GAMES[case][0]), 1.931852, rtol=1e-6)
+
+
+def test_no_momentum_keeps_simultaneous_steps_from_diverging():
+    for momentum in (-0.9, -0.5, -0.3, 0.0, 0.3):
+        fields = AT_ONCE | optimized("momentum", momentum=momentum)
+        for rate in (0.2, 0.5, 1.0):
+            assert radius(rate, **fields) > 1.0002
 
 
 def test_an_update_of_five_steps_of_d_is_the_product_of_its_steps():

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
-from helpers import setting
+from helpers import gradients_and_differences, setting
 
 from gan1d.gan import losses
 
@@ -597,3 +598,92 @@ def test_ranks_of_real_rows_among_generated_ones_are_to_be_uniform():
 def test_a_distance_pulls_generated_rows_towards_real_ones(kind):
     slope = jax.grad(lambda fake: of_rows(kind, [[0.0], [0.5]], fake))(jnp.array([[3.0], [3.0]]))
     assert (slope > 0).all()
+
+
+@pytest.mark.parametrize("kind", losses.LOSSES)
+def test_gradients_are_those_of_differences(kind):
+    """In both players' outputs, or in the rows; through the means of a batch too."""
+    rng = np.random.default_rng(8)
+    entry, weights = losses.LOSSES[kind], rng.normal(size=(2, 4))
+    if entry.of_rows is None:
+        loss, arrays = section(kind, 1e-5), rng.normal(size=(2, 4))
+    else:
+        loss, arrays = section(kind, ranks=2), rng.normal(0, 0.2, (2, 4, 1 + (kind != "ranks")))
+
+    def values(real, fake):
+        if entry.of_rows is not None:
+            return entry.of_rows(loss, real, fake)[None]
+        both = entry.d(loss, real, fake), entry.g(loss, real, fake)
+        return jnp.stack([own @ rows for own, rows in zip(weights, both, strict=True)])
+
+    gradients, differences = gradients_and_differences(values, *arrays)
+    assert (np.abs(gradients).max(1) > 1e-3).all()
+    np.testing.assert_allclose(gradients, differences, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", losses.LOSSES)
+@pytest.mark.parametrize("where", ["real", "fake"])
+def test_a_loss_of_what_is_no_number_is_none(kind, where):
+    loss, entry = section(kind, 1e-5, ranks=2), losses.LOSSES[kind]
+    shape = (3,) if entry.of_rows is None else (3, 1)
+    rows = {"real": np.ones(shape, np.float32), "fake": np.zeros(shape, np.float32)}
+    rows[where][1] = np.nan
+    if entry.of_rows is not None:
+        assert np.isnan(entry.of_rows(loss, **rows))
+        return
+    assert np.isnan(entry.d(loss, **rows).mean())
+    of_g = where == "fake" or kind.startswith("relativistic")
+    assert np.isnan(entry.g(loss, **rows).mean()) == of_g
+
+
+# Sun, Fang & Schwing 2020 (arXiv 2011.04926): real rows at places 0 and 1, generated ones there or
+# elsewhere, and the greatest value that any outputs of D have: half of Jensen-Shannon's, and that
+# of pairs. To leave the real row that both are at costs .1308 of the one, and nothing of the other.
+PLACES = ((2, 3), (0, 2), (0, 0), (0, 1), (1, 2))
+LANDSCAPE = {
+    "saturating": (0.5, (0.0, -0.346574, -0.477386, -0.693147, -0.346574)),
+    "relativistic": (1.0, (0.0, -0.346574, -0.346574, -0.693147, 0.0)),
+}
+
+
+@pytest.mark.parametrize("kind", LANDSCAPE)
+def test_only_a_loss_of_pairs_has_no_basin_where_generated_rows_share_a_real_one(kind):
+    def loss(outputs, fakes):
+        return losses.LOSSES[kind].d(section(kind), outputs[:2], outputs[fakes]).mean()
+
+    share, values = LANDSCAPE[kind]
+    lowest = jax.jit(jax.value_and_grad(loss))
+    for fakes, value in zip(PLACES, values, strict=True):
+        with jax.enable_x64(True):
+            found = scipy.optimize.minimize(
+                lambda x, fakes=fakes: jax.device_get(lowest(x, np.array(fakes))),
+                np.zeros(4),
+                jac=True,
+                bounds=[(-40, 40)] * 4,
+                options={"ftol": 1e-12, "gtol": 1e-9},
+            )
+        np.testing.assert_allclose(-share * found.fun, value, atol=1e-6)
+
+
+def alpha_loss(p, alpha):
+    return -np.log(p) if alpha == 1 else alpha / (alpha - 1) * (1 - p ** ((alpha - 1) / alpha))
+
+
+@pytest.mark.parametrize("alpha_d, alpha_g", [(0.5, 3.0), (3.0, 0.5), (1.0, 2.0)])
+def test_each_player_has_an_alpha_of_its_own(alpha_d, alpha_g):
+    alphas = {"alpha_d": alpha_d, "alpha_g": alpha_g}
+    of_real, of_fake = (1 / (1 + np.exp(-sign * OUTPUTS)) for sign in (1, -1))
+    for kind, of_g in (
+        ("alpha_saturating", -alpha_loss(of_fake, alpha_g)),
+        ("alpha_non_saturating", alpha_loss(of_real, alpha_g)),
+    ):
+        loss = section(kind, **alphas)
+        np.testing.assert_allclose(
+            discriminator(loss, OUTPUTS, OUTPUTS[::-1]), 2 * alpha_loss(of_real, alpha_d), rtol=1e-4
+        )
+        np.testing.assert_allclose(generator(loss, OUTPUTS), of_g, rtol=1e-4, atol=1e-5)
+    # Where real rows are p of all: of the expected loss.
+    p = np.linspace(0.1, 0.9, 9)
+    outputs = np.log(p / (1 - p)) * alpha_d
+    real, fake = rows_slopes(loss, outputs, outputs).T
+    np.testing.assert_allclose(p * real + (1 - p) * fake, 0, atol=1e-6)

@@ -66,6 +66,34 @@ def test_one_row_of_weights_is_normalised_at_once_and_its_length_has_no_gradient
     assert abs(float(slope @ w)) < 1e-5 * float(jnp.linalg.norm(slope) * jnp.linalg.norm(w))
 
 
+def test_the_length_of_a_layers_weights_has_no_gradient_and_its_bias_is_left_alone():
+    """After one power iteration from the kept direction, which itself is taken for a constant."""
+    one = setting(
+        **SMALL | {"target.kind": "ring", "discriminator.hidden": (4,)},
+        **{"discriminator.spectral_norm": "on"},
+    )
+    params, carried = perceptrons.init_discriminator(one, KEY)
+    params = jax.tree.map(lambda x: x + 0.3, params)
+    rows = jnp.asarray(RNG.normal(size=(6, 2)), jnp.float32)
+
+    def value(params):
+        variables = {"params": params} | carried
+        output = perceptrons.discriminate(one, variables, rows, training=True)
+        return (output.value**2).mean(), output
+
+    slopes, output = jax.jit(jax.grad(value, has_aux=True))(params)
+    w, b = (np.asarray(params["hidden_0"][name], float) for name in ("kernel", "bias"))
+    kept = carried["spectral"]["hidden_0_spectral"]
+    (u,) = [np.asarray(kept[name], float) for name in kept if name.endswith("/u")]
+    v = u @ w.T
+    u = v @ w
+    sigma = (v / np.linalg.norm(v)) @ w @ (u / np.linalg.norm(u)).T
+    assert np.linalg.norm(w, 2) - sigma.item() > 1e-3  # it has not converged yet
+    np.testing.assert_allclose(output.features, np.tanh(rows @ w / sigma + b[None]), rtol=1e-4)
+    slope = np.asarray(slopes["hidden_0"]["kernel"], float)
+    assert abs((slope * w).sum()) < 1e-5 * np.linalg.norm(slope) * np.linalg.norm(w)
+
+
 def test_ds_steps_alone_keep_its_power_iterations():
     one = setting(**SMALL, **{"discriminator.spectral_norm": "on"})
     state, _ = train.init(one, KEY)

@@ -137,6 +137,33 @@ def test_rows_around_real_ones_are_within_half_of_their_std():
     np.testing.assert_allclose(away.mean(), 0.125 * real.std(), rtol=0.1)
 
 
+@pytest.mark.parametrize("kind", ["gradient", "dragan"])
+def test_a_row_in_the_plane_is_probed_at_one_share_of_the_way(kind):
+    """To another one; or around it, within half of one std of all entries of the batch."""
+    fields = {"target.kind": "ring", "latent.kind": "uniform", "latent.dim": 2}
+    one = setting(**fields, **{"penalty.kind": kind})
+    probes = penalties.draw(one, lambda name, shape: RNG.uniform(size=shape), (1, 5))
+    probes = jax.tree.map(lambda x: x[0], probes)
+    assert probes.share.shape == (5, 1) and probes.partner is None
+    real, fake = RNG.normal(size=(2, 5, 2)) * [1, 100]
+    found = penalties.probed(one.penalty, Seen(real, fake), probes)
+    if kind == "dragan":
+        assert probes.away.shape == (5, 2)
+        expected = real + probes.share * 0.5 * np.std(real.ravel()) * probes.away
+    else:
+        expected = probes.share * real + (1 - probes.share) * fake
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@each_penalty
+def test_a_penalty_of_a_row_that_is_no_number_is_none(kind):
+    rows = np.ones((3, 3, 1), np.float32)
+    rows[:, 1] = np.nan
+    own, seen = section(kind, target=0.0), Seen(*rows, FOLLOWED.get(kind))
+    value = penalties.PENALTIES[kind](own, lambda x: Output(x[:, 0] ** 2, x), seen)
+    assert np.isnan(value)
+
+
 def test_r1_of_a_parabola_is_that_of_the_second_moment():
     """D = a x^2 / 2: (gamma / 2) a^2 E x^2, over the real rows alone."""
     real = RNG.normal(1.0, 2.0, (50, 1)).astype(np.float32)

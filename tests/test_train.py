@@ -261,6 +261,21 @@ def test_an_optimizer_that_overflows_is_a_divergence():
     assert int(run.diverged_at) == 1
 
 
+def test_a_batch_that_holds_no_number_dates_a_divergence_once():
+    made = setting()
+    start, _ = train.start(made, KEY)
+    batch = draw(made, KEY, 0)
+    rows = batch.real.copy()
+    rows[0, 3] = np.nan
+    broken = batch._replace(real=rows)
+    sound = advance(made, start, batch, 0)
+    run = advance(made, sound, broken, 1)
+    for step, rows in ((2, batch), (3, broken)):
+        run = advance(made, run, rows, step)
+    assert int(run.diverged_at) == 2
+    assert_equal((run.state, run.loss_sums), (sound.state, sound.loss_sums))
+
+
 def test_a_healthy_run_is_not_called_diverged_and_sums_its_losses():
     made, total = setting(), 0.0
     run, _ = train.start(made, KEY)

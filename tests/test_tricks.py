@@ -158,6 +158,15 @@ def test_equal_features_match_perfectly_and_give_no_gradient(kind):
     np.testing.assert_array_equal(gradient, 0)
 
 
+@pytest.mark.parametrize("kind", matching.MATCHING)
+def test_features_that_are_no_numbers_match_by_none(kind):
+    features = normals(3, 12, 8)
+    broken = features.copy()
+    broken[3, 2] = np.nan
+    assert np.isnan(matching.MATCHING[kind](features, broken))
+    assert np.isnan(matching.MATCHING[kind](broken, features))
+
+
 def test_the_gradient_of_paired_matching_is_the_unit_direction_to_the_features():
     real, fake = normals(4, 2, 12, 8)
     gradient = jax.grad(matching.MATCHING["paired"], argnums=1)(
