@@ -14,6 +14,7 @@ import xarray as xr
 from gan1d import results
 from gan1d.config import fields
 from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.gan import register
 from gan1d.results import ResultsError, blocks
 from gan1d.sweep.provenance import Identity, Plan
 
@@ -68,7 +69,11 @@ def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
         )
     if record is None:
         return None
-    differing = fields.differences(record["config"], experiment.config())
+    # What a registered function has become is another sweep, though it has the same name.
+    differing = fields.differences(
+        record["config"] | {"registered": record.get("registered", {})},
+        experiment.config() | {"registered": register.sources()},
+    )
     if differing:
         raise ConfigError([f"workdir={folder}: it holds another sweep ({differing}); {REMEDY}"])
     return results.load(folder) if record["complete"] else None
