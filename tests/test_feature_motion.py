@@ -47,10 +47,11 @@ def _around(made, state, batch):
 @jax.jit
 def looked_at(made, state, batch):
     """Features of the update's last real rows and of those that G makes of its last latents."""
-    noise = batch.instance_noise
     g, d = train.judged(state)
-    fake = perceptrons.generate(made, g, batch.latent_g[-1]) + noise.fake_g[-1]
-    real = batch.real[-1] + noise.real[-1]
+    fake = perceptrons.generate(made, g, batch.latent_g[-1])
+    real = batch.real[-1]
+    if (noise := batch.instance_noise) is not None:
+        real, fake = real + noise.real[-1], fake + noise.fake_g[-1]
     return jnp.stack([perceptrons.discriminate(made, d, rows).features for rows in (real, fake)])
 
 

@@ -143,10 +143,12 @@ def weights_of(params):
 
 
 def batch_of(batch):
-    """The reference's batch."""
-    noise = batch.instance_noise
-    arrays = batch.real, batch.latent_d, batch.latent_g, noise.real, noise.fake_d, noise.fake_g
-    return reference.Batch(*(np.asarray(array, np.float64) for array in arrays))
+    """The reference's batch, which has noise of 0 where there is none."""
+    rows = batch.real, batch.latent_d, batch.latent_g
+    noise = batch.noise
+    if batch.instance_noise is None:
+        noise = [np.zeros((len(steps), 1, 1)) for steps in (batch.real, *rows[1:])]
+    return reference.Batch(*(np.asarray(array, np.float64) for array in (*rows, *noise)))
 
 
 def follow(made, options, seed, updates, weight_atol, loss_rtol):

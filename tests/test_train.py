@@ -126,13 +126,15 @@ def permuted(batch, seed=0):
 
     real, latent_d, latent_g = (rng.permutation(rows) for _ in range(3))
     noise = batch.instance_noise
+    if noise is not None:
+        noise = InstanceNoise(
+            noise.real[:, real], noise.fake_d[:, latent_d], noise.fake_g[:, latent_g]
+        )
     return Batch(
         real=batch.real[:, real],
         latent_d=batch.latent_d[:, latent_d],
         latent_g=batch.latent_g[:, latent_g],
-        instance_noise=InstanceNoise(
-            noise.real[:, real], noise.fake_d[:, latent_d], noise.fake_g[:, latent_g]
-        ),
+        instance_noise=noise,
     )
 
 

@@ -16,6 +16,8 @@ REDUCTIONS = frozenset(
     {"reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or"}
 )
 
+SMALL = 1024  # entries of an index array of which it is kept by what strides it goes
+
 
 class Unsupported(Exception):
     """What can't be compiled, by name."""
@@ -149,6 +151,17 @@ def positions(size: int) -> np.ndarray:
 
 def affine(index: np.ndarray) -> Affine | None:
     """The strides that an index array goes by, None where it doesn't."""
+    if index.size > SMALL:
+        return _affine(index)
+    return _small_affine(index.shape, index.dtype, index.tobytes())
+
+
+@functools.lru_cache(2**12)  # a program reads its arrays in few ways, but very often
+def _small_affine(shape: tuple[int, ...], dtype: np.dtype, numbers: bytes) -> Affine | None:
+    return _affine(np.frombuffer(numbers, dtype).reshape(shape))
+
+
+def _affine(index: np.ndarray) -> Affine | None:
     if index.size == 0:
         return Affine(0, (0,) * index.ndim)
     origin = (0,) * index.ndim
