@@ -4,7 +4,7 @@
     python -m gan1d.main --config=configs/games.py:bilinear
     python -m gan1d.main --config=configs/games.py:quadratic
     python -m gan1d.main --config=configs/games.py:stochastic
-    python -m gan1d games results/games-dirac
+    python -m gan1d games results/games-dirac --draw
 
 Variants: `dirac`, the zoo of Mescheder et al. (2018, arXiv 1801.04406) in three orders of steps;
 `bilinear`, where the losses are psi theta and its negative, by every dynamics; `quadratic`, where
@@ -103,7 +103,8 @@ AXES = {
     "bilinear": (METHODS,),
     # Weights that decay are the players' own quadratic terms.
     "quadratic": ([both(weight_decay=m) for m in (0.05, 0.1, 0.2, 0.5, 1.0)], ORDERS[:2]),
-    "stochastic": (METHODS,),
+    # Of data that differ, extragradient with a batch for each half is another method.
+    "stochastic": ((*METHODS, at_once("extragradient", fresh_halves=True)),),
 }
 
 
