@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import draw, gradients_and_differences, setting
+from helpers import draw, gradients_and_differences, setting, whole_setting
 
 from gan1d.engines import lanes
 from gan1d.gan import diversity, metrics, perceptrons, train, tricks
@@ -120,7 +120,8 @@ def test_pairs_are_of_independent_latents_where_batches_are_sorted():
 
 
 def top(share, decay=0.0):
-    return setting(**SMALL, **{"tricks.top_k": share, "tricks.top_k_decay": decay}).tricks
+    """Of a cohort in which other settings leave rows out: a share of 0 is there."""
+    return whole_setting(**SMALL, **{"tricks.top_k": share, "tricks.top_k_decay": decay}).tricks
 
 
 @pytest.mark.parametrize("share, kept", [(1.0, 8), (0.5, 4), (0.3, 2), (0.01, 1), (0.0, 8)])

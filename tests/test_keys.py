@@ -24,6 +24,7 @@ def names_of_streams(penalty):
         return draw(key, name)
 
     noise = {"tricks.input_noise": 0.1, "tricks.instance_noise": 0.1, "loss.flips": 0.1}
+    noise["discriminator.dropout"] = 0.1
     pairs = {"diversity.kind": "mode_seeking", "latent.kind": "uniform"}
     one = setting(**noise, **pairs, **{"pretraining.steps": 1, "penalty.kind": penalty})
     with pytest.MonkeyPatch.context() as patch:

@@ -284,7 +284,7 @@ def test_other_numbers_do_not_recompile(kind):
         np.testing.assert_allclose(update, expected(hyper, GRADIENTS[:1])[0], rtol=1e-4)
     for field in dataclasses.fields(default):
         if "spec" in field.metadata and field.name != "kind":
-            if field.metadata["spec"].traced:
+            if field.metadata["spec"].traced and getattr(default, field.name) is not None:
                 step(dataclasses.replace(default, **{field.name: 0.5}), gradient)
     assert len(traces) == 1
 
