@@ -252,20 +252,22 @@ def smooth_columns():
     yield "discriminator.optimizer.weight_decay", [0.0, 0.0, 0.1]
     yield "averages.uniform", ["off", "on"]
     yield "averages.lookahead", [0.0, 0.0, 3.0]
-    yield "generator.norm", ["off", "batch", "layer"]
     yield "generator.kernel_init", ["normal", "torch_linear"]
-    yield "discriminator.norm", ["off", "layer", "off", "batch", "off"]
-    yield "discriminator.spectral_norm", ["off", "off", "on"]
-    yield "discriminator.dropout", [0.0, 0.2]
     yield "training.fresh_halves", [True]
-    yield "penalty.kind", ["off", "jensen_shannon", "fisher", "off"]
+    # Derivatives of second order of all of these would take long to compile, and tell no more.
+    plain = ["off"] * (len(dynamics.DYNAMICS) - 3)
+    yield "generator.norm", ["off", "batch", "layer", *plain]
+    yield "discriminator.norm", ["batch", "layer", "off", *plain]
+    yield "discriminator.spectral_norm", ["off", "off", "on", *plain]
+    yield "discriminator.dropout", [0.2, 0.0, 0.2, *[0.0] * len(plain)]
+    yield "penalty.kind", ["off", "jensen_shannon", "fisher", "r1", *plain[1:]]
     yield "penalty.every", [1, 1, 3]
     yield "penalty.fade_steps", [0.0, 10.0, 0.0]
-    yield "diversity.kind", ["distances", "off", "mode_seeking", *["off"] * 5]
-    yield "tricks.packing", [1, 1, 2, 1]
-    yield "tricks.minibatch_std", [0, 0, 2]
+    yield "diversity.kind", ["distances", "off", "mode_seeking", *plain]
+    yield "tricks.packing", [1, 1, 2, *[1] * len(plain)]
+    yield "tricks.minibatch_std", [2, 0, 0, *[0] * len(plain)]
     yield "tricks.instance_noise", [0.0, 0.3]
-    yield "tricks.noise_fade_steps", [0.0, 0.0, 0.0, 9.0]
+    yield "tricks.noise_fade_steps", [0.0, 9.0]
 
 
 def smooth_cases():

@@ -3,6 +3,8 @@
 Efron (1979), "Bootstrap methods: another look at the jackknife".
 """
 
+import functools
+
 import numpy as np
 
 RESAMPLES = 2000
@@ -12,9 +14,27 @@ Rng = int | np.random.Generator
 
 
 def counts(runs: int, resamples: int, rng: Rng) -> np.ndarray:
-    """How often each run is drawn, `[resample, run]`, as floats: shares are matrix products."""
+    """How often each run is drawn, `[resample, run]`, as floats: shares are matrix products.
+
+    Of a seed they are shared, and not to be written to.
+    """
+    return (
+        _same_counts(runs, resamples, rng)
+        if isinstance(rng, int)
+        else _counts(runs, resamples, rng)
+    )
+
+
+def _counts(runs: int, resamples: int, rng: Rng) -> np.ndarray:
     drawn = np.random.default_rng(rng).multinomial(runs, np.full(runs, 1 / runs), resamples)
     return drawn.astype(float)
+
+
+@functools.lru_cache(2)  # many pairs of settings have the same seeds
+def _same_counts(runs: int, resamples: int, rng: int) -> np.ndarray:
+    found = _counts(runs, resamples, rng)
+    found.flags.writeable = False
+    return found
 
 
 def indices(runs: int, resamples: int, rng: Rng) -> np.ndarray:
