@@ -145,18 +145,23 @@ def _cells(
     counts = found.only_first, found.only_second, found.pairs
     needed = statistics.seeds_needed(*counts)
     ratio = (number(each) for each in _ratio(compared.w1))
-    points = (f"{100 * each:+.1f}" for each in (found.difference, found.low, found.high))
     return {
         "criterion": criterion,
         "pairs": str(found.pairs),
         "only it:only other": f"{found.only_first}:{found.only_second}",
-        "difference [95%]": "{} [{}, {}]".format(*points),
+        "difference [95%]": points(found),
         "p": f"{p:.2g}",
         "equivalent within": f"{100 * statistics.equivalent_within(*counts):.1f}",
         "seeds needed": "-" if np.isinf(needed) else f"{needed:.0f}",
         "W1 ratio [95%]": interval(*ratio),
         "setting": compared.setting,
     }
+
+
+def points(found: Difference) -> str:
+    """A difference of shares in points, with its interval."""
+    shares = found.difference, found.low, found.high
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * share for share in shares))
 
 
 def _ratio(w1: W1Comparison) -> tuple[float, float, float]:

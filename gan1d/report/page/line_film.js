@@ -1,0 +1,30 @@
+// Draw the chosen run on the line: a frame of its film or, where it has none, its end.
+const [i, j] = [Number(setting.value), Number(seed.value)];
+const filmed = j < count;
+slider.disabled = toggle.disabled = !filmed;
+const frame = filmed ? slider.value : updates.length - 1;
+slider.title = `after ${updates[frame]} updates`;
+for (const span of now) span.location = updates[frame];
+
+const steps = filmed ? row(edges, i) : row(end_edges, i);
+const top = filmed ? row(densities, i, j, frame) : row(ends, i, j);
+bars.data = {left: steps.slice(0, -1), right: steps.slice(1), top};
+const [grid, density] = [row(x, i), row(target_density, i)];
+target.data = {x: grid, y: density};
+d.data = filmed ? {x: grid, y: row(d_values, i, j, frame)} : {x: [], y: []};
+drawn.x_range.setv({start: grid[0], end: grid[grid.length - 1]});
+drawn.y_range.setv({start: 0, end: tallest * Math.max(...density)});
+if (filmed) {
+  const [low, high] = row(d_limits, i, j);
+  drawn.extra_y_ranges.get("d").setv({start: low, end: high});
+  drawn.right[0].axis_label = d_labels[i];
+}
+
+const inside = top.reduce((sum, each, k) => sum + each * (steps[k + 1] - steps[k]), 0);
+const notes = [];
+if (!Number.isFinite(inside)) notes.push("nothing finite to draw");
+else if (inside <= 0.995) notes.push(`${Math.round(100 * (1 - inside))}% of mass outside`);
+const peak = Math.max(...top);
+if (peak > drawn.y_range.end) notes.push(`peak of ${peak.toPrecision(3)} cut off`);
+if (!filmed) notes.push(`D and a film are kept of the first ${count} seeds only`);
+document.getElementById("frame").textContent = notes.join("; ");

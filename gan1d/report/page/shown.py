@@ -1,0 +1,75 @@
+"""Which runs a page shows one by one, and what its drawings share."""
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from bokeh.models import CustomJS, Model
+from bokeh.plotting import figure
+
+from gan1d.report.figures import common
+from gan1d.report.figures.common import Selection
+
+MOST_RUNS = 5000
+MOST_SETTINGS = 500
+TOOLS = "box_zoom,pan,reset,save"
+
+
+class Shown(NamedTuple):
+    """Runs that are shown one by one, settings in the summary's order, best first."""
+
+    runs: xr.Dataset
+    summary: pd.DataFrame
+    snapshots: xr.Dataset | None  # of these settings
+    note: str  # what is left out; "" where nothing is
+
+
+def choose(runs: xr.Dataset, snapshots: xr.Dataset | None, summary: pd.DataFrame) -> Shown:
+    """All runs or, of more than `MOST_RUNS`, those of the first seeds.
+
+    Seeds are exchangeable, so the first ones are as good a sample as any, and snapshots are theirs.
+    """
+    selection = Selection(runs, summary, snapshots, None)
+    some, frame, note = common.ranked(selection, MOST_SETTINGS)
+    seeds = runs.sizes["seed"]
+    kept = min(seeds, max(1, MOST_RUNS // len(frame)))
+    notes = [note] if note else []
+    if kept < seeds:
+        notes.append(f"a sample of the seeds, the first {kept} of {seeds}")
+    if snapshots is not None:
+        snapshots = snapshots.sel(setting=some.setting.values)
+        of_these = np.isin(snapshots.snapshot_seed, some.seed[:kept])
+        snapshots = snapshots.isel(snapshot_seed=of_these)
+    rests = "; words, tables and statistics rest on all runs" if notes else ""
+    return Shown(some.isel(seed=slice(kept)), frame, snapshots, "; ".join(notes) + rests)
+
+
+def read(name: str) -> str:
+    """A file of this package."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def script(name: str, **given: object) -> CustomJS:
+    """A script of this package, with what it works on."""
+    return CustomJS(args=given, code=read("rows.js") + read(f"{name}.js"))
+
+
+def plot(**given: object) -> figure:
+    """An empty figure as wide as there is room."""
+    sizes = {"sizing_mode": "stretch_width", "height": 240, "tools": TOOLS}
+    drawn = figure(**(sizes | given))
+    drawn.toolbar.logo = None
+    drawn.toolbar.autohide = True
+    drawn.grid.grid_line_color = "#EEEEEE"
+    drawn.outline_line_color = "#CCCCCC"
+    return drawn
+
+
+class Drawn(NamedTuple):
+    """A part of the page."""
+
+    roots: dict[str, Model]  # by the place in the page that each goes to
+    at_start: Sequence[CustomJS] = ()  # what fills it once the page is there
