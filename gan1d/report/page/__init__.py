@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gan1d.results import files
+from gan1d.results import files, netcdf
 
 NAME = "report.html"
 
@@ -21,7 +21,6 @@ def write(
     runs: xr.Dataset,
     snapshots: xr.Dataset | None,
     summary: pd.DataFrame,
-    record: files.Record,
 ) -> Path:
     """Write folder/report.html; returns its path.
 
@@ -30,13 +29,14 @@ def write(
       runs: what `results.load` gives.
       snapshots: what `results.load_snapshots` gives.
       summary: what `tables.summary` says of the runs.
-      record: what `results.load_record` gives.
 
     Raises:
-      WriteError: it can't be written.
+      ResultsError: the folder's record is damaged.
+      WriteError: the report can't be written.
     """
     from gan1d.report.page import html  # Bokeh takes half a second to import
 
+    record = netcdf.load_record(folder) or {}
     text = html.page(runs, snapshots, summary, record)
     path = Path(folder) / NAME
     files.replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from bokeh.models import Slider, Toggle
+from bokeh.models import CustomJSTickFormatter, Slider, Toggle
 from bokeh.plotting import figure
 
 from gan1d.report.figures import common
@@ -34,11 +34,7 @@ def choose(shown: Shown, frame_bytes: int) -> Films | None:
     seeds = snapshots.snapshot_seed.values[:most].tolist()
     snapshots = snapshots.isel(step=frames)
     runs = runs[[name for name in KNOWN if name in runs]]  # to choose runs of takes its time
-    films = [
-        [common.one_run(runs, snapshots, setting, seed) for seed in seeds]
-        for setting in runs.setting.values
-    ]
-    return Films(snapshots.step.values, films)
+    return Films(snapshots.step.values, common.films(runs, snapshots, seeds))
 
 
 def stacked(films: Films, values: list[np.ndarray]) -> np.ndarray:
@@ -52,8 +48,9 @@ def play(shown: Shown, run: Run, films: Films | None, name: str, drawn: figure, 
     updates = shown.runs.step.values[-1:] if films is None else films.updates
     count = 0 if films is None else len(films.runs[0])
     last = len(updates) - 1
-    slider = Slider(
-        title="frame", start=0, end=max(last, 1), step=1, value=last, show_value=False
+    slider = Slider(title="updates", start=0, end=max(last, 1), step=1, value=last)
+    slider.format = CustomJSTickFormatter(
+        args={"updates": updates.tolist()}, code="return String(updates[tick])"
     )
     slider.sizing_mode = "stretch_width"
     toggle = Toggle(label="play", width=80)

@@ -3,7 +3,6 @@ const [i, j] = [Number(setting.value), Number(seed.value)];
 const filmed = j < count;
 slider.disabled = toggle.disabled = !filmed;
 const frame = filmed ? slider.value : updates.length - 1;
-slider.title = `after ${updates[frame]} updates`;
 for (const span of now) span.location = updates[frame];
 
 const steps = filmed ? row(edges, i) : row(end_edges, i);
@@ -16,7 +15,7 @@ drawn.x_range.setv({start: grid[0], end: grid[grid.length - 1]});
 drawn.y_range.setv({start: 0, end: tallest * Math.max(...density)});
 if (filmed) {
   const [low, high] = row(d_limits, i, j);
-  drawn.extra_y_ranges.get("d").setv({start: low, end: high});
+  d_range.setv({start: low, end: high});
   drawn.right[0].axis_label = d_labels[i];
 }
 

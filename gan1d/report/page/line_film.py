@@ -23,7 +23,8 @@ def draw(shown: Shown, run: Run) -> Drawn:
         films = film.choose(shown, 4 * (runs.sizes["grid"] + runs.sizes["grid"] // 2))
     drawn = plot(height=film.HEIGHT, x_axis_label="x", y_axis_label="density")
     drawn.x_range, drawn.y_range = Range1d(0, 1), Range1d(0, 1)
-    drawn.extra_y_ranges = {"d": Range1d(0, 1)}
+    d_range = Range1d(0, 1)
+    drawn.extra_y_ranges = {"d": d_range}
     drawn.add_layout(LinearAxis(y_range_name="d", axis_label="D(x)", name="d"), "right")
     bars = ColumnDataSource({"left": [], "right": [], "top": []})
     target, d = ColumnDataSource({"x": [], "y": []}), ColumnDataSource({"x": [], "y": []})
@@ -43,7 +44,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
         "x", "y", source=d, color=GREEN, line_width=1.5, y_range_name="d", legend_label="D, right"
     )
     drawn.legend.background_fill_alpha = 0.6
-    given = {"bars": bars, "target": target, "d": d, "tallest": line.TALLEST}
+    given = {"bars": bars, "target": target, "d": d, "d_range": d_range, "tallest": line.TALLEST}
     given |= {name: np.float32(runs[name]) for name in ("x", "target_density")}
     given |= _ends(shown)
     if films is not None:

@@ -3,7 +3,6 @@ const [i, j] = [Number(setting.value), Number(seed.value)];
 const filmed = j < count;
 slider.disabled = toggle.disabled = !filmed;
 const frame = filmed ? slider.value : updates.length - 1;
-slider.title = `after ${updates[frame]} updates`;
 for (const span of now) span.location = updates[frame];
 
 const [left, right, bottom, top] = row(limits, i);

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from bokeh.models import BoxAnnotation, ColumnDataSource, Select, Span
+from bokeh.models import BoxAnnotation, ColumnDataSource, Range1d, Select, Span
 from bokeh.plotting import figure
 
 from gan1d.report import runs as of_runs
@@ -44,22 +44,23 @@ def draw(shown: Shown, dots: Dots) -> Run:
     values["w1"] = np.where(np.isfinite(values["w1"]), values["w1"], np.nan)
     if common.holds(runs, *LOSSES):
         values |= {name: runs[name].values for name in LOSSES}
+    curves = [np.float32(each[:, :, looks]) for each in values.values()]
+    steps = runs.step.values[looks].astype(float)
     source = ColumnDataSource(
-        {name: np.full(len(looks), np.nan) for name in values}
-        | {"step": runs.step.values[looks].astype(float)}
+        dict(zip(values, (each[0, 0] for each in curves), strict=True)) | {"step": steps}
     )
-    curves = {"w1": _w1(runs, source)}
+    axes = {"w1": _w1(runs, source)}
     box = BoxAnnotation(fill_color=GREY, fill_alpha=0.5, line_color=None, level="underlay")
-    curves["w1"].add_layout(box)
+    axes["w1"].add_layout(box)
     rests = []
     for name in list(values)[1:]:
-        axis, color = LOSSES[name]
-        curves[name] = _curve(source, name, color, y_axis_label=axis, height=160)
+        label, color = LOSSES[name]
+        axes[name] = _curve(source, name, color, y_axis_label=label, height=160)
         rests.append(Span(dimension="width", line_dash="dashed", line_width=1))
-        curves[name].add_layout(rests[-1])
-    now = [Span(dimension="height", line_color="#888888", location=0) for _ in curves]
-    for axes, span in zip(curves.values(), now, strict=True):
-        axes.add_layout(span)
+        axes[name].add_layout(rests[-1])
+    now = [Span(dimension="height", line_color="#888888", location=0) for _ in axes]
+    for each, span in zip(axes.values(), now, strict=True):
+        each.add_layout(span)
 
     show = script(
         "run",
@@ -69,7 +70,7 @@ def draw(shown: Shown, dots: Dots) -> Run:
         told=_told(runs),
         curves=source,
         names=list(values),
-        values=[np.float32(each[:, :, looks]) for each in values.values()],
+        values=curves,
         rests=rests,
         rest_values=np.float32(training.rest_of(runs)),
         box=box,
@@ -79,8 +80,8 @@ def draw(shown: Shown, dots: Dots) -> Run:
         select.js_on_change("value", show)
     tapped = script("tapped", dots=dots.runs, setting=setting, seed=seed)
     dots.runs.selected.js_on_change("indices", tapped)
-    drawn = Drawn({"setting": setting, "seed": seed, **curves}, [show])
-    return Run(setting, seed, list(curves), now, drawn)
+    drawn = Drawn({"setting": setting, "seed": seed, **axes}, [show])
+    return Run(setting, seed, list(axes), now, drawn)
 
 
 def _w1(runs: xr.Dataset, source: ColumnDataSource) -> figure:
@@ -93,7 +94,9 @@ def _w1(runs: xr.Dataset, source: ColumnDataSource) -> figure:
 
 def _curve(source: ColumnDataSource, name: str, color: str, **given: object) -> figure:
     """The axes of one curve."""
+    last = source.data["step"][-1]
     drawn = plot(x_axis_label="updates", min_border_left=70, **given)
+    drawn.x_range = Range1d(0, last + last / 50)
     drawn.line("step", name, source=source, color=color, line_width=1.5)
     drawn.scatter("step", name, source=source, color=color, size=3)
     return drawn
@@ -113,7 +116,7 @@ def _told(runs: xr.Dataset) -> list[str]:
         elif code != verdicts.UNFINISHED:
             line += f"; settled W1 {number(w1[i, j])} target stds"
             if not np.isnan(structure[i, j]):
-                line += f", structure {number(structure[i, j])} of a perfect sampler's"
+                line += f", structure {number(structure[i, j])}"
             if runs.sustained_at.values[i, j] >= 0:
                 line += f", success sustained by update {runs.sustained_at.values[i, j]:.0f}"
             line += ", losses frozen" * bool(dead[i, j])

@@ -64,6 +64,7 @@ def plot(**given: object) -> figure:
     drawn.toolbar.logo = None
     drawn.toolbar.autohide = True
     drawn.grid.grid_line_color = "#EEEEEE"
+    drawn.axis.minor_tick_line_color = None
     drawn.outline_line_color = "#CCCCCC"
     return drawn
 
