@@ -139,9 +139,7 @@ def rows(compared: list[Compared]) -> list[dict[str, str]]:
     ]
 
 
-def _cells(
-    compared: Compared, criterion: str, found: Difference, p: float
-) -> dict[str, str]:
+def _cells(compared: Compared, criterion: str, found: Difference, p: float) -> dict[str, str]:
     counts = found.only_first, found.only_second, found.pairs
     needed = statistics.seeds_needed(*counts)
     ratio = (number(each) for each in _ratio(compared.w1))

@@ -1,5 +1,6 @@
 """Every run as a dot by its settled W1, a row a setting."""
 
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -18,13 +19,13 @@ from bokeh.plotting import figure
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.final import w1_label, w1_limits
-from gan1d.report.page.shown import Shown, plot
+from gan1d.report.page.shown import Shown, plot, single
 from gan1d.results import judge, verdicts
 
 ROW = (7, 30)  # pixels of a row, least and most
 HEIGHT = 1500  # pixels of all rows, unless each has the least
 LABEL = 34  # characters of a line of a setting's name
-LABELLED = 14  # pixels of a row, from which on there is room for its name
+LINE = 12  # pixels of a line of it
 MARGIN = 110  # pixels of axis and legend
 SPREAD = 0.36  # of a row, to both sides of its middle
 
@@ -70,7 +71,7 @@ def draw(shown: Shown) -> Dots:
         name="dots",
     )
     places = np.arange(settings, dtype=np.float32)
-    middle = np.float32(np.clip(shown.summary.w1_median, low, edge))
+    middle = single(np.clip(shown.summary.w1_median, low, edge))
     medians = ColumnDataSource(
         {"x": middle, "y": places, "number": shown.summary.number.to_numpy(np.int32)}
     )
@@ -97,12 +98,20 @@ def draw(shown: Shown) -> Dots:
     drawn.add_layout(Legend(items=items, orientation="horizontal", location="left"), "above")
     drawn.legend.border_line_color = None
     drawn.yaxis.ticker = FixedTicker(ticks=list(range(settings)))
-    labels = [common.wrapped(label, LABEL) for label in shown.summary.setting]
-    if row < LABELLED:
-        labels = [""] * settings
+    labels = [_fitted(label, row // LINE) for label in shown.summary.setting]
     drawn.yaxis.major_label_overrides = dict(enumerate(labels))
     drawn.ygrid.grid_line_color = None
     return Dots(drawn, source, medians, labels, row, MARGIN)
+
+
+def _fitted(label: str, lines: int) -> str:
+    """A setting's name in at most so many lines."""
+    if not lines:
+        return ""
+    whole = common.wrapped(label, LABEL)
+    if whole.count("\n") < lines:
+        return whole
+    return textwrap.fill(label, LABEL, max_lines=lines, placeholder=" ...")
 
 
 def _source(shown: Shown, w1: np.ndarray, low: float, edge: float) -> ColumnDataSource:
@@ -114,10 +123,10 @@ def _source(shown: Shown, w1: np.ndarray, low: float, edge: float) -> ColumnData
     words = dict(enumerate(verdicts.VERDICTS)) | {verdicts.UNFINISHED: "not finished"}
     return ColumnDataSource(
         {
-            "x": np.float32(np.clip(w1, low, edge)).ravel(),
-            "y": np.float32(np.arange(settings)[:, None] + offset).ravel(),
-            "offset": np.tile(np.float32(offset), settings),
-            "w1": np.float32(w1).ravel(),
+            "x": single(np.clip(w1, low, edge)).ravel(),
+            "y": single(np.arange(settings)[:, None] + offset).ravel(),
+            "offset": np.tile(single(offset), settings),
+            "w1": single(w1).ravel(),
             "number": np.repeat(shown.summary.number.to_numpy(np.int32), seeds),
             "seed": np.tile(runs.seed.values.astype(np.int32), settings),
             "verdict": [words[code] for code in codes],

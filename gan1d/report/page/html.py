@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from gan1d.report import comparisons, effects, tables
 from gan1d.report import runs as of_runs
-from gan1d.report.comparisons import Compared
 from gan1d.report.effects import Found
 from gan1d.report.figures import common
 from gan1d.report.figures.common import Selection
@@ -85,9 +84,9 @@ def page(
 
 
 def _effects(runs: xr.Dataset) -> list[Found]:
-    """The effects of swept fields; none where settings are no product of factors."""
+    """The effects of swept fields; none where there are no such factors, or no common seed."""
     try:
-        return effects.find(runs)
+        return effects.find(runs) if words.factors(runs) else []
     except ValueError:
         return []
 

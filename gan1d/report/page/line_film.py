@@ -7,7 +7,7 @@ from gan1d.report.figures import common, line
 from gan1d.report.figures.common import BLUE, GREEN, Selection
 from gan1d.report.page import film
 from gan1d.report.page.run import Run
-from gan1d.report.page.shown import Drawn, Shown, plot
+from gan1d.report.page.shown import Drawn, Shown, plot, single
 
 
 def draw(shown: Shown, run: Run) -> Drawn:
@@ -45,7 +45,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
     )
     drawn.legend.background_fill_alpha = 0.6
     given = {"bars": bars, "target": target, "d": d, "d_range": d_range, "tallest": line.TALLEST}
-    given |= {name: np.float32(runs[name]) for name in ("x", "target_density")}
+    given |= {name: single(runs[name]) for name in ("x", "target_density")}
     given |= _ends(shown)
     if films is not None:
         given |= _frames(films)
@@ -61,20 +61,18 @@ def _ends(shown: Shown) -> dict[str, np.ndarray]:
         line.bin_masses(of_setting, each) / np.diff(each)
         for of_setting, each in zip(quantiles, edges, strict=True)
     ]
-    return {"end_edges": np.float32(edges), "ends": np.float32(densities)}
+    return {"end_edges": single(edges), "ends": single(densities)}
 
 
-def _frames(films: film.Films) -> dict[str, np.ndarray]:
+def _frames(films: film.Films) -> dict[str, object]:
     """The density and D in every frame `[setting, seed, frame, ...]`."""
     runs = [run for of_setting in films.runs for run in of_setting]
     edges = np.stack([line.bin_edges(of_setting[0].x) for of_setting in films.runs])
     densities = [line.generated_masses(run) / np.diff(line.bin_edges(run.x)) for run in runs]
     return {
-        "edges": np.float32(edges),
-        "densities": np.float32(film.stacked(films, densities)),
-        "d_values": np.float32(film.stacked(films, [run.d.values for run in runs])),
-        "d_limits": np.float32(
-            film.stacked(films, [np.array(common.d_limits(run)) for run in runs])
-        ),
+        "edges": single(edges),
+        "densities": single(film.stacked(films, densities)),
+        "d_values": single(film.stacked(films, [run.d.values for run in runs])),
+        "d_limits": single(film.stacked(films, [np.array(common.d_limits(run)) for run in runs])),
         "d_labels": [common.d_label(of_setting[0], "D(x)") for of_setting in films.runs],
     }

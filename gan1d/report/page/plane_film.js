@@ -13,7 +13,8 @@ const samples = row(target, i);
 real.data = {x: coordinates(samples, 0), y: coordinates(samples, 1)};
 if (!filmed) {
   generated.data = {x: [], y: []};
-  shade.data = {image: [], x: [], y: [], dw: [], dh: []};
+  shade.data.image[0].fill(NaN);
+  shade.change.emit();
   document.getElementById("frame").textContent =
     `Points and D are kept of the first ${count} seeds only.`;
   return;
@@ -27,13 +28,13 @@ const x = coordinates(flat, 0).map((whole) => scaled(whole, none_place, left, ri
 const y = coordinates(flat, 1).map((whole) => scaled(whole, none_place, bottom, top));
 generated.data = {x, y};
 const [low, high] = row(d_limits, i, j);
-const image = Float32Array.from(
-  row(shades, i, j, frame), (whole) => scaled(whole, none_level, low, high));
-image.shape = [side, side];
+const [image] = shade.data.image;
+image.set(row(shades, i, j, frame).map((whole) => scaled(whole, none_level, low, high)));
 const [w, h] = [(right - left) / (side - 1), (top - bottom) / (side - 1)];
-shade.data = {
-  image: [image], x: [left - w / 2], y: [bottom - h / 2], dw: [w * side], dh: [h * side],
-};
+Object.assign(shade.data, {
+  x: [left - w / 2], y: [bottom - h / 2], dw: [w * side], dh: [h * side],
+});
+shade.change.emit();
 mapper.setv({low, high, palette: palettes[is_probability[i]]});
 bar.title = d_labels[i];
 

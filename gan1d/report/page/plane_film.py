@@ -11,7 +11,7 @@ from gan1d.report.figures import common, plane
 from gan1d.report.figures.common import Selection
 from gan1d.report.page import film
 from gan1d.report.page.run import Run
-from gan1d.report.page.shown import Drawn, Shown, plot
+from gan1d.report.page.shown import Drawn, Shown, plot, single
 
 # A byte a value of D and two a coordinate; the largest of each stands for none: not finite, or not
 # within the axes.
@@ -29,7 +29,9 @@ def draw(shown: Shown, run: Run) -> Drawn:
     mapper = LinearColorMapper(palette=_palette(plane.SHADE), nan_color="white", low=0, high=1)
     drawn = plot(height=film.HEIGHT, x_axis_label="x", y_axis_label="y")
     drawn.x_range, drawn.y_range = Range1d(0, 1), Range1d(0, 1)
-    shade = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
+    side = math.isqrt(snapshots.sizes["grid"])
+    empty = np.full((side, side), np.nan, np.float32)
+    shade = ColumnDataSource({"image": [empty], "x": [0], "y": [0], "dw": [1], "dh": [1]})
     drawn.image("image", "x", "y", "dw", "dh", source=shade, color_mapper=mapper)
     points = {}
     for source, color in plane.SOURCES.items():
@@ -47,7 +49,6 @@ def draw(shown: Shown, run: Run) -> Drawn:
     drawn.legend.background_fill_alpha = 0.6
     bar = ColorBar(color_mapper=mapper, title="D", width=10)
     drawn.add_layout(bar, "right")
-    side = math.isqrt(snapshots.sizes["grid"])
     return film.play(
         shown,
         run,
@@ -61,7 +62,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
         real=points["real"],
         generated=points["generated"],
         side=side,
-        target=np.float32(runs.target_samples.transpose("setting", "point", "dim")),
+        target=single(runs.target_samples.transpose("setting", "point", "dim")),
         **_frames(films, side),
     )
 
@@ -79,14 +80,14 @@ def _frames(films: film.Films, side: int) -> dict[str, object]:
     for i, run in enumerate(runs):
         low, high = limits[i // len(films.runs[0])].T
         points.append(_whole(run.samples.values, low, high, PLACES).astype(np.uint16))
-        d = _whole(run.d.values, *d_limits[i], D_LEVELS).astype(np.uint8)
+        d = _whole(run.d.values, d_limits[i][0], d_limits[i][1], D_LEVELS).astype(np.uint8)
         # Of the grid the first axis is x; of an image the first one is y.
         shades.append(d.reshape(-1, side, side).swapaxes(1, 2).reshape(len(d), -1))
     return {
-        "limits": np.float32(limits),
+        "limits": single(limits),
         "points": film.stacked(films, points),
         "shades": film.stacked(films, shades),
-        "d_limits": np.float32(film.stacked(films, d_limits)),
+        "d_limits": single(film.stacked(films, d_limits)),
         "d_labels": [common.d_label(of_setting[0]) for of_setting in films.runs],
         "is_probability": [int(common.is_probability(of[0])) for of in films.runs],
     }

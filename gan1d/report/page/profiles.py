@@ -21,13 +21,13 @@ from gan1d.report import runs as of_runs
 from gan1d.report.comparisons import Compared
 from gan1d.report.figures.common import LINES
 from gan1d.report.figures.final import w1_label
-from gan1d.report.page.shown import Drawn, plot, script
+from gan1d.report.page.shown import Drawn, plot, script, single
 from gan1d.report.statistics import Profile
 from gan1d.results import judge
 
 SHOWN = 3  # settings that are chosen at first: the best
 # BokehJS hangs on steps of no points.
-EMPTY = dict.fromkeys(("x", "estimate", "low", "high"), [np.nan, np.nan])
+EMPTY = {name: [np.nan, np.nan] for name in ("x", "estimate", "low", "high")}
 
 
 def draw(runs: xr.Dataset, compared: list[Compared]) -> Drawn:
@@ -75,7 +75,7 @@ def draw(runs: xr.Dataset, compared: list[Compared]) -> Drawn:
 def _axes(
     runs: xr.Dataset, what: str, x: np.ndarray
 ) -> tuple[figure, list[ColumnDataSource], list[LegendItem]]:
-    """Axes over thresholds `[threshold]` with a line and its band for each colour, to be filled by a script."""
+    """Axes over thresholds `[threshold]` with a line and a band a colour, for a script to fill."""
     drawn = plot(height=330, x_axis_type="log", x_axis_label=w1_label(runs), y_axis_label=what)
     drawn.x_range = Range1d(x[0], x[-1])
     drawn.yaxis.formatter = NumeralTickFormatter(format="0%")
@@ -97,4 +97,4 @@ def _axes(
 def _table(profiles: Sequence[Profile | None]) -> np.ndarray:
     """Thresholds, estimates and limits `[setting, 4, threshold]`, NaN where there is no profile."""
     nothing = np.full((4, comparisons.THRESHOLDS), np.nan)
-    return np.float32([nothing if each is None else np.stack(each) for each in profiles])
+    return single([nothing if each is None else np.stack(each) for each in profiles])

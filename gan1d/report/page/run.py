@@ -12,7 +12,7 @@ from gan1d.report.figures import common, training
 from gan1d.report.figures.common import BLUE, GREY, VERMILLION
 from gan1d.report.figures.final import w1_label
 from gan1d.report.page.dots import Dots
-from gan1d.report.page.shown import Drawn, Shown, plot, script
+from gan1d.report.page.shown import Drawn, Shown, plot, script, single
 from gan1d.report.tables import number
 from gan1d.results import judge, verdicts
 
@@ -44,7 +44,7 @@ def draw(shown: Shown, dots: Dots) -> Run:
     values["w1"] = np.where(np.isfinite(values["w1"]), values["w1"], np.nan)
     if common.holds(runs, *LOSSES):
         values |= {name: runs[name].values for name in LOSSES}
-    curves = [np.float32(each[:, :, looks]) for each in values.values()]
+    curves = [single(each[:, :, looks]) for each in values.values()]
     steps = runs.step.values[looks].astype(float)
     source = ColumnDataSource(
         dict(zip(values, (each[0, 0] for each in curves), strict=True)) | {"step": steps}
@@ -72,9 +72,9 @@ def draw(shown: Shown, dots: Dots) -> Run:
         names=list(values),
         values=curves,
         rests=rests,
-        rest_values=np.float32(training.rest_of(runs)),
+        rest_values=single(training.rest_of(runs)),
         box=box,
-        perfect=np.float32([floor / std for floor in of_runs.null_floor(runs)]).T.copy(),
+        perfect=single(np.transpose([floor / std for floor in of_runs.null_floor(runs)])),
     )
     for select in (setting, seed):
         select.js_on_change("value", show)
@@ -114,9 +114,9 @@ def _told(runs: xr.Dataset) -> list[str]:
         if code == verdicts.DIVERGED:
             line += f" at update {runs.diverged_at.values[i, j]}"
         elif code != verdicts.UNFINISHED:
-            line += f"; settled W1 {number(w1[i, j])} target stds"
+            line += f"; settled W1 {number(float(w1[i, j]))} target stds"
             if not np.isnan(structure[i, j]):
-                line += f", structure {number(structure[i, j])}"
+                line += f", structure {number(float(structure[i, j]))}"
             if runs.sustained_at.values[i, j] >= 0:
                 line += f", success sustained by update {runs.sustained_at.values[i, j]:.0f}"
             line += ", losses frozen" * bool(dead[i, j])

@@ -1,6 +1,6 @@
 """The table of settings: what a summary's table shows, to be sorted and filtered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
@@ -90,7 +90,7 @@ def _word(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def of_rows(rows: list[Mapping[str, str]]) -> Table:
+def of_rows(rows: Sequence[Mapping[str, str]]) -> Table:
     """A table of texts alone."""
     cells = [[Cell(text, "") for text in row.values()] for row in rows]
     return Table(list(rows[0]), [Row(i, row) for i, row in enumerate(cells)])

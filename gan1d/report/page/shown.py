@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from bokeh.models import CustomJS, Model
 from bokeh.plotting import figure
+from numpy.typing import ArrayLike
 
 from gan1d.report.figures import common
 from gan1d.report.figures.common import Selection
@@ -67,6 +68,11 @@ def plot(**given: object) -> figure:
     drawn.axis.minor_tick_line_color = None
     drawn.outline_line_color = "#CCCCCC"
     return drawn
+
+
+def single(values: ArrayLike) -> np.ndarray:
+    """Numbers in single precision, of which twice as many go into a page."""
+    return np.ascontiguousarray(values, np.float32)
 
 
 class Drawn(NamedTuple):

@@ -1,7 +1,7 @@
 """What a sweep asks, and what came out, in words that are made of its numbers.
 
-By the rules of docs/judging.md: intervals and the number of seeds with every number, ranks only with
-their intervals, p-values corrected for all that are shown, and never that there is no effect.
+By the rules of docs/judging.md: intervals and the number of seeds with every number, ranks only
+with their intervals, p-values corrected for all that are shown, and never that there is no effect.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import xarray as xr
 from gan1d.report import comparisons, effects
 from gan1d.report import runs as of_runs
 from gan1d.report.comparisons import Compared
-from gan1d.report.effects import Found
+from gan1d.report.effects import Factor, Found
 from gan1d.report.statistics import Difference
 from gan1d.report.tables import interval, number, percent
 
@@ -37,17 +37,29 @@ def question(runs: xr.Dataset) -> str:
     if settings == 1:
         label = str(runs.setting.values[0])
         return f"How often does this GAN, {label!r}, learn its target? {_seeds(runs)}, {common}"
+    known = factors(runs)
+    if known:
+        levels = "; ".join(", ".join(_some(list(each.levels))) for each in known)
+        asked = f"What makes a GAN learn its target more often, alone or together? Swept: {levels}"
+    else:
+        asked = (
+            "Which of these settings learn their target more often, or less often, than "
+            f"{str(runs.setting.values[0])!r}? Swept: "
+            f"{', '.join(_some(of_runs.swept_fields(runs)))}"
+        )
+    return f"{asked}. {counts}, {common}"
+
+
+def factors(runs: xr.Dataset) -> list[Factor]:
+    """The factors whose effects there are to see; none where settings are no product of several.
+
+    Of a single one effects are the differences of its levels.
+    """
     try:
         known = effects.factors(runs)
     except ValueError:
-        asked = (
-            f"Which of these settings learn their target, and how do they differ from "
-            f"{str(runs.setting.values[0])!r}? Swept: {', '.join(of_runs.swept_fields(runs))}"
-        )
-    else:
-        levels = "; ".join(", ".join(_some(list(each.levels))) for each in known)
-        asked = f"What makes a GAN learn its target more often, alone or together? Swept: {levels}"
-    return f"{asked}. {counts}, {common}"
+        return []
+    return known if len(known) > 1 else []
 
 
 def answer(
@@ -63,18 +75,20 @@ def answer(
     """
     if not summary.finished.sum():
         return [Said("No run is finished: nothing can be said.")]
-    said = [_most_successes(summary), _distance(summary.iloc[0])]
+    said = [_most_successes(runs, summary), _distance(summary.iloc[0])]
     if found:
         said += _of_effects(found)
     elif compared:
         said += _of_differences(str(runs.setting.values[0]), compared)
     crossing = [line for each in compared if (line := comparisons.crossings(each))]
     if crossing:
-        said.append(Said("What holds at one threshold of W1 need not hold at all:", crossing[:MOST]))
+        said.append(
+            Said("What holds at one threshold of W1 need not hold at all:", crossing[:MOST])
+        )
     return [*said, _basis(runs, summary)]
 
 
-def _most_successes(summary: pd.DataFrame) -> Said:
+def _most_successes(runs: xr.Dataset, summary: pd.DataFrame) -> Said:
     """Who succeeds most often, and who else may be first."""
     best = summary.iloc[0]
     rate = f"{_rate(best)} of n = {best.finished}"
@@ -88,7 +102,12 @@ def _most_successes(summary: pd.DataFrame) -> Said:
     tied = summary[(summary.rank_low == 1) & (summary.index > 0)]
     others = len(summary) - 1 - len(tied)
     if not len(tied):
-        return Said(f"{said} No other setting can be first (rank intervals at 95%).")
+        ahead = comparisons.differences(comparisons.paired(runs, best.setting, summary.setting[1]))
+        points = comparisons.points(next(iter(ahead.values())))
+        return Said(
+            f"{said} No other setting can be first (rank intervals at 95%); on the same seeds the "
+            f"next, {summary.setting[1]!r}, is behind it by {points} points."
+        )
     told = f"{others} others can not" if others else "these seeds tell no setting from the best"
     rates = [f"{row.setting}: {_rate(row)}" for _, row in tied.iterrows()]
     text = f"{said} It is tied with {len(tied)} that may be first too (rank intervals at 95%)"
