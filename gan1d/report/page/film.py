@@ -48,7 +48,7 @@ def play(shown: Shown, run: Run, films: Films | None, name: str, drawn: figure, 
     updates = shown.runs.step.values[-1:] if films is None else films.updates
     count = 0 if films is None else len(films.runs[0])
     last = len(updates) - 1
-    slider = Slider(title="updates", start=0, end=max(last, 1), step=1, value=last)
+    slider = Slider(name="frame", title="updates", start=0, end=max(last, 1), step=1, value=last)
     slider.format = CustomJSTickFormatter(
         args={"updates": updates.tolist()}, code="return String(updates[tick])"
     )

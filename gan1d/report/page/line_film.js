@@ -5,16 +5,16 @@ slider.disabled = toggle.disabled = !filmed;
 const frame = filmed ? slider.value : updates.length - 1;
 for (const span of now) span.location = updates[frame];
 
-const steps = filmed ? row(edges, i) : row(end_edges, i);
-const top = filmed ? row(densities, i, j, frame) : row(ends, i, j);
+const steps = filmed ? valuesAt(edges, i) : valuesAt(end_edges, i);
+const top = filmed ? valuesAt(densities, i, j, frame) : valuesAt(ends, i, j);
 bars.data = {left: steps.slice(0, -1), right: steps.slice(1), top};
-const [grid, density] = [row(x, i), row(target_density, i)];
+const [grid, density] = [valuesAt(x, i), valuesAt(target_density, i)];
 target.data = {x: grid, y: density};
-d.data = filmed ? {x: grid, y: row(d_values, i, j, frame)} : {x: [], y: []};
+d.data = filmed ? {x: grid, y: valuesAt(d_values, i, j, frame)} : {x: [], y: []};
 drawn.x_range.setv({start: grid[0], end: grid[grid.length - 1]});
 drawn.y_range.setv({start: 0, end: tallest * Math.max(...density)});
 if (filmed) {
-  const [low, high] = row(d_limits, i, j);
+  const [low, high] = valuesAt(d_limits, i, j);
   d_range.setv({start: low, end: high});
   drawn.right[0].axis_label = d_labels[i];
 }

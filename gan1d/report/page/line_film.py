@@ -38,6 +38,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
         alpha=0.5,
         line_width=0,
         legend_label="generator",
+        name="generated",
     )
     drawn.line("x", "y", source=target, color="black", line_dash="dashed", legend_label="target")
     drawn.line(

@@ -5,11 +5,11 @@ slider.disabled = toggle.disabled = !filmed;
 const frame = filmed ? slider.value : updates.length - 1;
 for (const span of now) span.location = updates[frame];
 
-const [left, right, bottom, top] = row(limits, i);
+const [left, right, bottom, top] = valuesAt(limits, i);
 drawn.x_range.setv({start: left, end: right});
 drawn.y_range.setv({start: bottom, end: top});
 const coordinates = (flat, axis) => flat.filter((_, k) => k % 2 === axis);
-const samples = row(target, i);
+const samples = valuesAt(target, i);
 real.data = {x: coordinates(samples, 0), y: coordinates(samples, 1)};
 if (!filmed) {
   generated.data = {x: [], y: []};
@@ -23,13 +23,13 @@ if (!filmed) {
 const [none_place, none_level] = [65535, 255];
 const scaled = (whole, none, low, high) =>
   whole === none ? NaN : low + (high - low) * whole / (none - 1);
-const flat = row(points, i, j, frame);
+const flat = valuesAt(points, i, j, frame);
 const x = coordinates(flat, 0).map((whole) => scaled(whole, none_place, left, right));
 const y = coordinates(flat, 1).map((whole) => scaled(whole, none_place, bottom, top));
 generated.data = {x, y};
-const [low, high] = row(d_limits, i, j);
+const [low, high] = valuesAt(d_limits, i, j);
 const [image] = shade.data.image;
-image.set(row(shades, i, j, frame).map((whole) => scaled(whole, none_level, low, high)));
+image.set(valuesAt(shades, i, j, frame).map((whole) => scaled(whole, none_level, low, high)));
 const [w, h] = [(right - left) / (side - 1), (top - bottom) / (side - 1)];
 Object.assign(shade.data, {
   x: [left - w / 2], y: [bottom - h / 2], dw: [w * side], dh: [h * side],

@@ -45,6 +45,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
             line_width=0,
             alpha=0.6,
             legend_label=source,
+            name=source,
         )
     drawn.legend.background_fill_alpha = 0.6
     bar = ColorBar(color_mapper=mapper, title="D", width=10)

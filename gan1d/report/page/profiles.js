@@ -7,7 +7,7 @@ for (const [slots, items, table] of drawings) {
     items[k].visible = k < chosen.value.length;
     items[k].label = {value: items[k].visible ? labels[i] : ""};
     if (items[k].visible) {
-      const [x, estimate, low, high] = [0, 1, 2, 3].map((part) => row(table, i, part));
+      const [x, estimate, low, high] = [0, 1, 2, 3].map((part) => valuesAt(table, i, part));
       slot.data = {x, estimate, low, high};
     } else slot.data = nothing;
   });

@@ -5,13 +5,13 @@ if (dots.selected.indices[0] !== at) dots.selected.indices = [at];
 document.getElementById("told").textContent = told[at];
 
 const data = {step: curves.data.step};
-names.forEach((name, k) => { data[name] = row(values[k], i, j); });
+names.forEach((name, k) => { data[name] = valuesAt(values[k], i, j); });
 curves.data = data;
 rests.forEach((span, k) => {
-  const rest = row(rest_values, i, k)[0];
+  const rest = valuesAt(rest_values, i, k)[0];
   span.visible = Number.isFinite(rest);
   span.location = span.visible ? rest : 0;
 });
-const [bottom, top] = row(perfect, i);
+const [bottom, top] = valuesAt(perfect, i);
 box.visible = Number.isFinite(bottom);
 if (box.visible) { box.bottom = bottom; box.top = top; }

@@ -35,8 +35,10 @@ def draw(shown: Shown, dots: Dots) -> Run:
     runs = shown.runs
     labels = [(str(i), str(label)) for i, label in enumerate(runs.setting.values)]
     seeds = [(str(i), str(seed)) for i, seed in enumerate(runs.seed.values)]
-    setting = Select(title="setting", options=labels, value="0", sizing_mode="stretch_width")
-    seed = Select(title="seed", options=seeds, value="0", width=110)
+    setting = Select(
+        name="setting", title="setting", options=labels, value="0", sizing_mode="stretch_width"
+    )
+    seed = Select(name="seed", title="seed", options=seeds, value="0", width=110)
 
     looks = common.checkpoints(runs.sizes["step"], LOOKS)
     std = runs.target_std.values
@@ -97,7 +99,7 @@ def _curve(source: ColumnDataSource, name: str, color: str, **given: object) -> 
     last = source.data["step"][-1]
     drawn = plot(x_axis_label="updates", min_border_left=70, **given)
     drawn.x_range = Range1d(0, last + last / 50)
-    drawn.line("step", name, source=source, color=color, line_width=1.5)
+    drawn.line("step", name, source=source, color=color, line_width=1.5, name=name)
     drawn.scatter("step", name, source=source, color=color, size=3)
     return drawn
 

@@ -77,7 +77,7 @@ def filters(runs: xr.Dataset, drawn: Dots) -> Drawn:
     }
     values = {field: words for field, words in values.items() if len(set(words)) > 1}
     selects = [
-        Select(title=field, options=[ALL, *dict.fromkeys(words)], value=ALL, width=190)
+        Select(name=field, title=field, options=[ALL, *dict.fromkeys(words)], value=ALL, width=190)
         for field, words in values.items()
     ]
     chosen = script("filter", selects=selects, values=list(values.values()), **drawn._asdict())

@@ -55,7 +55,7 @@ def read(name: str) -> str:
 
 def script(name: str, **given: object) -> CustomJS:
     """A script of this package, with what it works on."""
-    return CustomJS(args=given, code=read("rows.js") + read(f"{name}.js"))
+    return CustomJS(args=given, code=read("values_at.js") + read(f"{name}.js"))
 
 
 def plot(**given: object) -> figure:
