@@ -64,7 +64,7 @@ def written(folder, runs, snapshots=None, record=RECORD):
 
 def table_of(parsed, runs):
     """The cells of the table of settings: its texts as `tables` orders them, and its keys."""
-    header, *rows = next(table for table in parsed.tables if len(table[0]) > 5)
+    _, *rows = next(table for table in parsed.tables if len(table[0]) > 5)
     assert len(rows) == runs.sizes["setting"]
     named_last = [[row[0], *row[2:], row[1]] for row in rows]
     return [[cell["text"] for cell in row] for row in named_last], named_last
