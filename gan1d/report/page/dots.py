@@ -1,6 +1,5 @@
 """Every run as a dot by its settled W1, a row a setting."""
 
-import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +18,11 @@ from bokeh.plotting import figure
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.final import w1_label, w1_limits
-from gan1d.report.page.shown import Shown, plot, single
+from gan1d.report.page.shown import Shown, fitted, plot, single
 from gan1d.results import judge, verdicts
 
 ROW = (7, 30)  # pixels of a row, least and most
 HEIGHT = 1500  # pixels of all rows, unless each has the least
-LABEL = 34  # characters of a line of a setting's name
-LINE = 12  # pixels of a line of it
 MARGIN = 110  # pixels of axis and legend
 SPREAD = 0.36  # of a row, to both sides of its middle
 
@@ -98,20 +95,10 @@ def draw(shown: Shown) -> Dots:
     drawn.add_layout(Legend(items=items, orientation="horizontal", location="left"), "above")
     drawn.legend.border_line_color = None
     drawn.yaxis.ticker = FixedTicker(ticks=list(range(settings)))
-    labels = [_fitted(label, row // LINE) for label in shown.summary.setting]
+    labels = [fitted(label, row) for label in shown.summary.setting]
     drawn.yaxis.major_label_overrides = dict(enumerate(labels))
     drawn.ygrid.grid_line_color = None
     return Dots(drawn, source, medians, labels, row, MARGIN)
-
-
-def _fitted(label: str, lines: int) -> str:
-    """A setting's name in at most so many lines."""
-    if not lines:
-        return ""
-    whole = common.wrapped(label, LABEL)
-    if whole.count("\n") < lines:
-        return whole
-    return textwrap.fill(label, LABEL, max_lines=lines, placeholder=" ...")
 
 
 def _source(shown: Shown, w1: np.ndarray, low: float, edge: float) -> ColumnDataSource:

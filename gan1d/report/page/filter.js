@@ -21,5 +21,5 @@ medians.change.emit();
 runs.change.emit();
 figure.left[0].ticker.ticks = [...names.keys()];
 figure.left[0].major_label_overrides = names;
-figure.y_range.start = places.size - 0.5;
+figure.y_range.start = Math.max(places.size, 1) - 0.5;
 figure.height = margin + row * places.size;

@@ -1,6 +1,5 @@
 """Intervals of effects, or of differences from the first declared setting, a row each."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +10,8 @@ from gan1d.report.comparisons import Compared
 from gan1d.report.effects import Found
 from gan1d.report.figures import common
 from gan1d.report.figures.effects import COLORS, Interval
-from gan1d.report.page.shown import plot
+from gan1d.report.page.shown import LINE, fitted, plot
 
-LABEL = 40  # characters of a line of a row's name
 ROW, MARGIN = 34, 90  # pixels
 
 
@@ -32,7 +30,7 @@ def of_differences(compared: list[Compared], reference: str) -> figure:
         each.setting: [(d.difference, d.low, d.high) for d in each.differences.values()]
         for each in compared
     }
-    label = f"share of runs, less that of {common.wrapped(reference)!r}, points"
+    label = f"share of runs, less that of {fitted(reference, LINE)!r}, points"
     return _draw(rows, list(compared[0].differences), label)
 
 
@@ -58,7 +56,5 @@ def _draw(rows: dict[str, list[Interval]], criteria: Sequence[str], label: str) 
     drawn.add_layout(Legend(items=items, orientation="horizontal", location="left"), "above")
     drawn.legend.border_line_color = None
     drawn.yaxis.ticker = FixedTicker(ticks=list(range(len(rows))))
-    drawn.yaxis.major_label_overrides = {
-        i: textwrap.fill(name, LABEL) for i, name in enumerate(rows)
-    }
+    drawn.yaxis.major_label_overrides = {i: fitted(name, ROW) for i, name in enumerate(rows)}
     return drawn

@@ -64,7 +64,7 @@ def page(
         title=runs.attrs["title"],
         caption=of_runs.caption(runs),
         question=words.question(runs),
-        answer=words.answer(runs, summary, found, compared),
+        answer=words.answer(runs, summary, found, compared, among.note),
         settings=settings.table(runs, summary),
         legend=tables.legend(summary, runs),
         filters=list(filters.roots),

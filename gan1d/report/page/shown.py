@@ -1,5 +1,6 @@
 """Which runs a page shows one by one, and what its drawings share."""
 
+import textwrap
 from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from gan1d.report.figures.common import Selection
 
 MOST_RUNS = 5000
 MOST_SETTINGS = 500
+LABEL = 36  # characters of a line of a row's name
+LINE = 12  # pixels of such a line
 TOOLS = "box_zoom,pan,reset,save"
 
 
@@ -68,6 +71,17 @@ def plot(**given: object) -> figure:
     drawn.axis.minor_tick_line_color = None
     drawn.outline_line_color = "#CCCCCC"
     return drawn
+
+
+def fitted(label: str, pixels: int) -> str:
+    """A name in as many lines as fit in a row of so many pixels, the last cut short."""
+    lines = pixels // LINE
+    if not lines:
+        return ""
+    whole = common.wrapped(label, LABEL)
+    if whole.count("\n") < lines:
+        return whole
+    return textwrap.fill(label, LABEL, max_lines=lines, placeholder=" ...")
 
 
 def single(values: ArrayLike) -> np.ndarray:

@@ -63,7 +63,11 @@ def factors(runs: xr.Dataset) -> list[Factor]:
 
 
 def answer(
-    runs: xr.Dataset, summary: pd.DataFrame, found: list[Found], compared: list[Compared]
+    runs: xr.Dataset,
+    summary: pd.DataFrame,
+    found: list[Found],
+    compared: list[Compared],
+    among: str = "",
 ) -> list[Said]:
     """What came out.
 
@@ -72,6 +76,7 @@ def answer(
       summary: what `tables.summary` says of them.
       found: the effects of swept fields; none where settings are no product of factors.
       compared: settings against the first declared one.
+      among: which settings these are; "" for all.
     """
     if not summary.finished.sum():
         return [Said("No run is finished: nothing can be said.")]
@@ -79,7 +84,7 @@ def answer(
     if found:
         said += _of_effects(found)
     elif compared:
-        said += _of_differences(str(runs.setting.values[0]), compared)
+        said += _of_differences(str(runs.setting.values[0]), compared, among)
     crossing = [line for each in compared if (line := comparisons.crossings(each))]
     if crossing:
         said.append(
@@ -161,7 +166,7 @@ def _of_effects(found: list[Found]) -> list[Said]:
     return said
 
 
-def _of_differences(reference: str, compared: list[Compared]) -> list[Said]:
+def _of_differences(reference: str, compared: list[Compared], among: str) -> list[Said]:
     """Settings that succeed more often than the first one, less often, and neither for certain."""
     p_values = comparisons.corrected(compared)
     more: list[str] = []
@@ -176,6 +181,7 @@ def _of_differences(reference: str, compared: list[Compared]) -> list[Said]:
         line = f"{each.setting}: {points}, n = {found.pairs}, p = {p[criterion]:.2g}"
         (more if found.difference > 0 else less).append(line)
     how = f"in points [95%], paired by seed, p corrected for {sum(map(len, p_values))}, Holm"
+    how += f"; of {among}" if among else ""
     said = []
     if more:
         said.append(Said(f"More often a success than {reference!r} ({how}):", _some(more)))
