@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.final import w1_label, w1_limits
-from gan1d.report.page.shown import Shown, fitted, plot, single
+from gan1d.report.page.shown import Shown, fitted, mark_log, plot, single
 from gan1d.results import judge, verdicts
 
 ROW = (7, 30)  # pixels of a row, least and most
@@ -54,6 +54,7 @@ def draw(shown: Shown) -> Dots:
         x_axis_label=f"settled {w1_label(runs)}; at the right edge: diverged",
         tools="box_zoom,pan,reset,save",
     )
+    mark_log(drawn.xaxis[0], low, edge)
     dots = drawn.scatter(
         "x",
         "y",

@@ -21,7 +21,7 @@ from gan1d.report import runs as of_runs
 from gan1d.report.comparisons import Compared
 from gan1d.report.figures.common import LINES
 from gan1d.report.figures.final import w1_label
-from gan1d.report.page.shown import Drawn, plot, script, single
+from gan1d.report.page.shown import Drawn, mark_log, plot, script, single
 from gan1d.report.statistics import Profile
 from gan1d.results import judge
 
@@ -78,6 +78,7 @@ def _axes(
     """Axes over thresholds `[threshold]` with a line and a band a colour, for a script to fill."""
     drawn = plot(height=330, x_axis_type="log", x_axis_label=w1_label(runs), y_axis_label=what)
     drawn.x_range = Range1d(x[0], x[-1])
+    mark_log(drawn.xaxis[0], x[0], x[-1])
     drawn.yaxis.formatter = NumeralTickFormatter(format="0%")
     slots, items = [], []
     for color in LINES:

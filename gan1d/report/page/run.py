@@ -12,7 +12,7 @@ from gan1d.report.figures import common, training
 from gan1d.report.figures.common import BLUE, GREY, VERMILLION
 from gan1d.report.figures.final import w1_label
 from gan1d.report.page.dots import Dots
-from gan1d.report.page.shown import Drawn, Shown, plot, script, single
+from gan1d.report.page.shown import Drawn, Shown, mark_log, plot, script, single
 from gan1d.report.tables import number
 from gan1d.results import judge, verdicts
 
@@ -52,6 +52,8 @@ def draw(shown: Shown, dots: Dots) -> Run:
         dict(zip(values, (each[0, 0] for each in curves), strict=True)) | {"step": steps}
     )
     axes = {"w1": _w1(runs, source)}
+    known = curves[0][curves[0] > 0]
+    mark_log(axes["w1"].yaxis[0], known.min(initial=1), known.max(initial=1))
     box = BoxAnnotation(fill_color=GREY, fill_alpha=0.5, line_color=None, level="underlay")
     axes["w1"].add_layout(box)
     rests = []

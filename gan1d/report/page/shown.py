@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
-from bokeh.models import CustomJS, Model
+from bokeh.models import Axis, BasicTickFormatter, CustomJS, FixedTicker, Model
 from bokeh.plotting import figure
 from numpy.typing import ArrayLike
 
@@ -17,6 +17,7 @@ from gan1d.report.figures.common import Selection
 
 MOST_RUNS = 5000
 MOST_SETTINGS = 500
+FEW_POWERS = 5  # of ten on an axis
 LABEL = 36  # characters of a line of a row's name
 LINE = 12  # pixels of such a line
 TOOLS = "box_zoom,pan,reset,save"
@@ -71,6 +72,17 @@ def plot(**given: object) -> figure:
     drawn.axis.minor_tick_line_color = None
     drawn.outline_line_color = "#CCCCCC"
     return drawn
+
+
+def mark_log(axis: Axis, low: float, high: float) -> None:
+    """Ticks at 1, 2 and 5 of each power of ten, or at these alone where there are many.
+
+    Bokeh's own would be evenly spaced over few powers, from 0 on, which has no logarithm.
+    """
+    powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    digits = [1, 2, 5] if len(powers) <= FEW_POWERS else [1]
+    axis.ticker = FixedTicker(ticks=np.outer(10.0**powers, digits).ravel().tolist())
+    axis.formatter = BasicTickFormatter()
 
 
 def fitted(label: str, pixels: int) -> str:
