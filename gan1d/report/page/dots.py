@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.final import w1_label, w1_limits
-from gan1d.report.page.shown import Shown, fitted, mark_log, plot, single
+from gan1d.report.page.shown import WORDS, Shown, fitted, mark_log, plot, single
 from gan1d.results import judge, verdicts
 
 ROW = (7, 30)  # pixels of a row, least and most
@@ -107,8 +107,7 @@ def _source(shown: Shown, w1: np.ndarray, low: float, edge: float) -> ColumnData
     runs = shown.runs
     settings, seeds = w1.shape
     offset = np.linspace(-SPREAD, SPREAD, seeds) if seeds > 1 else np.zeros(1)
-    codes = runs.verdict.values.ravel()
-    words = dict(enumerate(verdicts.VERDICTS)) | {verdicts.UNFINISHED: "not finished"}
+    words = [WORDS[code] for code in runs.verdict.values.ravel()]
     return ColumnDataSource(
         {
             "x": single(np.clip(w1, low, edge)).ravel(),
@@ -117,7 +116,7 @@ def _source(shown: Shown, w1: np.ndarray, low: float, edge: float) -> ColumnData
             "w1": single(w1).ravel(),
             "number": np.repeat(shown.summary.number.to_numpy(np.int32), seeds),
             "seed": np.tile(runs.seed.values.astype(np.int32), settings),
-            "verdict": [words[code] for code in codes],
-            "color": [common.VERDICT_COLORS.get(words[code], "white") for code in codes],
+            "verdict": words,
+            "color": [common.VERDICT_COLORS.get(word, "white") for word in words],
         }
     )

@@ -14,7 +14,6 @@ from bokeh.resources import Resources
 from markupsafe import Markup
 
 from gan1d.report import comparisons, effects, tables
-from gan1d.report import runs as of_runs
 from gan1d.report.effects import Found
 from gan1d.report.figures import common
 from gan1d.report.figures.common import Selection
@@ -62,13 +61,13 @@ def page(
     script, places = components(roots, wrap_script=False)
     return _template().render(
         title=runs.attrs["title"],
-        caption=of_runs.caption(runs),
         question=words.question(runs),
         answer=words.answer(runs, summary, found, compared, among.note),
         settings=settings.table(runs, summary),
         legend=tables.legend(summary, runs),
         filters=list(filters.roots),
         curves=chosen.curves,
+        looks=chosen.looks,
         note=shown.note,
         compared_note=among.note,
         reference=reference,

@@ -12,11 +12,12 @@ from gan1d.report.figures import common, training
 from gan1d.report.figures.common import BLUE, GREY, VERMILLION
 from gan1d.report.figures.final import w1_label
 from gan1d.report.page.dots import Dots
-from gan1d.report.page.shown import Drawn, Shown, mark_log, plot, script, single
+from gan1d.report.page.shown import WORDS, Drawn, Shown, mark_log, plot, script, single
 from gan1d.report.tables import number
 from gan1d.results import judge, verdicts
 
-LOOKS = 60  # of a curve: on its width no more can be told apart
+LOOKS = 200  # of a curve at most: on its width no more can be told apart
+MOST_BYTES = 5_000_000  # of all curves
 LOSSES = {"loss_d": ("loss of D", BLUE), "loss_g": ("loss of G", VERMILLION)}
 
 
@@ -26,6 +27,7 @@ class Run(NamedTuple):
     setting: Select  # by their places in what is shown
     seed: Select
     curves: list[str]  # their places in the page
+    looks: str  # how many of them curves show, where not all; else ""
     now: list[Span]  # where a film is, in each of the curves
     drawn: Drawn
 
@@ -40,20 +42,21 @@ def draw(shown: Shown, dots: Dots) -> Run:
     )
     seed = Select(name="seed", title="seed", options=seeds, value="0", width=110)
 
-    looks = common.checkpoints(runs.sizes["step"], LOOKS)
     std = runs.target_std.values
     values = {"w1": of_runs.w1_with_divergence(runs) / std[:, None, None]}
     values["w1"] = np.where(np.isfinite(values["w1"]), values["w1"], np.nan)
     if common.holds(runs, *LOSSES):
         values |= {name: runs[name].values for name in LOSSES}
+    known = min(LOOKS, MOST_BYTES // (4 * len(values) * runs.verdict.size))
+    looks = common.checkpoints(runs.sizes["step"], max(known, 2))
     curves = [single(each[:, :, looks]) for each in values.values()]
     steps = runs.step.values[looks].astype(float)
     source = ColumnDataSource(
         dict(zip(values, (each[0, 0] for each in curves), strict=True)) | {"step": steps}
     )
     axes = {"w1": _w1(runs, source)}
-    known = curves[0][curves[0] > 0]
-    mark_log(axes["w1"].yaxis[0], known.min(initial=1), known.max(initial=1))
+    positive = curves[0][curves[0] > 0]
+    mark_log(axes["w1"].yaxis[0], positive.min(initial=1), positive.max(initial=1))
     box = BoxAnnotation(fill_color=GREY, fill_alpha=0.5, line_color=None, level="underlay")
     axes["w1"].add_layout(box)
     rests = []
@@ -85,7 +88,9 @@ def draw(shown: Shown, dots: Dots) -> Run:
     tapped = script("tapped", dots=dots.runs, setting=setting, seed=seed)
     dots.runs.selected.js_on_change("indices", tapped)
     drawn = Drawn({"setting": setting, "seed": seed, **axes}, [show])
-    return Run(setting, seed, list(axes), now, drawn)
+    total = runs.sizes["step"]
+    note = f"{len(looks)} of {total} looks" if len(looks) < total else ""
+    return Run(setting, seed, list(axes), note, now, drawn)
 
 
 def _w1(runs: xr.Dataset, source: ColumnDataSource) -> figure:
@@ -111,10 +116,9 @@ def _told(runs: xr.Dataset) -> list[str]:
     labels, seeds = runs.setting.values.tolist(), runs.seed.values.tolist()
     w1, structure = of_runs.settled_w1(runs), runs.settled_structure.values
     dead = runs.dead.values if "dead" in runs else np.zeros(w1.shape)
-    words = dict(enumerate(verdicts.VERDICTS)) | {verdicts.UNFINISHED: "not finished"}
     lines = []
     for (i, j), code in np.ndenumerate(runs.verdict.values):
-        line = f"{labels[i]}, seed {seeds[j]}: {words[code]}"
+        line = f"{labels[i]}, seed {seeds[j]}: {WORDS[code]}"
         if code == verdicts.DIVERGED:
             line += f" at update {runs.diverged_at.values[i, j]}"
         elif code != verdicts.UNFINISHED:

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike
 
 from gan1d.report.figures import common
 from gan1d.report.figures.common import Selection
+from gan1d.results import verdicts
 
 MOST_RUNS = 5000
 MOST_SETTINGS = 500
 FEW_POWERS = 5  # of ten on an axis
 LABEL = 36  # characters of a line of a row's name
 LINE = 12  # pixels of such a line
+WORDS = dict(enumerate(verdicts.VERDICTS)) | {verdicts.UNFINISHED: "not finished"}
 TOOLS = "box_zoom,pan,reset,save"
 
 

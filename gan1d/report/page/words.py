@@ -88,7 +88,7 @@ def answer(
     crossing = [line for each in compared if (line := comparisons.crossings(each))]
     if crossing:
         said.append(
-            Said("What holds at one threshold of W1 need not hold at all:", crossing[:MOST])
+            Said("What holds at one threshold of W1 need not hold at all:", _some(crossing))
         )
     return [*said, _basis(runs, summary)]
 
@@ -216,8 +216,11 @@ def _some(lines: list[str]) -> list[str]:
 
 
 def _range(runs: xr.Dataset) -> str:
-    first, last = runs.seed.values[[0, -1]]
-    return f"{first}" if first == last else f"{first} to {last}"
+    first, last = runs.seed.values.min(), runs.seed.values.max()
+    if first == last:
+        return f"{first}"
+    whole = last - first + 1 == runs.sizes["seed"]
+    return f"{first} to {last}" if whole else f"some of {first} to {last}"
 
 
 def _seeds(runs: xr.Dataset) -> str:
