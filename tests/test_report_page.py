@@ -15,7 +15,10 @@ from helpers import run_command, run_main
 
 from gan1d import results
 from gan1d.commands import report
-from gan1d.report import comparisons, effects, page, tables
+from gan1d.report import comparisons, effects, page, statistics, tables
+from gan1d.report import runs as of_runs
+from gan1d.report.figures import common, line
+from gan1d.report.figures.common import LINES
 from gan1d.report.page import shown, words
 from gan1d.results import verdicts
 
@@ -248,11 +251,14 @@ MODEL = "const model = Bokeh.documents[0].get_model_by_name(arguments[0]);"
 @pytest.mark.parametrize("target", ["normal", "ring"])
 def test_a_browser_shows_it(tmp_path, browser, target):
     runs = synthetic.dataset(**PRODUCT, seeds=8, log_points=6, target=target, unfinished=0)
-    written(tmp_path, runs, synthetic.snapshots(runs))
+    snapshots = synthetic.snapshots(runs)
+    written(tmp_path, runs, snapshots)
     summary = tables.summary(results.load(tmp_path))
     summary.to_csv(tmp_path / "summary.csv", index=False)
     summary = pd.read_csv(tmp_path / "summary.csv")
     browser.get((tmp_path / page.NAME).as_uri())
+
+    from selenium.webdriver.common.keys import Keys
 
     def run(script, *given):
         return browser.execute_script(script, *given)
@@ -265,6 +271,13 @@ def test_a_browser_shows_it(tmp_path, browser, target):
     def choose(name, value):
         run(f"{MODEL} model.value = arguments[1]", name, value)
 
+    def key(place, element, pressed, times):
+        """Press a key in a widget, so many times."""
+        inside = "return document.querySelector(arguments[0]).firstElementChild.firstElementChild"
+        host = run(f"{inside}.shadowRoot.querySelector(arguments[1])", f".drawn.{place}", element)
+        for _ in range(times):
+            host.send_keys(pressed)
+
     def told(place):
         return run("return document.getElementById(arguments[0]).textContent", place)
 
@@ -275,8 +288,8 @@ def test_a_browser_shows_it(tmp_path, browser, target):
         for each in browser.find_elements("css selector", "#settings th button")
         if each.text.startswith("W1 at")
     ]
-    head.send_keys("\ue007")
-    head.send_keys("\ue007")
+    head.send_keys(Keys.ENTER)
+    head.send_keys(Keys.ENTER)
     by_w1 = summary.sort_values("w1_median", kind="stable").number.tolist()
     assert settings() == by_w1
     # Filtered: the table, and the dots.
@@ -291,20 +304,36 @@ def test_a_browser_shows_it(tmp_path, browser, target):
     order = summary.setting.tolist()
     run(f"{MODEL} model.data_source.selected.indices = [3 * 8 + 5]", "dots")
     assert told("told").startswith(f"{order[3]}, seed 5: ")
-    choose("seed", "1")
+    key("seed", "select", Keys.ARROW_UP, times=4)
     assert told("told").startswith(f"{order[3]}, seed 1: ")
     ours = runs.sel(setting=order[3], seed=1)
     shown_w1 = run(f"{MODEL} return [...model.data_source.data.w1].map(Number)", "w1")
     np.testing.assert_allclose(shown_w1, ours.w1 / ours.target_std, rtol=1e-6, equal_nan=True)
     assert "kept of" not in told("frame")
-    # Its film.
-    pictures = []
-    for frame in (0, 5):
-        choose("frame", frame)
-        pictures.append(run(f"{MODEL} return JSON.stringify(model.data_source.data)", "generated"))
-    assert pictures[0] != pictures[1]
+    # Its film, by the arrows of the slider.
+    made = snapshots.sel(setting=order[3], snapshot_seed=1)
+    for frame, times in ((4, 1), (2, 2)):
+        key("slider", "[role=slider]", Keys.ARROW_LEFT, times)
+        drawn = run(f"{MODEL} return model.data_source.data", "generated")
+        if target == "ring":
+            points = np.transpose([drawn["x"], drawn["y"]]).astype(float)
+            reach = np.ptp(ours.x.values)
+            np.testing.assert_allclose(points, made.samples[frame], atol=1e-4 * reach)
+        else:
+            known = common.one_run(runs, snapshots, order[3], 1)
+            density = line.generated_masses(known)[frame] / np.diff(line.bin_edges(known.x))
+            np.testing.assert_allclose(drawn["top"], density, rtol=1e-5, atol=1e-7)
     choose("seed", "7")
     assert "kept of the first 2 seeds only" in told("frame")
+
+    # Profiles of two settings, and the difference of one of them.
+    choose("chosen", ["4", "2"])
+    for place, color in zip((4, 2), LINES, strict=False):
+        drawn = run(f"{MODEL} return model.data", f"share of finished runs at or below, {color}")
+        w1 = of_runs.settled_w1(runs.sel(setting=[order[place]]))[0]
+        expected = statistics.profile(w1, np.array(drawn["x"])).estimate
+        # The outermost thresholds are those of runs, and here are rounded.
+        np.testing.assert_allclose(drawn["estimate"][1:-1], expected[1:-1], atol=1e-6)
 
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []

@@ -61,6 +61,7 @@ def draw(runs: xr.Dataset, compared: list[Compared]) -> Drawn:
         drawings.append((slots, items, table))
         roots["differences"] = other
     chosen = MultiSelect(
+        name="chosen",
         title=f"settings, up to {len(LINES)}",
         options=[(str(i), label) for i, label in enumerate(labels)],
         value=[str(i) for i in range(min(SHOWN, len(labels)))],
@@ -82,7 +83,7 @@ def _axes(
     drawn.yaxis.formatter = NumeralTickFormatter(format="0%")
     slots, items = [], []
     for color in LINES:
-        slots.append(ColumnDataSource(EMPTY))
+        slots.append(ColumnDataSource(EMPTY, name=f"{what}, {color}"))
         drawn.varea_step("x", "low", "high", source=slots[-1], color=color, alpha=0.15)
         line = drawn.step("x", "estimate", source=slots[-1], color=color, mode="after")
         line.glyph.line_width = 1.6
