@@ -14,7 +14,7 @@ from gan1d.report import comparisons, effects
 from gan1d.report import runs as of_runs
 from gan1d.report.comparisons import Compared
 from gan1d.report.effects import Factor, Found
-from gan1d.report.statistics import Difference
+from gan1d.report.statistics import Difference, Effect
 from gan1d.report.tables import interval, number, percent
 
 LEVEL = 0.05  # of a corrected p-value
@@ -155,6 +155,8 @@ def _of_effects(found: list[Found]) -> list[Said]:
         p = p_values[0][i]
         wider = [f"{each.criterion}: {effects.points(each.effects[i][1])}" for each in found[1:]]
         line = f"{name}: {effects.points(effect)}, p = {p:.2g}; {'; '.join(wider)}"
+        if _turns([each.effects[i][1] for each in found]):
+            line += "; which way it goes depends on the threshold"
         (told if p < LEVEL else others).append(line)
     tests = sum(map(len, p_values))
     how = f"{found[0].seeds} seeds, paired; p corrected for {tests} effects, Holm"
@@ -164,6 +166,11 @@ def _of_effects(found: list[Found]) -> list[Said]:
         text = "Not told from 0 once p is corrected; how small they are, their intervals bound:"
         said.append(Said(text, _some(others)))
     return said
+
+
+def _turns(each: list[Effect]) -> bool:
+    """Whether an effect has one sign by one criterion and the other by another, by intervals."""
+    return any(e.low > 0 for e in each) and any(e.high < 0 for e in each)
 
 
 def _of_differences(reference: str, compared: list[Compared], among: str) -> list[Said]:
