@@ -87,9 +87,9 @@ def answer(
         said += _of_differences(str(runs.setting.values[0]), compared, among)
     crossing = [line for each in compared if (line := comparisons.crossings(each))]
     if crossing:
-        said.append(
-            Said("What holds at one threshold of W1 need not hold at all:", _some(crossing))
-        )
+        first = str(runs.setting.values[0])
+        text = f"Against {first!r}, what holds at one threshold of W1 need not hold at others:"
+        said.append(Said(text, _some(crossing)))
     return [*said, _basis(runs, summary)]
 
 
@@ -113,7 +113,7 @@ def _most_successes(runs: xr.Dataset, summary: pd.DataFrame) -> Said:
             f"{said} No other setting can be first (rank intervals at 95%); on the same seeds the "
             f"next, {summary.setting[1]!r}, is behind it by {points} points."
         )
-    told = f"{others} others can not" if others else "these seeds tell no setting from the best"
+    told = f"{others} others cannot" if others else "these seeds tell no setting from the best"
     rates = [f"{row.setting}: {_rate(row)}" for _, row in tied.iterrows()]
     text = f"{said} It is tied with {len(tied)} that may be first too (rank intervals at 95%)"
     return Said(f"{text}; {told}.", _some(rates))
