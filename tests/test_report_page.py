@@ -4,6 +4,7 @@ import html.parser
 import io
 import json
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -323,6 +324,12 @@ def test_a_browser_shows_it(tmp_path, browser, target):
             known = common.one_run(runs, snapshots, order[3], 1)
             density = line.generated_masses(known)[frame] / np.diff(line.bin_edges(known.x))
             np.testing.assert_allclose(drawn["top"], density, rtol=1e-5, atol=1e-7)
+    run(f"{MODEL} model.active = true", "play")
+    for _ in range(100):
+        if not run(f"{MODEL} return model.active", "play"):
+            break
+        time.sleep(0.05)
+    assert run(f"{MODEL} return model.value", "frame") == 5
     choose("seed", "7")
     assert "kept of the first 2 seeds only" in told("frame")
 

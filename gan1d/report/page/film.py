@@ -53,7 +53,7 @@ def play(shown: Shown, run: Run, films: Films | None, name: str, drawn: figure, 
         args={"updates": updates.tolist()}, code="return String(updates[tick])"
     )
     slider.sizing_mode = "stretch_width"
-    toggle = Toggle(label="play", width=80)
+    toggle = Toggle(name="play", label="play", width=80)
     show = script(
         name,
         setting=run.setting,

@@ -11,7 +11,6 @@ from bokeh.embed import components
 from bokeh.events import DocumentReady
 from bokeh.models import Model
 from bokeh.resources import Resources
-from markupsafe import Markup
 
 from gan1d.report import comparisons, effects, tables
 from gan1d.report.effects import Found
@@ -75,9 +74,9 @@ def page(
         made_by={name: _plain(record[name]) for name in MADE_BY if record.get(name)},
         config=_flat(json.loads(runs.attrs["config"])),
         record=json.dumps(record, indent=1),
-        places={name: Markup(place) for name, place in places.items()},
-        bokeh=[Markup(text) for text in _bokeh()],
-        script=Markup(script),
+        places=places,
+        bokeh=_bokeh(),
+        script=script,
         **given,
     )
 

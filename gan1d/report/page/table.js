@@ -4,9 +4,10 @@ const words = {nan: -1, inf: Number.MAX_VALUE};  // no number comes last, with t
 const number = (text) => text in words ? words[text] : Number(text);
 const heads = [...table.tHead.rows[0].cells];
 heads.forEach((head, column) => head.firstChild.addEventListener("click", () => {
-  const order = head.ariaSort === "descending" ? "ascending" : "descending";
+  const order = head.getAttribute("aria-sort") === "descending" ? "ascending" : "descending";
   const sign = order === "ascending" ? 1 : -1;
-  for (const other of heads) other.ariaSort = other === head ? order : null;
+  for (const other of heads) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", order);
   const compared = (a, b) => {
     const [one, other] = [a, b].map((row) => row.cells[column].dataset.key);
     return Number.isNaN(number(one) - number(other))
