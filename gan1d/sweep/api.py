@@ -45,7 +45,7 @@ def run(
       config: a ConfigDict such as `experiment.default_config()`, or a dict of fields, by nested or
         by dotted names; fields that are left out have their defaults.
       name: the sweep's name in figures.
-      workdir: where to leave results and figures; None keeps them in memory only.
+      workdir: where to leave results, figures and the report; None keeps them in memory only.
       devices: how many devices to use; None means all.
       block_size: runs trained at a time; None chooses.
       engine: "lanes", native code for CPUs; "xla", which runs anywhere; or "auto", lanes where it

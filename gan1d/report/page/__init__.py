@@ -1,8 +1,8 @@
 """The report: a sweep's results as one page, report.html, that needs nothing but a browser.
 
-`words` says what was asked and what came out, `settings` tables it, `dots`, `run`, `film`,
+`words` says what was asked and what came out, `settings` tables it, `dots`, `run`, the films,
 `profiles` and `forest` draw it, and `html` puts the page together. Numbers are those of
-`report.tables`, `comparisons` and `effects`; scripts choose what of them is shown, and compute
+`report.tables`, `comparisons` and `effects`; scripts choose which of them are shown, and compute
 none.
 """
 
