@@ -8,6 +8,11 @@ from gan1d.report import runs as of_runs
 from gan1d.report import statistics
 from gan1d.results import judge, verdicts
 
+# What a reader wants to know of the record of a sweep, before all of it.
+PROVENANCE = (
+    "command overrides started finished seconds cohorts block_size devices machines versions "
+    "python git source platform host processor"
+).split()
 SPREAD = {"q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}
 
 
@@ -215,3 +220,12 @@ def table(frame: pd.DataFrame, ds: xr.Dataset, most: int = 40) -> str:
     if len(frame) > most:
         text += f"\n\nThe {most} best of {len(frame)} settings; summary.csv has all of them."
     return f"{text}\n\n{legend(frame, ds)}"
+
+
+def in_a_line(value: object) -> str:
+    """Plain data of a record in one line."""
+    if isinstance(value, list):
+        return "; ".join(dict.fromkeys(map(in_a_line, value))) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_a_line(entry)}" for name, entry in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -20,9 +20,6 @@ from gan1d.report.page import dots, forest, line_film, plane_film, profiles, run
 from gan1d.report.page import shown as of_shown
 from gan1d.results import files
 
-# Of the record what a reader wants to know before all of it.
-MADE_BY = "command overrides started finished machines versions python platform git source".split()
-
 
 def page(
     runs: xr.Dataset,
@@ -71,7 +68,9 @@ def page(
         compared_note=among.note,
         reference=reference,
         differences_legend=comparisons.LEGEND,
-        made_by={name: _plain(record[name]) for name in MADE_BY if record.get(name)},
+        made_by={
+            name: tables.in_a_line(record[name]) for name in tables.PROVENANCE if name in record
+        },
         config=_flat(json.loads(runs.attrs["config"])),
         record=json.dumps(record, indent=1),
         places=places,
@@ -115,9 +114,5 @@ def _flat(config: Mapping[str, object], above: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{above}{name}.")
         else:
-            flat[f"{above}{name}"] = _plain(value)
+            flat[f"{above}{name}"] = value if isinstance(value, str) else json.dumps(value)
     return flat
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -16,7 +16,7 @@ drawn.y_range.setv({start: 0, end: tallest * Math.max(...density)});
 if (filmed) {
   const [low, high] = valuesAt(d_limits, i, j);
   d_range.setv({start: low, end: high});
-  drawn.right[0].axis_label = d_labels[i];
+  right.axis_label = d_labels[i];
 }
 
 const inside = top.reduce((sum, each, k) => sum + each * (steps[k + 1] - steps[k]), 0);

@@ -25,7 +25,8 @@ def draw(shown: Shown, run: Run) -> Drawn:
     drawn.x_range, drawn.y_range = Range1d(0, 1), Range1d(0, 1)
     d_range = Range1d(0, 1)
     drawn.extra_y_ranges = {"d": d_range}
-    drawn.add_layout(LinearAxis(y_range_name="d", axis_label="D(x)", name="d"), "right")
+    right = LinearAxis(y_range_name="d", axis_label="D(x)", minor_tick_line_color=None)
+    drawn.add_layout(right, "right")
     bars = ColumnDataSource({"left": [], "right": [], "top": []})
     target, d = ColumnDataSource({"x": [], "y": []}), ColumnDataSource({"x": [], "y": []})
     drawn.quad(
@@ -45,7 +46,14 @@ def draw(shown: Shown, run: Run) -> Drawn:
         "x", "y", source=d, color=GREEN, line_width=1.5, y_range_name="d", legend_label="D, right"
     )
     drawn.legend.background_fill_alpha = 0.6
-    given = {"bars": bars, "target": target, "d": d, "d_range": d_range, "tallest": line.TALLEST}
+    given = {
+        "bars": bars,
+        "target": target,
+        "d": d,
+        "d_range": d_range,
+        "right": right,
+        "tallest": line.TALLEST,
+    }
     given |= {name: single(runs[name]) for name in ("x", "target_density")}
     given |= _ends(shown)
     if films is not None:
