@@ -2,6 +2,7 @@
 
     gan1d run --config=configs/sweep.py       train a sweep; the same as python -m gan1d.main
     gan1d draw results/NAME                   draw figures and animations again
+    gan1d report results/NAME                 write report.html again: all of it as one page
     gan1d compare results/NAME                compare settings with one of them, seed by seed
     gan1d effects results/NAME                what each swept factor does, alone and with another
     gan1d games results/NAME                  how games of two numbers ended, beside their theory
@@ -19,6 +20,7 @@ from gan1d.commands import shell
 COMMANDS = {
     "run": "gan1d.main",
     "draw": "gan1d.commands.draw",
+    "report": "gan1d.commands.report",
     "compare": "gan1d.commands.compare",
     "effects": "gan1d.commands.effects",
     "games": "gan1d.commands.games",

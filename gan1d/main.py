@@ -12,8 +12,8 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
 A sweep that was stopped, in whatever way, goes on when the same command is given again. With
 --shard a process trains a part only, on any machine that shares the results folder: launch.local
 and launch.slurm start the shards of a sweep and merge what they leave. Figures can be drawn again
-with `python -m gan1d draw results/NAME`; `python -m gan1d results` verifies, describes and
-exports what is there.
+with `python -m gan1d draw results/NAME`, and the report be written with `python -m gan1d report`;
+`python -m gan1d results` verifies, describes and exports what is there.
 """
 
 import functools
@@ -105,6 +105,7 @@ def _say_that_all_is_there(experiment: Experiment, folder: Path) -> bool:
         return False
     print(tables.table(tables.summary(runs), runs))
     print(f"\n{folder} holds this sweep already; --overwrite trains it again.")
+    print(f"Report: python -m gan1d report {folder}")
     print(f"Figures: python -m gan1d draw {folder} --kind={'|'.join(figures.KINDS)}")
     return True
 

@@ -60,7 +60,14 @@ def test_a_sweep_from_start_to_end(place, call):
     assert done.returncode == 0, done.stderr
     assert "| G rate 0.02" in done.stdout
     folder = place / "results" / "tiny"
-    for name in ("runs.nc", "config.json", "summary.csv", "summary.md", "figures/verdicts.png"):
+    for name in (
+        "runs.nc",
+        "config.json",
+        "summary.csv",
+        "summary.md",
+        "report.html",
+        "figures/verdicts.png",
+    ):
         assert (folder / name).stat().st_size > 0
         assert name in done.stdout
     runs = results.load(folder)
@@ -85,7 +92,7 @@ def test_a_sweep_from_start_to_end(place, call):
     assert replaced.returncode == 0, replaced.stderr
     assert results.load(folder).seed.values.tolist() == [5, 6]
     assert "figures" not in replaced.stdout
-    assert not list(folder.glob("figures/*"))
+    assert not list(folder.glob("figures/*")) and not (folder / "report.html").exists()
 
 
 @pytest.mark.parametrize(

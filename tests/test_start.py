@@ -12,7 +12,7 @@ from helpers import run_main
 from gan1d.gan import spec
 from gan1d.results import blocks, files
 
-HEAVY = ("jax", "flax", "optax", "xarray", "pandas", "scipy", "matplotlib")
+HEAVY = ("jax", "flax", "optax", "xarray", "pandas", "scipy", "matplotlib", "bokeh")
 # What of these is imported once a program has ended, in whatever way.
 PROGRAM = """
 import atexit, json, sys

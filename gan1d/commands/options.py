@@ -47,7 +47,10 @@ MIXED = flags.DEFINE_bool(
 )
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print what would be run, and stop.")
 FIGURES = flags.DEFINE_bool(
-    "figures", True, "Draw figures at the end, a handful; `python -m gan1d draw` draws all kinds."
+    "figures",
+    True,
+    "Draw figures at the end, a handful (`python -m gan1d draw` draws all kinds), and write "
+    "report.html.",
 )
 ANIMATION = flags.DEFINE_bool(
     "animation", False, "Draw the training of the best setting as animations as well."

@@ -34,12 +34,6 @@ _TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what 
 for _name in Thresholds._fields:
     flags.DEFINE_float(_name, None, f"rejudge: another judging.{_name}.")
 
-# What `info` shows of the record.
-SHOWN = (
-    "command overrides started finished seconds cohorts block_size devices machines versions "
-    "python git source platform host processor"
-).split()
-
 USAGE = "usage: python -m gan1d results verify|info|export|rejudge results/NAME; see --help"
 
 
@@ -106,19 +100,10 @@ def info(folder: Path) -> int:
         f"{runs.step.values[-1]} updates each",
         "verdicts": ", ".join(f"{count} {name}" for name, count in counts.items()),
     }
-    lines |= {name: _text(record.get(name)) for name in SHOWN}
+    lines |= {name: tables.in_a_line(record.get(name)) for name in tables.PROVENANCE}
     for name, text in lines.items():
         print(f"{name + ':':10} {text}")
     return 0
-
-
-def _text(value: object) -> str:
-    """Plain data in one line."""
-    if isinstance(value, list):
-        return "; ".join(dict.fromkeys(map(_text, value))) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(entry)}" for name, entry in value.items())
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def export(folder: Path) -> int:

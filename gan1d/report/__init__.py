@@ -1,1 +1,1 @@
-"""What results say: statistics, tables, comparisons, exports and figures; needs no JAX."""
+"""What results say: statistics, tables, comparisons, exports, figures, a page; needs no JAX."""

@@ -7,12 +7,18 @@ import xarray as xr
 
 from gan1d.report import runs as of_runs
 from gan1d.report import statistics
-from gan1d.report.statistics import Crossing, Difference, W1Comparison
+from gan1d.report.statistics import Crossing, Difference, Profile, W1Comparison
 from gan1d.report.tables import interval, markdown, number
 from gan1d.results import judge
 
 THRESHOLDS = 200  # of W1 at which profiles are compared
 LOWEST, HIGHEST = 0.1, 2.0  # in target stds: between these, and wherever runs are
+LEGEND = (
+    "Difference: of the shares of seeds, in points, with Tango's 95% interval;\n"
+    "p: McNemar's exact test, corrected for all that are printed (Holm); equivalent within: two "
+    "one-sided tests at 5%;\nseeds needed: for a power of 80%, if rates are those seen; W1 ratio: "
+    "of the medians."
+)
 
 
 class Compared(NamedTuple):
@@ -21,7 +27,8 @@ class Compared(NamedTuple):
     setting: str
     differences: dict[str, Difference]  # by the criterion in words
     w1: W1Comparison
-    crossings: list[Crossing]  # of their profiles; in target stds
+    profiles: Profile  # the difference of the two, over W1 in target stds
+    crossings: list[Crossing]  # where that changes its sign
 
 
 def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
@@ -35,8 +42,14 @@ def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
     """
     of_pair = paired(runs, first, second)
     one, other = w1 = of_runs.settled_w1(of_pair)
-    crossings = statistics.crossings(statistics.profile_difference(one, other, thresholds(w1)))
-    return Compared(first, differences(of_pair), statistics.compare_w1(one, other), crossings)
+    profiles = statistics.profile_difference(one, other, thresholds(w1))
+    return Compared(
+        first,
+        differences(of_pair),
+        statistics.compare_w1(one, other),
+        profiles,
+        statistics.crossings(profiles),
+    )
 
 
 def paired(runs: xr.Dataset, first: str, second: str) -> xr.Dataset:
@@ -97,23 +110,12 @@ def table(runs: xr.Dataset, against: str) -> str:
     if not compared:
         raise ValueError(f"there is no seed that {against!r} and another setting have finished")
     left_out = runs.sizes["setting"] - 1 - len(compared)
-    p_values = [found.p_exact for each in compared for found in each.differences.values()]
-    corrected = iter(statistics.holm(np.array(p_values)))
-    rows = [
-        _cells(each, criterion, found, next(corrected))
-        for each in compared
-        for criterion, found in each.differences.items()
-    ]
-    crossing = [line for each in compared if (line := _crossings(each))]
+    crossing = [line for each in compared if (line := crossings(each))]
     return "\n".join(
         [
-            markdown(rows),
+            markdown(rows(compared)),
             "",
-            f"Every setting against {against!r}. Difference: of the shares of seeds, in points, "
-            "with Tango's 95% interval;",
-            "p: McNemar's exact test, corrected for all that are printed (Holm); equivalent "
-            "within: two one-sided tests at 5%;",
-            "seeds needed: for a power of 80%, if rates are those seen; W1 ratio: of the medians.",
+            f"Every setting against {against!r}. {LEGEND}",
             f"{of_runs.caption(runs)}.",
             *([f"Left out, as no seed has finished in both: {left_out}."] if left_out else []),
             *(["", *crossing] if crossing else []),
@@ -121,19 +123,32 @@ def table(runs: xr.Dataset, against: str) -> str:
     )
 
 
-def _cells(
-    compared: Compared, criterion: str, found: Difference, corrected: float
-) -> dict[str, str]:
+def corrected(compared: list[Compared]) -> list[dict[str, float]]:
+    """Of each setting the p-value by each criterion, corrected for all of them together (Holm)."""
+    p_values = [found.p_exact for each in compared for found in each.differences.values()]
+    together = iter(statistics.holm(np.array(p_values)).tolist())
+    return [{criterion: next(together) for criterion in each.differences} for each in compared]
+
+
+def rows(compared: list[Compared]) -> list[dict[str, str]]:
+    """The cells of a table with a row a setting and criterion."""
+    return [
+        _cells(each, criterion, found, p[criterion])
+        for each, p in zip(compared, corrected(compared), strict=True)
+        for criterion, found in each.differences.items()
+    ]
+
+
+def _cells(compared: Compared, criterion: str, found: Difference, p: float) -> dict[str, str]:
     counts = found.only_first, found.only_second, found.pairs
     needed = statistics.seeds_needed(*counts)
     ratio = (number(each) for each in _ratio(compared.w1))
-    points = (f"{100 * each:+.1f}" for each in (found.difference, found.low, found.high))
     return {
         "criterion": criterion,
         "pairs": str(found.pairs),
         "only it:only other": f"{found.only_first}:{found.only_second}",
-        "difference [95%]": "{} [{}, {}]".format(*points),
-        "p": f"{corrected:.2g}",
+        "difference [95%]": points(found),
+        "p": f"{p:.2g}",
         "equivalent within": f"{100 * statistics.equivalent_within(*counts):.1f}",
         "seeds needed": "-" if np.isinf(needed) else f"{needed:.0f}",
         "W1 ratio [95%]": interval(*ratio),
@@ -141,11 +156,17 @@ def _cells(
     }
 
 
+def points(found: Difference) -> str:
+    """A difference of shares in points, with its interval."""
+    shares = found.difference, found.low, found.high
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * share for share in shares))
+
+
 def _ratio(w1: W1Comparison) -> tuple[float, float, float]:
     return w1.ratio, w1.ratio_low, w1.ratio_high
 
 
-def _crossings(compared: Compared) -> str:
+def crossings(compared: Compared) -> str:
     """Where a setting's profile crosses the other one's for sure, in words; "" for nowhere."""
     sure = [each for each in compared.crossings if each.significant]
     if not sure:

@@ -123,29 +123,49 @@ def table(runs: xr.Dataset) -> str:
     Raises:
       ValueError: as `find`.
     """
-    found, known = find(runs), factors(runs)
-    corrected = statistics.holm(np.array([e.p for each in found for _, e in each.effects]))
-    p_values = iter(corrected)
-    rows = [
-        {
-            "criterion": each.criterion,
-            "effect, points [95%]": f"{100 * e.estimate:+.1f} "
-            f"[{100 * e.low:+.1f}, {100 * e.high:+.1f}]",
-            "p": f"{next(p_values):.2g}",
-            "what": name,
-        }
-        for each in found
-        for name, e in each.effects
-    ]
-    references = "; ".join(f"{factor.name}: {factor.levels[0]}" for factor in known)
+    found = find(runs)
     return "\n".join(
         [
-            markdown(rows),
+            markdown(rows(found)),
             "",
-            f"Against {references}. Of {found[0].seeds} seeds, as contrasts by seed: a main effect "
-            "is the mean over all other factors,",
-            "an interaction (x) what two do together beyond what each does alone; p: corrected for "
-            "all that are printed (Holm).",
+            legend(runs, found),
             f"{of_runs.caption(runs)}.",
         ]
+    )
+
+
+def corrected(found: list[Found]) -> list[list[float]]:
+    """Of each criterion its effects' p-values, corrected for all of them together (Holm)."""
+    together = iter(statistics.holm(np.array([e.p for each in found for _, e in each.effects])))
+    return [[float(next(together)) for _ in each.effects] for each in found]
+
+
+def rows(found: list[Found]) -> list[dict[str, str]]:
+    """The cells of a table with a row a criterion and effect."""
+    return [
+        {
+            "criterion": each.criterion,
+            "effect, points [95%]": points(e),
+            "p": f"{p:.2g}",
+            "what": name,
+        }
+        for each, p_values in zip(found, corrected(found), strict=True)
+        for (name, e), p in zip(each.effects, p_values, strict=True)
+    ]
+
+
+def points(effect: Effect) -> str:
+    """An effect on shares in points, with its interval."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(
+        *(100 * each for each in (effect.estimate, effect.low, effect.high))
+    )
+
+
+def legend(runs: xr.Dataset, found: list[Found]) -> str:
+    """What effects are, and against what."""
+    references = "; ".join(f"{factor.name}: {factor.levels[0]}" for factor in factors(runs))
+    return (
+        f"Against {references}. Of {found[0].seeds} seeds, as contrasts by seed: a main effect "
+        "is the mean over all other factors,\nan interaction (x) what two do together beyond what "
+        "each does alone; p: corrected for all that are printed (Holm)."
     )

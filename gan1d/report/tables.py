@@ -8,6 +8,11 @@ from gan1d.report import runs as of_runs
 from gan1d.report import statistics
 from gan1d.results import judge, verdicts
 
+# What a reader wants to know of the record of a sweep, before all of it.
+PROVENANCE = (
+    "command overrides started finished seconds cohorts block_size devices machines versions "
+    "python git source platform host processor"
+).split()
 SPREAD = {"q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}
 
 
@@ -143,6 +148,12 @@ def interval(value: str, low: str, high: str) -> str:
     return value if "-" in (value, low, high) else f"{value} [{low}, {high}]"
 
 
+def rows(frame: pd.DataFrame, ds: xr.Dataset) -> list[dict[str, str]]:
+    """The cells of a summary's table, a row a setting."""
+    success = f"success (W1<={number(judge.thresholds(ds).success_w1)}) % [95%]"
+    return [_cells(row, success) for _, row in frame.iterrows()]
+
+
 def _cells(row: pd.Series, success: str) -> dict[str, str]:
     of_success = [percent(row[f"success_{part}"]) for part in ("rate", "low", "high")]
     failures = ("modes_lost", "blurred", "collapsed", "diverged")
@@ -170,12 +181,13 @@ def _range(values: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _legend(frame: pd.DataFrame, caption: str) -> str:
+def legend(frame: pd.DataFrame, ds: xr.Dataset) -> str:
+    """What a summary's table is of, and how it is to be read."""
     runs, finished = frame.runs.sum(), frame.finished.sum()
     unfinished = f" ({runs - finished} unfinished, not counted)" if finished < runs else ""
     dead = f"; dead, their losses frozen: {frame.dead.sum()}" if "dead" in frame else ""
     return (
-        f"Settings: {len(frame)}; runs: {runs}{unfinished}{dead}. {caption}.\n"
+        f"Settings: {len(frame)}; runs: {runs}{unfinished}{dead}. {of_runs.caption(ds)}.\n"
         "[low, high] are 95% intervals, (...) quantiles over seeds. W1 is in target stds, inf "
         "where diverged.\nSustained: success held for long at some time. Structure: the median, "
         "over a perfect sampler's. Rank: by success, 95%.\n"
@@ -204,9 +216,16 @@ def table(frame: pd.DataFrame, ds: xr.Dataset, most: int = 40) -> str:
 
     Of more than `most` settings the best are shown, and how many others there are is said.
     """
-    limits = judge.thresholds(ds)
-    success = f"success (W1<={number(limits.success_w1)}) % [95%]"
-    text = markdown([_cells(row, success) for _, row in frame.head(most).iterrows()])
+    text = markdown(rows(frame.head(most), ds))
     if len(frame) > most:
         text += f"\n\nThe {most} best of {len(frame)} settings; summary.csv has all of them."
-    return f"{text}\n\n{_legend(frame, of_runs.caption(ds))}"
+    return f"{text}\n\n{legend(frame, ds)}"
+
+
+def in_a_line(value: object) -> str:
+    """Plain data of a record in one line."""
+    if isinstance(value, list):
+        return "; ".join(dict.fromkeys(map(in_a_line, value))) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_a_line(entry)}" for name, entry in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,8 +1,9 @@
 """The folder that keeps a sweep's results: what is in it, and how it is written and read.
 
 A folder holds `config.json` (what was run, with what, when), `runs.nc` (NetCDF4, readable with
-xarray alone), `summary.csv`, `summary.md` and `figures/`. Every variable of runs.nc is checksummed
-(fletcher32), and `config.json` holds the SHA-256 of the other files and its own digest.
+xarray alone), `summary.csv`, `summary.md`, `figures/` and `report.html`. Every variable of runs.nc
+is checksummed (fletcher32), and `config.json` holds the SHA-256 of what is made before it, and its
+own digest.
 
 `python -m gan1d results` verifies, describes and exports such a folder. None of it needs JAX.
 """

@@ -12,7 +12,7 @@ from absl import logging
 
 from gan1d import results
 from gan1d.config.experiment import ConfigError, resolve
-from gan1d.report import drawing, figures, tables
+from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
@@ -45,7 +45,7 @@ def run(
       config: a ConfigDict such as `experiment.default_config()`, or a dict of fields, by nested or
         by dotted names; fields that are left out have their defaults.
       name: the sweep's name in figures.
-      workdir: where to leave results and figures; None keeps them in memory only.
+      workdir: where to leave results, figures and the report; None keeps them in memory only.
       devices: how many devices to use; None means all.
       block_size: runs trained at a time; None chooses.
       engine: "lanes", native code for CPUs; "xla", which runs anywhere; or "auto", lanes where it
@@ -135,7 +135,8 @@ def train_and_publish(
       choices: how it is to be laid out.
       report: makes what reports how far it is, from the number of updates.
       overwrite: replace what the folder holds.
-      kinds: of figures; None means those that a sweep shows by itself.
+      kinds: of figures; None means those that a sweep shows by itself; of none there is no report
+        either.
       overrides: what was given besides the config file, for the record.
 
     Returns:
@@ -322,6 +323,7 @@ def _publish(
     Of a whole sweep blocks are not needed any more.
     """
     figures.clear(folder)  # of an earlier sweep; not all may be drawn again
+    page.clear(folder)
     summary = tables.summary(result.runs)
     texts = {
         "summary.csv": summary.to_csv(index=False),
@@ -337,14 +339,16 @@ def _publish(
 def _draw(
     folder: Path, result: loop.Result, summary: pd.DataFrame, kinds: Sequence[str] | None
 ) -> None:
+    """Draw the figures that are asked for and, with any, the report."""
     chosen = figures.SHOWN if kinds is None else kinds
     if chosen:
         drawing.draw_all(folder, result.runs, result.snapshots, summary, chosen)
+        page.write(folder, result.runs, result.snapshots, summary)
 
 
 def written(folder: Path) -> list[str]:
     """What is in a results folder, in the order of interest."""
-    names = ["summary.md", "summary.csv", "runs.nc", "config.json"]
+    names = [page.NAME, "summary.md", "summary.csv", "runs.nc", "config.json"]
     return [name for name in names if (folder / name).exists()] + [
         str(path.relative_to(folder)) for path in sorted(folder.glob("figures/*"))
     ]

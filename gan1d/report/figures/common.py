@@ -120,11 +120,25 @@ def best(selection: Selection) -> str:
 
 def one_run(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int | None) -> xr.Dataset:
     """One run's snapshots, NaN from its divergence on, and what is known of its target."""
-    run = runs.sel(setting=setting, seed=seed)
-    shown = snapshots.sel(setting=setting, snapshot_seed=seed)
-    alive = (run.diverged_at < 0) | (shown.step < run.diverged_at)
+    return films(runs.sel(setting=[setting]), snapshots.sel(setting=[setting]), [seed])[0][0]
+
+
+def films(
+    runs: xr.Dataset, snapshots: xr.Dataset, seeds: Sequence[int | None]
+) -> list[list[xr.Dataset]]:
+    """Of each setting and of these seeds of it what `one_run` gives."""
+    of_seeds, shown = runs.sel(seed=seeds), snapshots.sel(snapshot_seed=seeds)
+    diverged_at = of_seeds.diverged_at.rename(seed="snapshot_seed").drop_vars("snapshot_seed")
+    alive = (diverged_at < 0) | (shown.step < diverged_at)
     shown = shown.map(lambda values: values.where(alive) if "step" in values.dims else values)
-    return run.drop_dims("step").assign(shown.data_vars)
+    known = of_seeds.drop_dims("step")
+    return [
+        [
+            known.isel(setting=i, seed=j).assign(shown.isel(setting=i, snapshot_seed=j).data_vars)
+            for j in range(len(seeds))
+        ]
+        for i in range(runs.sizes["setting"])
+    ]
 
 
 def is_probability(run: xr.Dataset) -> bool:

@@ -67,15 +67,20 @@ def w1_label(runs: xr.Dataset) -> str:
     return f"{'sliced ' if common.is_plane(runs) else ''}W1 to the target (target stds)"
 
 
+def w1_limits(w1: np.ndarray, limit: float) -> tuple[float, float]:
+    """What an axis of W1 in target stds begins with, and the edge where diverged runs are put."""
+    known = w1[np.isfinite(w1) & (w1 > 0)]  # 0 has no logarithm
+    low, high = known.min(initial=limit or 1), known.max(initial=1)
+    return float(low), float(1.5 * min(high, 1000 * max(1, limit)))
+
+
 def strip(selection: Selection) -> Figure:
     """Every run as a dot by its settled W1, coloured by its verdict; diverged ones at the edge."""
     ds, frame, note = common.ranked(selection, common.MAX_LINES)
     w1, finished = of_runs.settled_w1(ds), of_runs.finished(ds)
     figure, ax = _one_row_a_setting(frame)
-    known = w1[finished & np.isfinite(w1) & (w1 > 0)]
     limit = judge.thresholds(ds).success_w1
-    low, high = known.min(initial=limit or 1), known.max(initial=1)  # 0 has no logarithm
-    edge = 1.5 * min(high, 1000 * max(1, limit))
+    low, edge = w1_limits(w1[finished], limit)
     # Beside each other as far as needed, the same for each figure of these runs.
     offset = np.random.default_rng(0).uniform(-0.32, 0.32, w1.shape)
     rows = np.arange(len(frame))[:, None] + offset

@@ -100,7 +100,7 @@ def _common_limits(bands: np.ndarray) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _rest(ds: xr.Dataset) -> np.ndarray:
+def rest_of(ds: xr.Dataset) -> np.ndarray:
     """The losses `[setting, 2]` of D and of G where D can't tell, NaN where they say nothing."""
     if not common.holds(ds, "loss_d_rest", "loss_g_rest"):
         return np.full((ds.sizes["setting"], 2), np.nan)
@@ -118,7 +118,7 @@ def losses(selection: Selection) -> Figure | None:
         return None
     ds, frame, note = common.ranked(selection)
     one_loss = "loss.kind" not in of_runs.swept_fields(ds)
-    rest = _rest(ds)
+    rest = rest_of(ds)
     matching = np.zeros(len(frame), bool)
     if "g_matches_features" in ds:
         matching = ds.g_matches_features.values != 0
