@@ -1,6 +1,7 @@
 """The command `gan1d`: what can be done with sweeps and their results.
 
     gan1d run --config=configs/sweep.py       train a sweep; the same as python -m gan1d.main
+    gan1d fields [WORD ...]                   what a config can set, or what of it words name
     gan1d draw results/NAME                   draw figures and animations again
     gan1d report results/NAME                 write report.html again: all of it as one page
     gan1d compare results/NAME                compare settings with one of them, seed by seed
@@ -19,6 +20,7 @@ from gan1d.commands import shell
 
 COMMANDS = {
     "run": "gan1d.main",
+    "fields": "gan1d.commands.fields",
     "draw": "gan1d.commands.draw",
     "report": "gan1d.commands.report",
     "compare": "gan1d.commands.compare",

@@ -14,7 +14,6 @@ from ml_collections import config_flags
 from gan1d import engines
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.gan.spec import Spec
 from gan1d.system import signals
 
 # What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
@@ -237,22 +236,11 @@ def _exit_code(stop: KeyboardInterrupt) -> int:
     return 128 + number
 
 
-def _only(spec: Spec) -> str:
-    """With what a field beside it has to be for a field to have an effect, in words."""
-    condition = spec.condition()
-    return f"only with {condition.field} {condition.words()}" if condition else ""
-
-
 def fields_help() -> str:
     """Every field of a config, for --help; with those that a given config file registers."""
     _load_config(sys.argv)
     lines = []
     for name, (spec, default) in fields.specs().items():
-        allowed = spec.range() if spec.range() != "any number" else ""
-        details = ", ".join(filter(None, [spec.unit, allowed, _only(spec)]))
-        details = f" ({details})" if details else ""
-        lines.append(f"  {name}={fields.value_text(default)}: {spec.doc}{details}")
-        # Of a network's optimizer what the other's has said already is left out.
-        said = {} if name.startswith("discriminator.optimizer.") else spec.said()
-        lines += [f"      {option}: {text}" for option, text in said.items()]
+        lines.append(f"  {fields.line(name, spec, default)}")
+        lines += [f"      {option}: {text}" for option, text in fields.said(name, spec).items()]
     return "Fields, each to be set by --config.FIELD=VALUE:\n" + "\n".join(lines)

@@ -1,6 +1,8 @@
 """What all commands share: how they start, their help, and a problem as a line and exit code 2."""
 
 import dataclasses
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -20,7 +22,16 @@ class Command:
 
     def start(self, argv: list[str] | None = None) -> None:
         """Run it to its end; `argv` is the command line, None this process's."""
-        given = sys.argv if argv is None else argv
+        try:
+            try:
+                self._run(sys.argv if argv is None else argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has enough, as `head` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
+
+    def _run(self, given: list[str]) -> None:
         if HELP & set(given[1:]):
             module = sys.modules[self.module]
             said = [module.__doc__ or "", self.more_help(), "Flags:"]

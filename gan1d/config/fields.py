@@ -39,6 +39,25 @@ def _specs(additions: int) -> dict[str, tuple[Spec, Value]]:
     }
 
 
+def details(known: Spec) -> str:
+    """A field's unit, what it may be, and with what it has an effect; "" for none of them."""
+    allowed = known.range() if known.range() != "any number" else ""
+    condition = known.condition()
+    only = f"only with {condition.field} {condition.words()}" if condition else ""
+    return ", ".join(filter(None, [known.unit, allowed, only]))
+
+
+def line(name: str, known: Spec, default: Value) -> str:
+    """All that is said of a field, but of its options."""
+    inside = f" ({details(known)})" if details(known) else ""
+    return f"{name}={value_text(default)}: {known.doc}{inside}"
+
+
+def said(name: str, known: Spec) -> dict[str, str]:
+    """What each option of a field is; of D's optimizer G's has said it already."""
+    return {} if name.startswith("discriminator.optimizer.") else known.said()
+
+
 def flatten(config: Value, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """A nested config as (dotted name, value); sections without entries come as they are."""
     for key, value in config.items():
@@ -59,14 +78,18 @@ def differences(old: dict[str, Value], new: dict[str, Value]) -> str:
     )
 
 
-def unknown_field(field: str, known: Value) -> str:
-    """The problem of a name that is no field, with the nearest names that are."""
+def nearest(field: str, known: Value) -> list[str]:
+    """The fields whose names are most like this one."""
     near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)
     # A last part that is right in the wrong section is the commonest slip.
     near += [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
-    hint = (
-        f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "see --help for all fields"
-    )
+    return list(dict.fromkeys(near))
+
+
+def unknown_field(field: str, known: Value) -> str:
+    """The problem of a name that is no field, with the nearest names that are."""
+    near = nearest(field, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see --help for all fields"
     return f"{value_text(field)}: there is no such field; {hint}"
 
 
