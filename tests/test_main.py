@@ -225,3 +225,21 @@ def test_one_flag_adds_animations(place, call):
     assert ".gif" in drawn and ".png" not in drawn
     again = call("--config=tiny.py", "--workdir=moving")
     assert "python -m gan1d draw moving" in again.stdout
+
+
+@pytest.mark.parametrize("given", [["--config=plain"], ["--config", "aylien:2016"]])
+def test_shipped_configs_go_by_their_names_from_anywhere(tmp_path, monkeypatch, capsys, given):
+    monkeypatch.chdir(tmp_path)
+    assert run_main(*given, "--dry_run") == 0
+    name = given[-1].removeprefix("--config=").replace(":", "-")
+    assert f"results: results/{name}" in capsys.readouterr().out
+    # A file of one's own has that name for itself.
+    (tmp_path / "plain").write_text("def get_config(): raise ValueError('my own')")
+    assert run_main("--config=plain", "--dry_run") == 2
+    assert "my own" in capsys.readouterr().err
+
+
+def test_a_config_that_is_not_there_is_one_line_that_lists_those_that_are(capsys):
+    assert run_main("--config=nonsense", "--dry_run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nonsense: there is no such file; shipped are aylien, " in line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from absl import flags
 from ml_collections import config_flags
 
+import gan1d
 from gan1d import engines
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from gan1d.sweep.api import Published
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The sweep: a config file, FILE.py or FILE.py:VARIANT."
+    "config",
+    None,
+    "The sweep: a config file, FILE.py or FILE.py:VARIANT; one that is shipped goes by its name, "
+    "sweep or aylien:2016.",
 )
+CONFIG_FLAGS = ("--config", "-config")
 SWEEP = flags.DEFINE_multi_string(
     "sweep",
     [],
@@ -67,7 +72,8 @@ def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
     try:
         config = dict(CONFIG.value.items())
     except OSError as error:  # config_flags puts a failure to open the file off until here
-        problem = "there is no such file" if not Path(file).exists() else str(error).splitlines()[0]
+        missing = f"there is no such file; shipped are {', '.join(shipped())}"
+        problem = str(error).splitlines()[0] if Path(file).exists() else missing
         raise ConfigError([f"config={file}: {problem}"]) from None
     if SEEDS.value is not None:
         config["seeds"] = SEEDS.value
@@ -81,6 +87,27 @@ def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
     for note in checked.notes:
         print(f"gan1d: {note}", file=sys.stderr)
     return checked, Path(WORKDIR.value or f"results/{name}")
+
+
+def shipped() -> dict[str, Path]:
+    """The configs that come with gan1d, by their names: where pip puts them, or in a checkout."""
+    roots = Path(sys.prefix) / "share" / "gan1d", Path(gan1d.__file__).parents[1]
+    return {path.stem: path for root in roots for path in sorted(root.glob("configs/*.py"))}
+
+
+def _with_files(argv: list[str]) -> list[str]:
+    """A command line with the files of the configs that it names as those that are shipped."""
+    whole: list[str] = []
+    for argument in argv:
+        flag, equals, value = argument.partition("=")
+        if whole and whole[-1] in CONFIG_FLAGS:
+            flag, equals, value = "", "", argument
+        name, colon, variant = value.partition(":")
+        given = not flag or (flag in CONFIG_FLAGS and equals)
+        if given and name in shipped() and not Path(name).exists():
+            argument = f"{flag}{equals}{shipped()[name]}{colon}{variant}"
+        whole.append(argument)
+    return whole
 
 
 def _config_filename() -> str:
@@ -127,6 +154,7 @@ def say_what_is_there(published: "Published", folder: Path) -> int:
 
 def parse(argv: list[str]) -> list[str]:
     """Parse flags as absl does, with problems as lines instead of tracebacks."""
+    argv = _with_files(argv)
     if any(map(_override_problem, argv[1:])):
         _load_config(argv)  # which may register fields and values of its own
     problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]
@@ -238,7 +266,7 @@ def _exit_code(stop: KeyboardInterrupt) -> int:
 
 def fields_help() -> str:
     """Every field of a config, for --help; with those that a given config file registers."""
-    _load_config(sys.argv)
+    _load_config(_with_files(sys.argv))
     lines = []
     for name, (spec, default) in fields.specs().items():
         lines.append(f"  {fields.line(name, spec, default)}")
