@@ -63,10 +63,12 @@ def _plain(word: str) -> str:
 
 
 def _named(words: list[str]) -> Fields:
-    """The fields that all the words name; by an alias only where no name, or option, has it."""
+    """The fields that all the words name; by an alias only where no part of a name is the word."""
     found = fields.specs()
     for word in words:
-        names = {name for name in found if word in name.split(".") or word == name}
+        names: set[str] = set()
+        for part in (word, ALIASES.get(word, word)):
+            names = names or {name for name in found if part in name.split(".") or part == name}
         names = names or {name for name in found if ALIASES.get(word, word) in name}
         names = names or {name for name, known in found.items() if _mentions(known, word)}
         found = {name: known for name, known in found.items() if name in names}

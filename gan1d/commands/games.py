@@ -26,8 +26,10 @@ from gan1d.report import drawing, statistics, tables
 from gan1d.report import runs as of_runs
 
 if TYPE_CHECKING:
+    from gan1d.gan.inputs import Batch
     from gan1d.gan.networks import DiscriminatorFields, GeneratorFields
     from gan1d.gan.setting import Setting
+    from gan1d.gan.train import State
 
     Player = TypeVar("Player", GeneratorFields, DiscriminatorFields)
 
@@ -44,15 +46,12 @@ _DRAW = flags.DEFINE_bool(
 )
 
 
-class Theory(NamedTuple):
-    """What is known of one game, at its equilibrium but for its field."""
+class Game(NamedTuple):
+    """A setting that is one, as it is trained alone, at its equilibrium."""
 
-    eigenvalues: np.ndarray  # complex [2] of -J
-    flow: np.ndarray  # complex [PARTS, 2] of an update's way along -v in continuous time
-    spectra: np.ndarray  # complex [PARTS, M] of an update at parts of its rates; NaN: it has none
-    radius: float  # of an update; likewise
-    places: np.ndarray  # [N, 2] theta and psi
-    field: np.ndarray  # [N, 2] -v there
+    setting: "Setting"
+    state: "State"
+    batch: "Batch"
 
 
 def main(argv: list[str]) -> int:
@@ -62,13 +61,13 @@ def main(argv: list[str]) -> int:
     folder = Path(argv[1])
     try:
         runs = results.load(folder)
-        known = _known(runs)
-        if not known:
+        games = _games(runs)
+        if not games:
             return shell.refuse(f"{folder}: {NONE}")
-        rows = [_row(runs, i, theory) for i, theory in known.items()]
+        rows = [_row(runs, i, game) for i, game in games.items()]
         print(f"{tables.markdown(rows)}\n\n{of_runs.caption(runs)}")
         if _DRAW.value:
-            whole = runs.assign(_variables(runs, known))
+            whole = runs.assign(_variables(runs, games))
             drawn = drawing.draw_all(folder, whole, None, tables.summary(runs), DRAWN)
             print(*drawn, sep="\n")
     except (results.ResultsError, ConfigError) as error:
@@ -76,73 +75,77 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _known(runs: xr.Dataset) -> dict[int, Theory]:
-    """The theory of each setting that is a game, by its index."""
+def _games(runs: xr.Dataset) -> dict[int, Game]:
+    """Each setting that is a game, by its index."""
     if "equilibrium_distance" not in runs:
         return {}
+    from gan1d.gan import inputs, laboratory, randomness
+    from gan1d.sweep import cohorts
     from gan1d.system import backend
 
     backend.enable_compilation_cache()
     backend.devices()
+    key = randomness.run_key(0)
+    games = {}
     settings = experiment.resolve(json.loads(runs.attrs["config"])).settings
-    games = runs.equilibrium_distance.notnull().any(["seed", "step"]).values
-    return {
-        i: _theory(setting, runs.isel(setting=i)) for i, setting in enumerate(settings) if games[i]
-    }
+    known = runs.equilibrium_distance.notnull().any(["seed", "step"]).values
+    for i in np.flatnonzero(known):
+        (cohort,) = cohorts.group((settings[i],))
+        setting = cohort.example()  # without what has no part in it
+        batch = inputs.draw(setting, key, 0)
+        games[int(i)] = Game(setting, laboratory.at_equilibrium(setting, key), batch)
+    return games
 
 
-def _row(runs: xr.Dataset, i: int, theory: Theory) -> dict[str, str]:
+def _row(runs: xr.Dataset, i: int, game: Game) -> dict[str, str]:
+    from gan1d.gan import laboratory
+
     last = runs.equilibrium_distance.isel(setting=i, step=-1).values
     distance = statistics.median(last[~np.isnan(last)].astype(float))
+    eigenvalues = laboratory.eigenvalues(-laboratory.game_jacobian(*game))
+    radius = np.abs(_spectrum(game, 1.0)[0])
     return {
         "#": str(i + 1),
         "distance": f"{distance:.6g}",
-        "eigenvalues": ", ".join(map(_complex, theory.eigenvalues)),
-        "radius": "-" if np.isnan(theory.radius) else f"{theory.radius:.6f}",
+        "eigenvalues": ", ".join(map(_complex, eigenvalues)),
+        "radius": "-" if np.isnan(radius) else f"{radius:.6f}",
         "setting": str(runs.setting.values[i]),
     }
 
 
-def _theory(setting: "Setting", runs: xr.Dataset) -> Theory:
-    """A game's theory, and its field where these runs of it went."""
-    import jax
+def _spectrum(game: Game, part: float) -> np.ndarray:
+    """The eigenvalues `[M]` of an update at a part of its rates; NaN where it has no Jacobian."""
+    from gan1d.gan import laboratory
 
-    from gan1d.gan import inputs, laboratory, randomness
-    from gan1d.gan.players import Players
-    from gan1d.sweep import cohorts
-
-    (cohort,) = cohorts.group((setting,))
-    setting = cohort.example()  # without what has no part in it
-    key = randomness.run_key(0)
-    state, batch = laboratory.at_equilibrium(setting, key), inputs.draw(setting, key, 0)
-    jacobian = laboratory.game_jacobian(setting, state, batch)
-    eigenvalues = laboratory.eigenvalues(-jacobian)
-    g, d, training = setting.generator, setting.discriminator, setting.training
-    lengths = [g.optimizer.rate * training.g_steps, d.optimizer.rate * training.d_steps]
-    flow = np.exp(PARTS[:, None] * laboratory.eigenvalues(-np.diag(lengths) @ jacobian))
-    updates = int(setting.averages.lookahead or 1)
+    updates = int(game.setting.averages.lookahead or 1)
+    slower = game._replace(setting=_slower(game.setting, part))
     try:
-        jacobians = [
-            laboratory.update_jacobian(_slower(setting, part), state, batch, updates)
-            for part in PARTS
-        ]
-        spectra = np.array(list(map(laboratory.eigenvalues, jacobians))) ** (1 / updates)
-        radius = laboratory.spectral_radius(jacobians[-1], updates)
+        jacobian = laboratory.update_jacobian(*slower, updates)
     except ValueError:  # it has none
-        spectra, radius = np.full((len(PARTS), 1), np.nan + 0j), np.nan
+        return np.full(1, np.nan + 0j)
+    return laboratory.eigenvalues(jacobian) ** (1 / updates)
 
-    v = laboratory.gradients(setting, state, batch)
-    structure = jax.tree.structure(state.params)
 
-    def at(place: jax.Array) -> jax.Array:
-        shapes = (p.shape for p in jax.tree.leaves(state.params))
-        numbers = [x.reshape(shape) for x, shape in zip(place, shapes, strict=True)]
-        g, d = v(Players(*jax.tree.unflatten(structure, numbers)))
-        return -jax.numpy.stack([leaf.sum() for leaf in jax.tree.leaves((g, d))])
+def _flow(game: Game) -> np.ndarray:
+    """Those `[PARTS, 2]` of the way that it would take along -v in continuous time."""
+    from gan1d.gan import laboratory
 
-    places = _places(runs)
-    field = np.asarray(jax.vmap(at)(jax.numpy.asarray(places)))
-    return Theory(eigenvalues, flow, spectra, radius, places, field)
+    g, d, training = game.setting.generator, game.setting.discriminator, game.setting.training
+    lengths = [g.optimizer.rate * training.g_steps, d.optimizer.rate * training.d_steps]
+    jacobian = laboratory.game_jacobian(*game)
+    return np.exp(PARTS[:, None] * laboratory.eigenvalues(-np.diag(lengths) @ jacobian))
+
+
+def _field(game: Game, places: np.ndarray) -> np.ndarray:
+    """-v `[N, 2]` at places `[N, 2]`."""
+    import jax
+    from jax.flatten_util import ravel_pytree
+
+    from gan1d.gan import laboratory
+
+    v, (_, restored) = laboratory.gradients(*game), ravel_pytree(game.state.params)
+    at = jax.vmap(lambda place: -ravel_pytree(v(restored(place)))[0])
+    return np.asarray(at(jax.numpy.asarray(places)))
 
 
 def _slower(setting: "Setting", part: float) -> "Setting":
@@ -169,18 +172,20 @@ def _places(runs: xr.Dataset) -> np.ndarray:
     return np.stack(np.meshgrid(*ways), -1).reshape(-1, 2)
 
 
-def _variables(runs: xr.Dataset, known: dict[int, Theory]) -> dict[str, tuple[tuple, np.ndarray]]:
+def _variables(runs: xr.Dataset, games: dict[int, Game]) -> dict[str, tuple[tuple, np.ndarray]]:
     """What figures draw of the theory: variables of all settings, NaN where one is no game."""
     count = runs.sizes["setting"]
-    numbers = max(theory.spectra.shape[1] for theory in known.values())
-    spectra = np.full((count, len(PARTS), numbers), np.nan + 0j)
+    spectra = {i: np.array([_spectrum(game, x) for x in PARTS]) for i, game in games.items()}
+    numbers = max(each.shape[1] for each in spectra.values())
+    updates = np.full((count, len(PARTS), numbers), np.nan + 0j)
     flow = np.full((count, len(PARTS), 2), np.nan + 0j)
     places, field = np.full((2, count, NODES**2, 2), np.nan)
-    for i, theory in known.items():
-        spectra[i, :, : theory.spectra.shape[1]] = theory.spectra
-        flow[i], places[i], field[i] = theory.flow, theory.places, theory.field
+    for i, game in games.items():
+        updates[i, :, : spectra[i].shape[1]] = spectra[i]
+        flow[i], places[i] = _flow(game), _places(runs.isel(setting=i))
+        field[i] = _field(game, places[i].astype(np.float32))
     return {
-        "update_eigenvalue": (("setting", "part", "number"), spectra),
+        "update_eigenvalue": (("setting", "part", "number"), updates),
         "flow_eigenvalue": (("setting", "part", "player"), flow),
         "place": (("setting", "node", "player"), places),
         "field": (("setting", "node", "player"), field),

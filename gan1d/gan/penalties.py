@@ -182,10 +182,18 @@ PENALTIES: dict[str, Penalty] = {
     "lecam": lecam,
     "fisher": fisher,
 }
-# What follows D from step to step, to what it then has of it.
-FOLLOWED: dict[str, Callable[["PenaltyFields", D, Seen], Tree]] = {
-    "lecam": levels_followed,
-    "fisher": multiplier_followed,
+
+
+class Follows(NamedTuple):
+    """What a penalty has of D from step to step."""
+
+    first: Callable[[], Tree]
+    after: Callable[["PenaltyFields", D, Seen], Tree]  # one more step of D
+
+
+FOLLOWED: dict[str, Follows] = {
+    "lecam": Follows(lambda: Levels(jnp.zeros(()), jnp.zeros(())), levels_followed),
+    "fisher": Follows(lambda: jnp.zeros(()), multiplier_followed),
 }
 # Those that look between real and generated rows, or around real ones.
 BETWEEN, AROUND = ("gradient", "one_sided", "zero_centred", "steepest"), ("dragan",)
@@ -194,8 +202,7 @@ OF_SLOPES = tuple(kind for kind in PENALTIES if kind not in ("jensen_shannon", *
 
 def followed(penalty: "PenaltyFields") -> Tree:
     """What a penalty has of D before its first step; None where it follows nothing."""
-    zero = jnp.zeros(())
-    return {"lecam": Levels(zero, zero), "fisher": zero}.get(penalty.kind)
+    return FOLLOWED[penalty.kind].first() if penalty.kind in FOLLOWED else None
 
 
 def draw(

@@ -197,7 +197,7 @@ def renewed(
         batches = shown.real, shown.fake
         carried = carried._replace(d=perceptrons.renewed_discriminator(setting, d, batches))
         if kept.of_d is not None:
-            follow = penalties.FOLLOWED[setting.penalty.kind]
+            follow = penalties.FOLLOWED[setting.penalty.kind].after
             kept = kept._replace(of_d=follow(setting.penalty, look, shown))
     return carried, kept
 

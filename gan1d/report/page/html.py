@@ -1,7 +1,6 @@
 """The page put together of its parts: words, tables, drawings and the scripts that they need."""
 
 import json
-from collections.abc import Mapping
 
 import jinja2
 import pandas as pd
@@ -49,6 +48,7 @@ def page(
     if compared:
         roots["forest"] = forest.of_differences(compared, reference)
         given["differences"] = settings.of_rows(comparisons.rows(compared))
+    (config,) = pd.json_normalize(json.loads(runs.attrs["config"])).to_dict("records")
     document = Document()
     with document.models.freeze():  # or all are gone through again for each
         for root in roots.values():
@@ -71,7 +71,10 @@ def page(
         made_by={
             name: tables.in_a_line(record[name]) for name in tables.PROVENANCE if name in record
         },
-        config=_flat(json.loads(runs.attrs["config"])),
+        config={
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in config.items()
+        },
         record=json.dumps(record, indent=1),
         places=places,
         bokeh=_bokeh(),
@@ -105,14 +108,3 @@ def _template() -> jinja2.Template:
 def _bokeh() -> list[str]:
     """The parts of BokehJS that the page needs, as scripts."""
     return list(Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw)
-
-
-def _flat(config: Mapping[str, object], above: str = "") -> dict[str, str]:
-    """A config's fields by their dotted names."""
-    flat: dict[str, str] = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{name}.")
-        else:
-            flat[f"{above}{name}"] = value if isinstance(value, str) else json.dumps(value)
-    return flat
