@@ -23,7 +23,7 @@ def by_hand(rows, **fields):
     rows = np.array(rows)
     labels = list("abcdefgh"[: len(rows)])
     ds = synthetic.dataset(labels, seeds=rows.shape[1], unfinished=0, log_points=2, **fields)
-    w1 = synthetic.STD * np.array([0.1, 0.1, 0.6, 1.6, 0.6, 0.6, np.nan, np.nan])[rows]
+    w1 = synthetic.STD * np.array([0.1, 0.1, 0.6, 1.6, 0.6, 0.6, np.inf, np.nan])[rows]
     ds["verdict"] = ds.verdict.copy(data=rows)
     ds["settled_w1"] = ds.settled_w1.copy(data=w1)
     return ds
@@ -51,7 +51,7 @@ def test_null_floor_is_per_setting():
 
 def test_w1_is_infinite_from_divergence_on_and_nan_where_unfinished():
     ds = synthetic.dataset(["a"], seeds=3, verdict=DIVERGED, unfinished=1)
-    w1 = runs.w1_with_divergence(ds)[0]
+    w1 = ds.w1.values[0]
     after = ds.step.values >= ds.diverged_at.values[0, :2, None]
     assert np.isposinf(w1[:2][after]).all() and np.isfinite(w1[:2][~after]).all()
     assert np.isnan(w1[2]).all()
