@@ -31,8 +31,13 @@ def older(tmp_path_factory):
 def test_an_older_folder_has_todays_names_and_its_own_numbers(older):
     runs, snapshots = results.load(older), results.load_snapshots(older)
     assert not {"mean", "std"} & runs.keys()
+    assert runs.tricks_feature_matching.attrs["field"] == "tricks.feature_matching"
+    assert runs.sizes["quantile_level"] == 101 and runs.w1.attrs["units"] == "1"
+    assert runs.w1.attrs["unit_in_words"] == "data units"
+    assert np.isnan(runs.diverged_at).all()
     assert runs.w1.shape == runs.generated_std.shape == runs.generated_mean.shape == (2, 3, 3)
     assert snapshots.samples.shape == (2, 1, 3, 256, 1)
+    assert snapshots.latent.dims == ("setting", "point", "latent_axis")
     frame = tables.summary(runs).sort_values("number", ignore_index=True)
     written = pd.read_csv(older / "summary.csv").set_index("setting").loc[frame.setting]
     for name in ("runs", "finished", "diverged"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from gan1d.report import comparisons, effects, runs, statistics, tables
+from gan1d.report import comparisons, effects, exports, runs, statistics, tables
 from gan1d.results import judge, verdicts
 from gan1d.results.verdicts import BLURRED, DIVERGED, FAR, NEAR, SUCCESS
 
@@ -35,6 +35,27 @@ def tricks():
 
 
 # The summary.
+
+
+def test_medians_of_other_tools_are_those_of_the_summary():
+    """They skip what is NaN, and a run that diverged must not be skipped."""
+    ds = synthetic.dataset(["a"], seeds=6, verdict=[0, 0, DIVERGED, 0, DIVERGED, 0], unfinished=1)
+    median = tables.summary(ds).w1_median[0] * synthetic.STD
+    assert np.isfinite(median)
+    np.testing.assert_allclose(ds.settled_w1.median("seed"), median, rtol=1e-6)
+    frame = exports.runs_table(ds)
+    np.testing.assert_allclose(frame.settled_w1.median(), median, rtol=1e-6)
+    lost = frame.verdict == "diverged"
+    assert lost.sum() == 2 and np.isposinf(frame.final_w1[lost]).all()
+    assert frame.diverged_at.notna().tolist() == lost.tolist()
+
+
+def test_one_seed_has_a_median_and_no_other_quantile():
+    ds = synthetic.dataset(["a"], seeds=1, verdict=0, unfinished=0)
+    frame = tables.summary(ds)
+    (row,) = tables.rows(frame, ds)
+    assert row["W1 at (10, 50, 90)%"] == tables.number(frame.w1_median[0])
+    assert frame[["w1_q10", "w1_q25", "w1_q75", "w1_q90"]].isna().all(axis=None)
 
 
 def test_null_floor_is_per_setting():
