@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from gan1d.report import comparisons, effects, exports, runs, statistics, tables
-from gan1d.results import judge, verdicts
+from gan1d.results import coordinate, judge, verdicts
 from gan1d.results.verdicts import BLURRED, DIVERGED, FAR, NEAR, SUCCESS
 
 
@@ -102,7 +102,8 @@ def test_counts_add_up_and_unfinished_runs_do_not_count(tricks):
     counts = frame[[verdicts.word(name) for name in verdicts.VERDICTS]].sum(axis=1)
     assert (counts == frame.finished).all() and frame.finished.sum() == 12 * 16 - 20
     assert list(frame.columns[:2]) == ["setting", "number"]
-    assert list(frame.columns[2:6]) == list(synthetic.tricks_sweep()["swept"])
+    swept = [coordinate(field) for field in synthetic.tricks_sweep()["swept"]]
+    assert list(frame.columns[2:6]) == swept
     labels = tricks.setting.values.tolist()
     assert [labels[number - 1] for number in frame.number] == frame.setting.tolist()
     last = frame.iloc[-1]  # nothing finished there: after all others
