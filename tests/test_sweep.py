@@ -229,7 +229,7 @@ def test_a_run_that_diverges_spoils_no_neighbour(reference):
     assert (runs.finished == 1).all()
     # Numbers stop where a run does: at the first log point from its divergence on.
     stopped = runs.diverged_at <= runs.step
-    np.testing.assert_array_equal(np.isposinf(runs.w1), stopped)
+    np.testing.assert_array_equal(runs.w1 == np.inf, stopped)
     np.testing.assert_array_equal(np.isnan(runs.ks), stopped)
     tame = (runs.generator_optimizer_rate < 1) & (runs.discriminator_optimizer_rate < 1)
     assert_same(runs.isel(setting=tame.values), reference)
