@@ -323,7 +323,7 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
         samples = (ds.generated_mean.values[..., None] + spread)[..., None]
         waves = np.sin(ds.x.values)[:, None, None, :]
     fade = np.exp(-ds.step.values / 3000)[:, None]
-    d = 0.5 + 0.3 * fade * waves + 0 * ds.w1.values[..., None]
+    d = 0.5 + 0.3 * fade * waves + 0 * ds.generated_std.values[..., None]
     dims = ("setting", "snapshot_seed", "step")
     samples[ds.finished.values == 0] = np.nan
     variables = {

@@ -228,7 +228,7 @@ def test_a_run_that_diverges_spoils_no_neighbour(reference):
     np.testing.assert_array_equal(lost, runs.verdict == verdicts.DIVERGED)
     assert (runs.finished == 1).all()
     # Numbers stop where a run does: at the first log point from its divergence on.
-    stopped = runs.diverged_at <= runs.step
+    stopped = lost & (runs.diverged_at <= runs.step)
     np.testing.assert_array_equal(runs.w1 == np.inf, stopped)
     np.testing.assert_array_equal(np.isnan(runs.ks), stopped)
     tame = (runs.generator_optimizer_rate < 1) & (runs.discriminator_optimizer_rate < 1)
