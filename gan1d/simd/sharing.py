@@ -60,8 +60,8 @@ def form(w: Writer, kernel: Kernel) -> Form:
         reverse = isinstance(node, CumulativeSum) and node.reverse
         return node.op, node.shape, node.dtype, operands, stored, reverse
 
-    parts = (kernel.body, kernel.reductions, kernel.epilogue)
-    key = kernel.shape, kernel.axes, tuple(map(len, parts)), tuple(map(described, own))
+    lengths = len(kernel.body), len(kernel.reductions)
+    key = kernel.shape, kernel.axes, lengths, tuple(map(described, own))
     return Form(key, tuple(arrays))
 
 
