@@ -13,6 +13,7 @@ import pytest
 import gan1d
 from gan1d import results
 from gan1d.config.experiment import ConfigError
+from gan1d.report import figures
 from gan1d.sweep import loop
 from gan1d.system import progress, signals
 
@@ -117,6 +118,7 @@ def test_a_signal_stops_a_sweep_between_chunks_wherever_it_arrives(kept, tmp_pat
         gan1d.run(TINY, **own)
     assert not (tmp_path / "runs.nc").exists()
     monkeypatch.undo()
+    monkeypatch.setattr(figures, "SHOWN", ())
     # What there is can be had, and the same call goes on from there.
     trained = []
     train = loop._train_block

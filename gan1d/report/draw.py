@@ -5,9 +5,9 @@ an animation gives a GIF, which it shows as well.
 """
 
 import base64
+import functools
 import io
 import tempfile
-import types
 from pathlib import Path
 from typing import Protocol
 
@@ -61,7 +61,7 @@ def __getattr__(kind: str) -> Drawing:
         drawn = _drawn(kind, runs, setting, seed)
         assert isinstance(drawn, Figure)
         # By themselves notebooks show figures only once pyplot has made one.
-        vars(drawn)["_repr_png_"] = types.MethodType(_png, drawn)
+        vars(drawn)["_repr_png_"] = functools.partial(_png, drawn)
         return drawn
 
     draw.__name__ = draw.__qualname__ = kind
