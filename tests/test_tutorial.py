@@ -18,9 +18,9 @@ def value_of(cell, names):
     """What a notebook would show of a cell."""
     *body, last = ast.parse("".join(cell["source"])).body
     if not isinstance(last, ast.Expr):
-        body, last = [*body, last], ast.Expr(ast.Constant(None))
+        body, last = [*body, last], None
     exec(compile(ast.Module(body, []), "a cell", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "a cell", "eval"), names)
+    return last and eval(compile(ast.Expression(last.value), "a cell", "eval"), names)
 
 
 @pytest.mark.usefixtures("compiled_once")

@@ -18,8 +18,8 @@ BASE = "base"  # the same where some trick is on in every setting
 MOST_SEEDS = 10**7
 MOST_SETTINGS = 10**5
 
-Seeds = int | str | Sequence[int]  # as `seeds_text` takes them
-Axes = str | Sequence[str] | Mapping[str, Sequence[Value]]  # as `axes_texts` does
+Seeds = int | str | Sequence[int] | np.ndarray  # as `seeds_text` takes them
+Axes = str | Sequence[str] | Mapping[str, Sequence[Value] | np.ndarray]  # as `axes_texts` does
 
 
 def seeds_text(seeds: Seeds) -> str:
