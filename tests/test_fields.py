@@ -34,7 +34,7 @@ def test_a_nested_config_is_flattened_to_dotted_names(make):
         ("learning-rate", "generator.optimizer.rate or discriminator.optimizer.rate"),
         ("discriminator.lr", "did you mean discriminator.optimizer.rate?"),
         ("width", "generator.hidden or discriminator.hidden"),
-        ("epochs", "did you mean steps?"),
+        ("epochs", "did you mean steps or "),
         ("xyzzy", "--help"),
     ],
 )

@@ -100,7 +100,8 @@ def nearest(field: str, known: Value) -> list[str]:
     """The fields that this one is elsewhere, or whose names are most like it."""
     section, _, last = field.rpartition(".")
     if meant := ALIASES.get(last.lower().replace("-", "_")):
-        named = [name for name in known if name == meant or f".{meant}" in f".{name}."]
+        named = [name for name in known if f".{meant}" in f".{name}."]
+        named.sort(key=lambda name: name != meant)
         return [name for name in named if name.startswith(section)][:3] or named[:3]
     near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)
     # A last part that is right in the wrong section is the commonest slip.
