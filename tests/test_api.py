@@ -32,7 +32,7 @@ SWEEP = {"target.loc": [0, 4]}
 def test_one_call_gives_a_tree_and_leaves_a_folder_if_asked(tmp_path):
     runs = gan1d.run(TINY, seeds=3, sweep=SWEEP, block_size=8)
     assert runs.w1.dims == ("setting", "seed", "step")
-    assert runs["target.loc"].values.tolist() == [0, 4]
+    assert runs.target_loc.values.tolist() == [0, 4]
     assert runs.seed.values.tolist() == [0, 1, 2]
     assert (runs.finished == 1).all()
     record = json.loads(runs.attrs["provenance"])

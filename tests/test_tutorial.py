@@ -34,7 +34,7 @@ def test_its_cells_run_and_end_with_what_a_notebook_shows(tmp_path, monkeypatch)
             if kind in kinds:
                 assert getattr(shown, method)(), cell["source"]
         assert (shown is None) == (not kinds), cell["source"]
-    assert set(names["own"]["loss.sharpness"].values) == {0.1, 1.0}
+    assert set(names["own"]["loss_sharpness"].values) == {0.1, 1.0}
     # The report is a document of its own within the notebook, and the file that was saved.
     frame = r'<iframe srcdoc="([^"<>]*)" width="100%" height="\d+"></iframe>'
     found = re.fullmatch(frame, names["page"]._repr_html_())
