@@ -1,13 +1,15 @@
 """A sweep's axes and seeds, as text."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan1d.config import axes, canonical, fields
+from gan1d.config import axes, canonical, experiment, fields
 from gan1d.config.experiment import resolve
 from gan1d.config.fields import ConfigError
 
+HIDDEN = "generator.hidden=(4,),(8,8)"
 DEFAULTS = {name: default for name, (_, default) in fields.specs().items()}
 
 
@@ -19,10 +21,87 @@ def refused(function, *arguments):
 
 @pytest.mark.parametrize(
     ("text", "seeds"),
-    [("0:3", (0, 1, 2)), ("7", (7,)), ("5:7,1:2", (5, 6, 1)), (" 2:4 , 9", (2, 3, 9))],
+    [
+        ("0:3", (0, 1, 2)),
+        ("5:7,1:2", (5, 6, 1)),
+        (" 2:4 , 9", (2, 3, 9)),
+        ("7:8", (7,)),
+        (" 3 ", (0, 1, 2)),
+        ("1", (0,)),
+    ],
 )
 def test_seed_ranges(text, seeds):
     assert axes.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"),
+    [
+        (3, "0:3"),
+        ("3", "0:3"),
+        (np.int64(3), "0:3"),
+        (range(5, 8), "5:8"),
+        (range(0, 6, 2), "0:1,2:3,4:5"),
+        ([0, 1, 2, 7], "0:3,7:8"),
+        ([7], "7:8"),
+        (np.array([2, 0, 1]), "2:3,0:2"),
+        ("0:4,9", "0:4,9"),
+    ],
+)
+def test_seeds_as_python_has_them_are_text_in_which_no_number_stands_alone(seeds, text):
+    assert axes.seeds_text(seeds) == text
+    assert resolve({"seeds": seeds}).config()["seeds"] == text
+
+
+@pytest.mark.parametrize("seeds", [1.5, True, [], [0.5], [[0, 1]], ["0"], None, {0: 1}, [True]])
+def test_what_can_be_no_seeds_is_refused_with_a_remedy(seeds):
+    message = refused(resolve, {"seeds": seeds})
+    assert message.startswith("seeds=") and "a list of whole numbers" in message
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        {"tricks.minibatch": ["off", "replace"], "generator.hidden": [[4], (8, 8)]},
+        {"tricks": {"minibatch": ("off", "replace")}, "generator": {"hidden": [(4,), (8, 8)]}},
+        ["tricks.minibatch=off,replace", "generator.hidden=(4,),(8,8)"],
+    ],
+)
+def test_a_dict_of_lists_is_the_same_sweep_as_text(sweep):
+    made = resolve({"sweep": sweep})
+    assert made.points == resolve({"sweep": ("tricks.minibatch=off,replace", HIDDEN)}).points
+    assert made.config()["sweep"] == ["tricks.minibatch=off,replace", HIDDEN]
+
+
+def test_numbers_of_numpy_keep_their_digits():
+    rates = np.geomspace(1e-4, 1e-2, 4)
+    made = resolve({"sweep": {"generator.optimizer.rate": rates}})
+    assert [point[0] for point in made.points] == rates.tolist()
+    assert resolve({"sweep": "target.loc=0,4"}).points == ((0.0,), (4.0,))
+
+
+@pytest.mark.parametrize(
+    ("sweep", "words"),
+    [
+        ({"tricks.minibatch": "off"}, ["tricks.minibatch=off", "[V1, V2]"]),
+        ({"target.loc": 3}, ["target.loc=3", "[V1, V2]"]),
+        ({"lr": [1e-3]}, ["lr: there is no such field", "generator.optimizer.rate"]),
+        ({"seeds": [1, 2]}, ["seeds is the same for a whole sweep"]),
+        (5, ["sweep=5", "a tuple"]),
+    ],
+)
+def test_a_bad_dict_of_axes_is_refused_with_a_remedy(sweep, words):
+    message = refused(resolve, {"sweep": sweep})
+    assert all(word in message for word in words), message
+
+
+def test_other_seeds_and_more_axes_go_on_top_of_a_config():
+    config = {"seeds": "5:9", "sweep": {"target.loc": [0, 1], "target.scale": [1, 2]}}
+    more = experiment.extended(config, 2, {"target.loc": [4.0]})
+    assert resolve(more).config()["sweep"] == ["target.scale=1,2", "target.loc=4"]
+    assert resolve(more).seeds == (0, 1)
+    assert experiment.extended(config, None, None) == config
+    assert "target.loc=4" in refused(experiment.extended, config, None, {"target.loc": 4})
 
 
 @given(
@@ -39,7 +118,7 @@ def test_seed_ranges_hold_what_pythons_do_or_overlap(ranges):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0:0", "5:2", "0:4,3:6", "1,1", "-1:3", "a", "0:", ":3", "0:3:1", "4294967296", "1.5"],
+    ["", "0:0", "0", "5:2", "0:4,3:6", "1,1", "-1:3", "a", "0:", ":3", "0:3:1", "4294967296"],
 )
 def test_bad_seeds_are_refused_by_name(text):
     assert f"seeds={text}" in refused(axes.parse_seeds, text)

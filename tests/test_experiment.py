@@ -167,7 +167,6 @@ def test_a_config_is_varied_by_what_changes_in_it():
             {"latent.kind": "normal", "latent.dim": 2, "tricks.input_noise": 0.1},
             ["tricks.input_noise=0.1"],
         ),
-        ({"sweep": "target.loc=1,2"}, ["sweep=", "FIELD=V1,V2"]),
         (
             {"tricks.input_noise": 0.5, "sweep": ("tricks.input_noise=0,0.1",)},
             ["tricks.input_noise=0.5", "--sweep=tricks.input_noise"],

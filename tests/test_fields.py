@@ -30,6 +30,11 @@ def test_a_nested_config_is_flattened_to_dotted_names(make):
         ("batch_size", "training.batch_size"),
         ("generator.rate", "generator.optimizer.rate"),
         ("tricks.label_smoothing", "loss.label_smoothing"),
+        ("lr", "generator.optimizer.rate or discriminator.optimizer.rate"),
+        ("learning-rate", "generator.optimizer.rate or discriminator.optimizer.rate"),
+        ("discriminator.lr", "did you mean discriminator.optimizer.rate?"),
+        ("width", "generator.hidden or discriminator.hidden"),
+        ("epochs", "did you mean steps or "),
         ("xyzzy", "--help"),
     ],
 )

@@ -46,7 +46,7 @@ def test_words_name_fields_by_their_names_options_and_what_others_call_them(caps
 
 
 def test_every_alias_names_a_field(capsys):
-    for alias, part in command.ALIASES.items():
+    for alias, part in fields.ALIASES.items():
         assert any(part in name for name in listed(capsys, alias)), alias
 
 

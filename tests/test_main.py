@@ -178,10 +178,11 @@ def test_the_record_says_what_was_run_on_what(call, place):
 
 
 def test_a_dry_run_expands_and_touches_nothing(place, call):
-    done = call("--config=tiny.py:adam", "--dry_run", "--sweep=loss.kind=saturating,least_squares")
+    more = ["--seeds=8", "--sweep=loss.kind=saturating,least_squares"]
+    done = call("--config=tiny.py:adam", "--dry_run", *more)
     assert done.returncode == 0, done.stderr
     assert "G rate 0.02 + loss least_squares" in done.stdout
-    assert "4 settings x 3 seeds = 12" in done.stdout
+    assert "4 settings x 8 seeds = 32" in done.stdout
     assert "cohorts: 2" in done.stdout
     assert "results/tiny-adam" in done.stdout
     assert not (place / "results" / "tiny-adam").exists()

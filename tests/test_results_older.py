@@ -1,5 +1,6 @@
 """Results of other versions, older and newer: they load, compare, export and draw."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from helpers import run_command
 from gan1d import results
 from gan1d.commands import compare, draw
 from gan1d.commands import results as command
+from gan1d.config import experiment
 from gan1d.report import comparisons, exports, figures, tables
 from gan1d.results import judge, schema, verdicts
+from gan1d.sweep import contents
 
 SCHEMA_3 = Path(__file__).parent / "data" / "schema_3.zip"  # written by revision a14ef2c
 RECORD = {"config": {}, "complete": True}
@@ -66,6 +69,18 @@ def test_commands_take_an_older_folder(older, tmp_path, capsys):
         assert len(pd.read_csv(path)) == rows
     assert run_command(draw.main, str(older), *["--kind=losses", "--kind=boundary"]) == 0
     assert len(list((older / "figures").glob("*.png"))) == 2
+
+
+def test_a_seed_that_stood_alone_is_that_one_seed(tmp_path):
+    """Today a number alone is how many."""
+    one = experiment.resolve({"seeds": [7]})
+    recorded = one.config() | {"seeds": "7"}
+    runs = synthetic.dataset(seeds=1).assign_attrs(config=json.dumps(recorded))
+    results.write(tmp_path, runs, None, {"config": recorded, "complete": True}, {})
+    assert json.loads(results.load(tmp_path).attrs["config"])["seeds"] == "7:8"
+    assert contents.results_of(one, tmp_path).w1.equals(runs.w1)
+    with pytest.raises(experiment.ConfigError, match="seeds='7:8' there, '0:7' now"):
+        contents.results_of(experiment.resolve({"seeds": 7}), tmp_path)
 
 
 # All that can be left out: what is not needed by verdicts.

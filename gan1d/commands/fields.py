@@ -22,23 +22,6 @@ from gan1d.gan.spec import Spec, Value
 
 FEW = 8  # fields of which all options are explained
 WIDEST = 100
-# What people type who come from elsewhere, and the part of a field's name that it is here.
-ALIASES = {
-    "lr": "optimizer.rate",
-    "learning_rate": "optimizer.rate",
-    "beta1": "optimizer.b1",
-    "beta2": "optimizer.b2",
-    "eps": "epsilon",
-    "batch": "batch_size",
-    "epochs": "steps",
-    "iterations": "steps",
-    "gp": "penalty",
-    "sn": "spectral_norm",
-    "bn": "norm",
-    "z_dim": "latent.dim",
-    "n_critic": "d_steps",
-    "seed": "seeds",
-}
 Fields = dict[str, tuple[Spec, Value]]
 
 _MARKDOWN = flags.DEFINE_bool("markdown", False, "Print all of it as Markdown, for documents.")
@@ -67,9 +50,9 @@ def _named(words: list[str]) -> Fields:
     found = fields.specs()
     for word in words:
         names: set[str] = set()
-        for part in (word, ALIASES.get(word, word)):
+        for part in (word, fields.ALIASES.get(word, word)):
             names = names or {name for name in found if part in name.split(".") or part == name}
-        names = names or {name for name in found if ALIASES.get(word, word) in name}
+        names = names or {name for name in found if fields.ALIASES.get(word, word) in name}
         names = names or {name for name, known in found.items() if _mentions(known, word)}
         found = {name: known for name, known in found.items() if name in names}
     return found

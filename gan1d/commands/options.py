@@ -34,7 +34,9 @@ SWEEP = flags.DEFINE_multi_string(
     "An axis FIELD=V1,V2,... to multiply the sweep by, repeatable; several fields separated by a "
     "blank go in step. Replaces the config's own axis of that field.",
 )
-SEEDS = flags.DEFINE_string("seeds", None, "Seeds, for example 0:128; END is excluded.")
+SEEDS = flags.DEFINE_string(
+    "seeds", None, "Seeds: how many, or FIRST:END, END excluded; for example 8 or 128:256."
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
 ENGINE = flags.DEFINE_enum(
     "engine",
@@ -75,11 +77,7 @@ def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
         missing = f"there is no such file; shipped are {', '.join(shipped())}"
         problem = str(error).splitlines()[0] if Path(file).exists() else missing
         raise ConfigError([f"config={file}: {problem}"]) from None
-    if SEEDS.value is not None:
-        config["seeds"] = SEEDS.value
-    if SWEEP.value:
-        config["sweep"] = axes.add_axes(config.get("sweep", ()), SWEEP.value)
-    checked = experiment.resolve(config, name)
+    checked = experiment.resolve(experiment.extended(config, SEEDS.value, SWEEP.value), name)
     given = config_flags.get_override_values(flags.FLAGS["config"])
     without_effect = [axes.overridden(*each) for each in given.items() if each[0] in checked.swept]
     if without_effect:

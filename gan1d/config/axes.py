@@ -1,9 +1,12 @@
-"""The axes of a sweep and its seeds, as text: FIELD=V1,V2,... and FIRST:END."""
+"""The axes of a sweep and its seeds: FIELD=V1,V2,... and FIRST:END, or as Python has them."""
 
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import ml_collections
+import numpy as np
 
 from gan1d.config import canonical, fields
 from gan1d.gan import spec
@@ -15,9 +18,40 @@ BASE = "base"  # the same where some trick is on in every setting
 MOST_SEEDS = 10**7
 MOST_SETTINGS = 10**5
 
+Seeds = int | str | Sequence[int] | np.ndarray  # as `seeds_text` takes them
+Axes = str | Sequence[str] | Mapping[str, Sequence[Value] | np.ndarray]  # as `axes_texts` does
+
+
+def seeds_text(seeds: Seeds) -> str:
+    """Seeds as text; a number of them, 8 or "8", is 0:8.
+
+    So a lone number never stands in a record of a sweep: there it means that one seed, as it did
+    when earlier versions wrote it (`results.older`).
+
+    Args:
+      seeds: text that `parse_seeds` takes, a number, or a range, list or array of seeds.
+
+    Raises:
+      ValueError: they are something else.
+    """
+    if isinstance(seeds, str):
+        return f"0:{seeds.strip()}" if re.fullmatch(r"\s*[0-9]+\s*", seeds) else seeds
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+        return f"0:{seeds}"
+    if isinstance(seeds, range) and seeds.step == 1:
+        return f"{seeds.start}:{seeds.stop}"
+    listed = np.asarray(seeds) if isinstance(seeds, range | Sequence | np.ndarray) else np.empty(0)
+    if listed.ndim != 1 or listed.dtype.kind not in "iu":
+        remedy = 'give how many, a range, a list of whole numbers, or text such as "0:100,500:600"'
+        raise ValueError(f"seeds={fields.value_text(seeds)}: {remedy}")
+    spans = np.split(listed, np.flatnonzero(np.diff(listed) != 1) + 1)
+    return ",".join(f"{span[0]}:{span[-1] + 1}" for span in spans)
+
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from text such as `0:128`, `7` or `0:100,500:600` (ends excluded).
+    """Seeds from text such as `8` (0 to 7), `0:128` or `0:100,500,600:700`; ends are excluded.
+
+    A number is that seed where it is one of several parts; alone it is how many there are.
 
     Raises:
       ValueError: on anything else, an empty or overlapping range, a seed outside [0, 2^31), or too
@@ -25,11 +59,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """
     shown = fields.value_text(text)
     spans: list[tuple[int, int]] = []
-    for part in text.split(","):
+    for part in seeds_text(text).split(","):
         first, colon, last = part.strip().partition(":")
         numbers = [first, last] if colon else [first]
         if not all(re.fullmatch("[0-9]{1,10}", number) for number in numbers):
-            raise ValueError(f"seeds={shown}: write FIRST:END or one number, for example 0:128")
+            raise ValueError(f"seeds={shown}: write FIRST:END, or how many, for example 0:128")
         start, end = int(first), int(last) if colon else int(first) + 1
         if end > 2**31:
             raise ValueError(f"seeds={shown}: {part.strip()} goes beyond 2^31, seeds are below")
@@ -85,6 +119,30 @@ def _value(field: str, text: str, problems: list[str]) -> Value:
     except ValueError as error:
         problems.append(f"sweep: {error}")
         return None
+
+
+def axis_text(field: str, values: Sequence[Value]) -> str:
+    """The axis of a field with these values, as text."""
+    return f"{field}={','.join(map(fields.value_text, values))}"
+
+
+def axes_texts(sweep: Value) -> tuple[str, ...]:
+    """A sweep's axes as text: of a dict each field with its list of values is one.
+
+    Raises:
+      ValueError: a field has something else than a list, or `sweep` is nothing that can be axes.
+    """
+    if isinstance(sweep, str):
+        return (sweep,)
+    if not isinstance(sweep, ml_collections.ConfigDict | Mapping):
+        return fields.checked("sweep", sweep)
+    texts = []
+    for field, values in fields.flatten(sweep):
+        if isinstance(values, str) or not isinstance(values, Sequence | range | np.ndarray):
+            shown = fields.value_text(values)
+            raise ValueError(f"sweep: {field}={shown}: give a list of its values, [V1, V2]")
+        texts.append(axis_text(field, list(values)))
+    return tuple(texts)
 
 
 def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import ml_collections
 
 from gan1d.config import axes, canonical, conflicts, fields
+from gan1d.config.axes import Axes, Seeds
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
 from gan1d.gan import judging, spec, targets
@@ -112,30 +113,59 @@ def vary(config: ml_collections.ConfigDict, changes: Sequence[Mapping[str, Value
     if unknown:
         raise ConfigError(unknown)
     axis = " ".join(
-        f"{name}={','.join(value_text(change.get(name, plain[name])) for change in changes)}"
+        axes.axis_text(name, [change.get(name, plain[name]) for change in changes])
         for name in varied
     )
     config.update_from_flattened_dict({name: fields.specs()[name][1] for name in varied})
     config.sweep = (*config.sweep, axis)
 
 
+def extended(config: Value, seeds: Seeds | None, sweep: Axes | None) -> dict[str, Value]:
+    """A config's entries with other seeds, and with more axes, where these are given.
+
+    Raises:
+      ConfigError: it is no config, its axes or these are none, or as `axes.add_axes`.
+    """
+    declared = _entries(config)
+    if seeds is not None:
+        declared["seeds"] = seeds
+    if sweep:
+        try:
+            own, more = axes.axes_texts(declared.get("sweep", ())), axes.axes_texts(sweep)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        declared["sweep"] = axes.add_axes(own, more)
+    return declared
+
+
+def _entries(config: Value) -> dict[str, Value]:
+    if not isinstance(config, ml_collections.ConfigDict | Mapping):
+        raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
+    return dict(config.items())
+
+
 def resolve(config: Value, name: str = "sweep") -> Experiment:
     """Check a config completely and return the sweep it declares.
 
     Args:
-      config: a ConfigDict or nested dict; what it leaves out has its default.
+      config: a ConfigDict or nested dict; what it leaves out has its default. Its seeds may be
+        whatever `axes.seeds_text` takes, its sweep what `axes.axes_texts` does.
       name: the sweep's name, shown in results and figures.
 
     Raises:
       ConfigError: with every problem found, one a line.
     """
-    if not isinstance(config, ml_collections.ConfigDict | Mapping):
-        raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
-    problems: list[str] = []
+    declared, problems = _entries(config), list[str]()
+    for name, text in (("seeds", axes.seeds_text), ("sweep", axes.axes_texts)):
+        try:
+            declared |= {name: text(declared[name])} if name in declared else {}
+        except ValueError as error:
+            problems.append(str(error))
+            del declared[name]
     values = {field: default for field, (_, default) in fields.specs().items()}
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
-    for field, value in fields.flatten(config):
+    for field, value in fields.flatten(declared):
         if field in given:
             problems.append(f"{field}: it is given twice; give it by one of its names")
         given.add(field)

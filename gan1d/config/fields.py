@@ -14,6 +14,24 @@ from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Spec, Value
 
 SHOWN = 200  # characters of a value in a message
+# What people type who come from elsewhere, and the part of a field's name that it is here.
+ALIASES = {
+    "lr": "optimizer.rate",
+    "learning_rate": "optimizer.rate",
+    "beta1": "optimizer.b1",
+    "beta2": "optimizer.b2",
+    "eps": "epsilon",
+    "batch": "batch_size",
+    "epochs": "steps",
+    "iterations": "steps",
+    "width": "hidden",
+    "gp": "penalty",
+    "sn": "spectral_norm",
+    "bn": "norm",
+    "z_dim": "latent.dim",
+    "n_critic": "d_steps",
+    "seed": "seeds",
+}
 
 
 class ConfigError(ValueError):
@@ -79,10 +97,15 @@ def differences(old: dict[str, Value], new: dict[str, Value]) -> str:
 
 
 def nearest(field: str, known: Value) -> list[str]:
-    """The fields whose names are most like this one."""
+    """The fields that this one is elsewhere, or whose names are most like it."""
+    section, _, last = field.rpartition(".")
+    if meant := ALIASES.get(last.lower().replace("-", "_")):
+        named = [name for name in known if f".{meant}" in f".{name}."]
+        named.sort(key=lambda name: name != meant)
+        return [name for name in named if name.startswith(section)][:3] or named[:3]
     near = difflib.get_close_matches(field, list(known), n=3, cutoff=0.5)
     # A last part that is right in the wrong section is the commonest slip.
-    near += [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
+    near += [name for name in known if name.split(".")[-1] == last]
     return list(dict.fromkeys(near))
 
 
@@ -95,6 +118,8 @@ def unknown_field(field: str, known: Value) -> str:
 
 def value_text(value: Value) -> str:
     """A field's value as it would be typed."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()  # numpy writes its own types around its numbers
     if isinstance(value, tuple | list):
         entries = ",".join(value_text(entry) for entry in value)
         return f"({entries},)" if len(value) == 1 else f"({entries})"

@@ -11,6 +11,6 @@ class Schedule:
     """How long and how often; the same for a whole sweep."""
 
     steps: int = field(5000, "updates of each GAN", unit="updates", low=1, high=10**9)
-    seeds: str = field("0:128", "seeds, for example 0:128 or 0:100,500:600 or 7")
+    seeds: str = field("0:128", "how many seeds, or which, for example 128 or 0:100,500:600")
     sweep: tuple[str, ...] = field((), "axes FIELD=V1,V2,...; their product is swept")
     judging: Judging = section(Judging())  # noqa: RUF009 - a field specifier

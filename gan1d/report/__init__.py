@@ -1,1 +1,22 @@
-"""What results say: statistics, tables, comparisons, exports, figures, a page; needs no JAX."""
+"""What results come to: statistics, tables, figures and the page; from results alone, without JAX.
+
+Called, as in gan1d.report(runs), it gives the page, as `notebook.report` says: a package hides any
+function of its name.
+"""
+
+import sys
+import types
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gan1d.report.notebook import Inline, Results
+
+
+class _Called(types.ModuleType):
+    def __call__(self, runs: "Results") -> "Inline":
+        from gan1d.report import notebook
+
+        return notebook.report(runs)
+
+
+sys.modules[__name__].__class__ = _Called

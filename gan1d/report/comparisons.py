@@ -31,6 +31,25 @@ class Compared(NamedTuple):
     crossings: list[Crossing]  # where that changes its sign
 
 
+class Row(NamedTuple):
+    """A setting against another one by one criterion, in numbers."""
+
+    setting: str
+    criterion: str  # in words
+    pairs: int  # seeds that both have finished
+    only_it: int  # of which it alone meets the criterion
+    only_other: int
+    difference: float  # of the shares, with its interval
+    low: float
+    high: float
+    p: float  # corrected for all rows (Holm)
+    equivalent_within: float  # a difference of shares
+    seeds_needed: float  # for a power of 80%; infinite where the shares are the same
+    w1_ratio: float  # of the medians, with its interval
+    w1_ratio_low: float
+    w1_ratio_high: float
+
+
 def compare(runs: xr.Dataset, first: str, second: str) -> Compared:
     """Two settings over the seeds that both have finished.
 
@@ -130,40 +149,59 @@ def corrected(compared: list[Compared]) -> list[dict[str, float]]:
     return [{criterion: next(together) for criterion in each.differences} for each in compared]
 
 
-def rows(compared: list[Compared]) -> list[dict[str, str]]:
-    """The cells of a table with a row a setting and criterion."""
+def numbers(compared: list[Compared]) -> list[Row]:
+    """A row a setting and criterion."""
     return [
-        _cells(each, criterion, found, p[criterion])
+        _row(each, criterion, found, p[criterion])
         for each, p in zip(compared, corrected(compared), strict=True)
         for criterion, found in each.differences.items()
     ]
 
 
-def _cells(compared: Compared, criterion: str, found: Difference, p: float) -> dict[str, str]:
+def _row(compared: Compared, criterion: str, found: Difference, p: float) -> Row:
     counts = found.only_first, found.only_second, found.pairs
-    needed = statistics.seeds_needed(*counts)
-    ratio = (number(each) for each in _ratio(compared.w1))
+    return Row(
+        setting=compared.setting,
+        criterion=criterion,
+        pairs=found.pairs,
+        only_it=found.only_first,
+        only_other=found.only_second,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        p=p,
+        equivalent_within=statistics.equivalent_within(*counts),
+        seeds_needed=statistics.seeds_needed(*counts),
+        w1_ratio=compared.w1.ratio,
+        w1_ratio_low=compared.w1.ratio_low,
+        w1_ratio_high=compared.w1.ratio_high,
+    )
+
+
+def rows(compared: list[Compared]) -> list[dict[str, str]]:
+    """The cells of a table with a row a setting and criterion."""
+    return [_cells(row) for row in numbers(compared)]
+
+
+def _cells(row: Row) -> dict[str, str]:
+    ratio = (number(each) for each in (row.w1_ratio, row.w1_ratio_low, row.w1_ratio_high))
     return {
-        "criterion": criterion,
-        "pairs": str(found.pairs),
-        "only it:only other": f"{found.only_first}:{found.only_second}",
-        "difference [95%]": points(found),
-        "p": f"{p:.2g}",
-        "equivalent within": f"{100 * statistics.equivalent_within(*counts):.1f}",
-        "seeds needed": "-" if np.isinf(needed) else f"{needed:.0f}",
+        "criterion": row.criterion,
+        "pairs": str(row.pairs),
+        "only it:only other": f"{row.only_it}:{row.only_other}",
+        "difference [95%]": points(row),
+        "p": f"{row.p:.2g}",
+        "equivalent within": f"{100 * row.equivalent_within:.1f}",
+        "seeds needed": "-" if np.isinf(row.seeds_needed) else f"{row.seeds_needed:.0f}",
         "W1 ratio [95%]": interval(*ratio),
-        "setting": compared.setting,
+        "setting": row.setting,
     }
 
 
-def points(found: Difference) -> str:
+def points(found: Difference | Row) -> str:
     """A difference of shares in points, with its interval."""
     shares = found.difference, found.low, found.high
     return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * share for share in shares))
-
-
-def _ratio(w1: W1Comparison) -> tuple[float, float, float]:
-    return w1.ratio, w1.ratio_low, w1.ratio_high
 
 
 def crossings(compared: Compared) -> str:

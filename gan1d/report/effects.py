@@ -141,21 +141,41 @@ def corrected(found: list[Found]) -> list[list[float]]:
     return [[float(next(together)) for _ in each.effects] for each in found]
 
 
-def rows(found: list[Found]) -> list[dict[str, str]]:
-    """The cells of a table with a row a criterion and effect."""
+class Row(NamedTuple):
+    """An effect by one criterion, in numbers."""
+
+    what: str  # has it, in words
+    criterion: str
+    seeds: int
+    estimate: float  # on the share of runs that meet the criterion, with its interval
+    low: float
+    high: float
+    p: float  # corrected for all rows (Holm)
+
+
+def numbers(found: list[Found]) -> list[Row]:
+    """A row a criterion and effect."""
     return [
-        {
-            "criterion": each.criterion,
-            "effect, points [95%]": points(e),
-            "p": f"{p:.2g}",
-            "what": name,
-        }
+        Row(name, each.criterion, each.seeds, e.estimate, e.low, e.high, p)
         for each, p_values in zip(found, corrected(found), strict=True)
         for (name, e), p in zip(each.effects, p_values, strict=True)
     ]
 
 
-def points(effect: Effect) -> str:
+def rows(found: list[Found]) -> list[dict[str, str]]:
+    """The cells of a table with a row a criterion and effect."""
+    return [
+        {
+            "criterion": row.criterion,
+            "effect, points [95%]": points(row),
+            "p": f"{row.p:.2g}",
+            "what": row.what,
+        }
+        for row in numbers(found)
+    ]
+
+
+def points(effect: Effect | Row) -> str:
     """An effect on shares in points, with its interval."""
     return "{:+.1f} [{:+.1f}, {:+.1f}]".format(
         *(100 * each for each in (effect.estimate, effect.low, effect.high))

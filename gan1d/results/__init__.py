@@ -17,7 +17,16 @@ over runs skips it.
 
 from gan1d.results.files import Record, ResultsError, WriteError, replace
 from gan1d.results.judge import judged, rejudged
-from gan1d.results.netcdf import damaged, load, load_record, load_snapshots, write
+from gan1d.results.netcdf import (
+    damaged,
+    load,
+    load_record,
+    load_snapshots,
+    parts,
+    read,
+    tree,
+    write,
+)
 from gan1d.results.schema import (
     CURVE,
     LOSS_VARIABLES,
@@ -71,10 +80,13 @@ __all__ = [
     "load_snapshots",
     "nbytes",
     "null_variable",
+    "parts",
+    "read",
     "rejudged",
     "replace",
     "run_variables",
     "snapshot_dataset",
     "target_variables",
+    "tree",
     "write",
 ]

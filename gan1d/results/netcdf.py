@@ -14,6 +14,7 @@ from gan1d.results.files import Record, ResultsError
 from gan1d.results.schema import SCHEMA
 
 RUNS, RECORD = "runs.nc", "config.json"
+SNAPSHOTS = "snapshots"  # the group of runs.nc that holds them
 
 
 def write(
@@ -43,7 +44,7 @@ def write(
     if snapshots is not None:
         encoding = _encoding(snapshots)
         snapshots.to_netcdf(
-            content, mode="a", group="snapshots", engine="h5netcdf", encoding=encoding
+            content, mode="a", group=SNAPSHOTS, engine="h5netcdf", encoding=encoding
         )
     for name in (RUNS, *texts, RECORD):
         files.clear_temporaries(folder, name)
@@ -89,7 +90,7 @@ def load_record(folder: Path | str) -> Record | None:
     kinds = {"config": dict, "sha256": dict, "complete": bool}
     if not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
         raise ResultsError(f"{path}: not a results record of gan1d")
-    return record
+    return record | {"config": older.with_seeds(record["config"])}
 
 
 def damaged(folder: Path | str) -> list[str]:
@@ -117,7 +118,7 @@ def load(folder: Path | str) -> xr.Dataset:
     Raises:
       ResultsError: nothing there, not the form of results, or damage.
     """
-    return _read(folder)[0]
+    return read(folder)[0]
 
 
 def load_snapshots(folder: Path | str) -> xr.Dataset | None:
@@ -126,11 +127,29 @@ def load_snapshots(folder: Path | str) -> xr.Dataset | None:
     Raises:
       ResultsError: as `load`.
     """
-    return _read(folder)[1]
+    return read(folder)[1]
 
 
-def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
-    """Runs and snapshots, in memory, once their hash has been verified."""
+def tree(runs: xr.Dataset, snapshots: xr.Dataset | None) -> xr.DataTree:
+    """Runs with their snapshots, if there are any, below them: as runs.nc has them."""
+    return xr.DataTree(runs, None if snapshots is None else {SNAPSHOTS: xr.DataTree(snapshots)})
+
+
+def parts(tree: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """The runs and the snapshots of such a tree."""
+    runs = tree.to_dataset(inherit=False)
+    if SNAPSHOTS not in tree.children:
+        return runs, None
+    snapshots = tree[SNAPSHOTS].to_dataset()
+    return runs, snapshots[list(snapshots.data_vars)]  # without the root's coordinates
+
+
+def read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """Runs, and snapshots or None, in memory, once their hash has been verified.
+
+    Raises:
+      ResultsError: as `load`.
+    """
     folder = Path(folder)
     path = folder / RUNS
     record = load_record(folder)
@@ -145,12 +164,10 @@ def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
             path, engine="h5netcdf", decode_times=False, decode_timedelta=False
         )
         with opened as tree:
-            runs = older.renamed(tree.to_dataset(inherit=False))
+            runs, snapshots = parts(tree)
+            runs = older.renamed(runs)
             check.check_runs(runs)
-            snapshots = None
-            if "snapshots" in tree:
-                snapshots = tree["snapshots"].to_dataset()
-                snapshots = snapshots[list(snapshots.data_vars)]  # without the root's coordinates
+            if snapshots is not None:
                 snapshots = older.renamed(snapshots)
                 check.check_snapshots(snapshots)
                 snapshots = snapshots.load()

@@ -1,6 +1,7 @@
 """What earlier versions wrote otherwise, or left out, as this one has it."""
 
 import json
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -40,9 +41,18 @@ def renamed(data: xr.Dataset) -> xr.Dataset:
     return data.assign({name: each.where(each != NEVER) for name, each in known.items()})
 
 
+def with_seeds(config: Mapping[str, object]) -> dict[str, object]:
+    """A config whose seeds are said as today, where a number alone is how many: 7 was seed 7."""
+    seeds = config.get("seeds")
+    if isinstance(seeds, str) and re.fullmatch("[0-9]+", seeds.strip()):
+        return {**config, "seeds": f"{int(seeds)}:{int(seeds) + 1}"}
+    return dict(config)
+
+
 def completed(runs: xr.Dataset) -> xr.Dataset:
     """Runs with what follows from what there is; they have been checked."""
-    config, swept = json.loads(runs.attrs["config"]), json.loads(runs.attrs["swept"])
+    config = with_seeds(json.loads(runs.attrs["config"]))
+    swept, runs = json.loads(runs.attrs["swept"]), runs.assign_attrs(config=json.dumps(config))
     last = int(runs.step[-1])
     # Before schema 5 generators were judged at the last step alone, and looked at less often.
     runs = runs.assign_attrs({"settled_from": last - last // 10} | runs.attrs)

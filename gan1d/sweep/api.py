@@ -1,79 +1,29 @@
-"""A sweep in one call: from a config to a Dataset, or to a results folder."""
+"""A sweep in one call: trained, or a shard of it, or merged, and its results in a folder."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import ml_collections
 import pandas as pd
 import xarray as xr
 from absl import logging
 
 from gan1d import results
-from gan1d.config.experiment import ConfigError, resolve
+from gan1d.config.experiment import ConfigError
 from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
-from gan1d.sweep.contents import Contents, look, results_of, results_without_a_lock
+from gan1d.sweep.contents import Contents, look, results_of
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
 from gan1d.sweep.shards import Shard
-from gan1d.sweep.store import InMemory, OnDisk, Store
+from gan1d.sweep.store import OnDisk, Store
 from gan1d.system import backend, progress, signals
 
 Report = Callable[[int], progress.Silent]  # makes what reports, from a number of updates
-
-
-def run(
-    config: ml_collections.ConfigDict | Mapping[str, object],
-    *,
-    name: str = "sweep",
-    workdir: str | Path | None = None,
-    devices: int | None = None,
-    block_size: int | None = None,
-    engine: str = "auto",
-    overwrite: bool = False,
-) -> xr.Dataset:
-    """Train and judge every GAN of a config; for notebooks.
-
-    >>> data = gan1d.run({"steps": 1000, "sweep": ["tricks.minibatch=off,replace"]})
-
-    Args:
-      config: a ConfigDict such as `experiment.default_config()`, or a dict of fields, by nested or
-        by dotted names; fields that are left out have their defaults.
-      name: the sweep's name in figures.
-      workdir: where to leave results, figures and the report; None keeps them in memory only.
-      devices: how many devices to use; None means all.
-      block_size: runs trained at a time; None chooses.
-      engine: "lanes", native code for CPUs; "xla", which runs anywhere; or "auto", lanes where it
-        can and pays.
-      overwrite: replace what `workdir` holds.
-
-    Returns:
-      The runs, as documented in `results`. Interrupted, it returns what had finished (the variable
-      `finished` tells); with a `workdir` it raises, and the same call goes on from there.
-
-    Raises:
-      ConfigError: the config can't be run, or `workdir` holds another sweep.
-      WriteError: something can't be written to `workdir`.
-      KeyboardInterrupt: interrupted before a block had finished, or with a `workdir`.
-    """
-    sweep = Sweep(resolve(config, name))
-    for note in sweep.experiment.notes:
-        logging.warning("%s", note)
-    choices = Choices(devices, block_size, engine)
-    if workdir is None:
-        return _in_memory(choose(sweep, choices))
-    folder = Path(workdir)
-    if not overwrite:
-        runs = results_without_a_lock(sweep.experiment, folder)
-        if runs is not None:
-            return runs
-    report = progress.reporter
-    return train_and_publish(sweep, folder, choices, report=report, overwrite=overwrite).runs
 
 
 class Published(NamedTuple):
@@ -86,18 +36,6 @@ class Published(NamedTuple):
 def _as_published(runs: xr.Dataset) -> Published:
     """Results that are there already."""
     return Published(runs, tables.summary(runs))
-
-
-def _in_memory(layout: Layout) -> xr.Dataset:
-    """Train a sweep that leaves nothing on disk."""
-    finished = InMemory()
-    try:
-        with signals.noted() as noted:
-            return _train(layout, progress.reporter, noted, finished).runs
-    except KeyboardInterrupt:
-        if not finished.blocks:
-            raise
-    return loop.gather(layout, finished).runs
 
 
 def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
@@ -159,7 +97,7 @@ def train_and_publish(
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)
         with signals.noted() as noted:
-            result = _train(layout, report, noted, finished)
+            result = train(layout, report, noted, finished)
             if result.unfinished:
                 raise results.ResultsError(
                     f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
@@ -354,7 +292,8 @@ def written(folder: Path) -> list[str]:
     ]
 
 
-def _train(layout: Layout, report: Report, noted: list[int], finished: Store) -> loop.Result:
+def train(layout: Layout, report: Report, noted: list[int], finished: Store) -> loop.Result:
+    """Train what is missing of a sweep, until a signal is noted; as `loop.run`."""
     updates = _begin(layout.sweep, layout.sweep.run_count)
     return loop.run(layout, signals.Attentive(report(updates), noted), finished)
 

@@ -238,9 +238,12 @@ def choose(sweep: Sweep, choices: Choices) -> Layout:
     """Choose devices and block size.
 
     Raises:
-      ConfigError: the machine has fewer devices, or not the memory for the results, or the block
-        can't be spread evenly over the devices.
+      ConfigError: there is no such engine, the machine has fewer devices, or not the memory for the
+        results, or the block can't be spread evenly over the devices.
     """
+    if choices.engine not in engines.ENGINES:
+        names = ", ".join(engines.ENGINES)
+        raise ConfigError([f"engine={choices.engine!r}: choose one of {names}"])
     if choices.shards is None:
         check_memory(sweep)
     try:

@@ -1,8 +1,12 @@
 """How far a sweep is: a bar on a terminal, a line every ten seconds elsewhere."""
 
+import importlib.util
 import sys
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tqdm.std import tqdm
 
 LINE_SECONDS = 10.0
 
@@ -39,11 +43,8 @@ class Bar(Silent):
 
     def __init__(self, updates: int):
         """Open the bar."""
-        # Here, as its notebook's widgets are slow to import and lines need none.
-        from tqdm.auto import tqdm
-
         self._new = True
-        self._bar = tqdm(
+        self._bar = _tqdm()(
             total=updates, unit=" updates", unit_scale=True, smoothing=0.1, dynamic_ncols=True
         )
 
@@ -90,6 +91,18 @@ class Lines(Silent):
         )
 
 
+def _tqdm() -> type["tqdm"]:
+    """A bar of widgets in a notebook that has them, of text elsewhere."""
+    # Here, as widgets are slow to import, and lines need no bar.
+    if _in_notebook() and importlib.util.find_spec("ipywidgets"):
+        return importlib.import_module("tqdm.notebook").tqdm
+    return importlib.import_module("tqdm.std").tqdm
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
+
+
 def reporter(updates: int) -> Silent:
-    """A bar on a terminal and in a notebook, lines elsewhere."""
-    return Bar(updates) if sys.stderr.isatty() or "ipykernel" in sys.modules else Lines()
+    """A bar, with how long it will yet take, on a terminal and in a notebook; lines elsewhere."""
+    return Bar(updates) if sys.stderr.isatty() or _in_notebook() else Lines()
