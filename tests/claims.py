@@ -312,7 +312,7 @@ def factors(name: str, *criteria: str) -> str:
         if each.criterion.startswith(criteria):
             for what, found in each.effects:
                 if " x " not in what:
-                    row = rows.setdefault(what, {"points, all": _effect(what)})
+                    row = rows.setdefault(what, {"factor": _effect(what)})
                     row[each.criterion] = f"{100 * found.estimate:+.1f} {_bracket(found)}"
     return _table(list(rows.values())) + f"\n\n{_caption(ranges)}"
 

@@ -103,10 +103,11 @@ def _with_files(argv: list[str]) -> list[str]:
 
     What stands before the first flag names a config, too, where no flag does.
     """
-    leading = list(itertools.takewhile(lambda word: not word.startswith("-"), argv[1:]))
-    if leading and _names_config(leading[-1]) and not _config_files(argv):
+    leading = itertools.takewhile(lambda word: not word.startswith("-"), argv[1:])
+    named = [i for i, word in enumerate(leading, start=1) if _names_config(word)]
+    if named and not _config_files(argv):
         argv = list(argv)
-        argv[len(leading)] = f"--config={leading[-1]}"
+        argv[named[0]] = f"--config={argv[named[0]]}"
     whole: list[str] = []
     for argument in argv:
         flag, equals, value = argument.partition("=")
