@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: install sweep test test-slurm clean
+.PHONY: install sweep test test-slurm test-lowest docs clean
 
 install: $(VENV)/.installed
 
@@ -28,5 +28,24 @@ test: install
 test-slurm: install
 	$(BIN)/python -m pytest -rs -m slurm
 
+# A few quick files under the lowest versions that pyproject.toml allows, in an environment of its
+# own. What those versions deprecate of each other is not ours.
+LOWEST = $(VENV)-lowest/bin
+test-lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(LOWEST)/python -m pip install --quiet uv
+	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution=lowest-direct \
+		--editable ".[test]"
+	$(LOWEST)/python -m pytest -W default::DeprecationWarning tests/test_fields_command.py \
+		tests/test_tables.py tests/test_results.py tests/test_figures.py tests/test_main.py
+
+# The site of docs/, without a network to be read: build/docs/index.html. No broken links.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """The command `gan1d`: what can be done with sweeps and their results.
 
-    gan1d run --config=configs/sweep.py       train a sweep; the same as python -m gan1d.main
+    gan1d run sweep                           train a sweep; the same as python -m gan1d.main
     gan1d fields [WORD ...]                   what a config can set, or what of it words name
     gan1d draw results/NAME                   draw figures and animations again
     gan1d report results/NAME                 write report.html again: all of it as one page
@@ -9,6 +9,7 @@
     gan1d games results/NAME                  how games of two numbers ended, beside their theory
     gan1d results verify results/NAME         verify, describe (info), export or rejudge results
     gan1d bench                               measure the engines on this machine
+    gan1d launch local sweep --shards=8       train a sweep in shards, here or by Slurm
 
 Each has a --help of its own.
 """
@@ -28,14 +29,19 @@ COMMANDS = {
     "games": "gan1d.commands.games",
     "results": "gan1d.commands.results",
     "bench": "gan1d.bench.__main__",
+    "launch local": "launch.local",
+    "launch slurm": "launch.slurm",
 }
 
 
 def main() -> None:
-    """Hand over to the command that is named first."""
-    name, *rest = sys.argv[1:] or ["--help"]
+    """Hand over to the command that is named first, in one word or two."""
+    given = sys.argv[1:] or ["--help"]
+    name = next((each for k in (2, 1) if (each := " ".join(given[:k])) in COMMANDS), given[0])
+    rest = given[len(name.split()) :]
     if name in ("-h", "--help", "--helpfull", "help"):
-        print((__doc__ or "").strip())
+        with shell.read_to_the_end():
+            print((__doc__ or "").strip())
         return
     if name not in COMMANDS:
         sys.exit(shell.refuse(f"gan1d: {name}: there are {', '.join(COMMANDS)}"))

@@ -31,10 +31,6 @@ from gan1d.sweep import store
 from gan1d.sweep.contents import look
 from gan1d.sweep.locks import locked
 from gan1d.system import signals
-from launch import batch as batches
-from launch import follow, states, worker
-from launch.batch import Batch, Resources, Submission
-from launch.states import JobState
 
 try:
     import submitit
@@ -45,6 +41,10 @@ except ImportError:
         "launch.slurm needs submitit: pip install 'gan1d[slurm]'; launch/shards.sbatch needs "
         "nothing but sbatch"
     )
+from launch import batch as batches
+from launch import follow, states, worker
+from launch.batch import Batch, Resources, Submission
+from launch.states import JobState
 
 DEFAULTS = Resources()
 _PARTITION = flags.DEFINE_string(

@@ -9,6 +9,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     compare NAME SETTING     every setting against one, seed by seed
     pair NAME ONE / OTHER    one against another, and where their profiles cross
     effects NAME CRITERION ...   main effects and interactions, by criteria that begin so
+    factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
 
 of the ranges of seeds that are kept: NAME and NAME-again. Their values stand beside each other,
@@ -34,7 +35,8 @@ from gan1d.results.schema import CURVE, DERIVED, coordinate
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "tests" / "data" / "claims"
-TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("experiments", "tricks"))]
+PAGES = ("main-job", "experiments", "tricks")
+TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES)]
 RANGES = ("", "-again")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MEASURES = (
@@ -291,7 +293,7 @@ def effects_of(name: str, *criteria: str) -> str:
                 continue
             rows.append(
                 {
-                    "effect": what.replace("input_noise=0 ", "").replace("_", " "),
+                    "effect": _effect(what),
                     "criterion": each.criterion,
                     "points": "; ".join(
                         f"{100 * part.estimate:+.1f} {_bracket(part)}" for part in parts
@@ -301,6 +303,24 @@ def effects_of(name: str, *criteria: str) -> str:
                 }
             )
     return _table(rows) + f"\n\n{_caption(ranges)}"
+
+
+def factors(name: str, *criteria: str) -> str:
+    """What each factor does alone, in points over all ranges, by criteria that begin so."""
+    ranges = load(name)
+    rows: dict[str, dict[str, str]] = {}
+    for each in effects.find(pooled(ranges)):
+        if each.criterion.startswith(criteria):
+            for what, found in each.effects:
+                if " x " not in what:
+                    row = rows.setdefault(what, {"factor": _effect(what)})
+                    row[each.criterion] = f"{100 * found.estimate:+.1f} {_bracket(found)}"
+    return _table(list(rows.values())) + f"\n\n{_caption(ranges)}"
+
+
+def _effect(what: str) -> str:
+    """An effect as texts name it."""
+    return what.replace("input_noise=0 ", "").replace("_", " ")
 
 
 def _points(found) -> str:
@@ -327,6 +347,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "table": table,
     "compare": compare,
     "effects": effects_of,
+    "factors": factors,
     "pair": pair,
     "board": board,
 }

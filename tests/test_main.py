@@ -228,7 +228,7 @@ def test_one_flag_adds_animations(place, call):
     assert "python -m gan1d draw moving" in again.stdout
 
 
-@pytest.mark.parametrize("given", [["--config=plain"], ["--config", "aylien:2016"]])
+@pytest.mark.parametrize("given", [["--config=plain"], ["--config", "aylien:2016"], ["plain"]])
 def test_shipped_configs_go_by_their_names_from_anywhere(tmp_path, monkeypatch, capsys, given):
     monkeypatch.chdir(tmp_path)
     assert run_main(*given, "--dry_run") == 0
@@ -244,3 +244,27 @@ def test_a_config_that_is_not_there_is_one_line_that_lists_those_that_are(capsys
     assert run_main("--config=nonsense", "--dry_run") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "nonsense: there is no such file; shipped are aylien, " in line
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["nonsense"], "nonsense: neither a flag nor a config; shipped are aylien, "),
+        (["plain", "steps=200"], "steps=200: neither a flag nor a config; overrides are --config."),
+        (
+            ["plain", "--config=sweep"],
+            "plain: neither a flag nor a config; overrides are --config.",
+        ),
+        ([], "config: give one, FILE.py or a name; shipped are aylien, "),
+    ],
+)
+def test_what_is_no_flag_names_one_config(capsys, given, words):
+    assert run_main(*given, "--dry_run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_a_launcher_is_a_command_of_two_words():
+    command = [sys.executable, "-m", "gan1d", "launch", "local", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "--shards" in done.stdout

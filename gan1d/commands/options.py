@@ -1,6 +1,7 @@
 """A sweep as a command line declares it: the flags, messages and exit codes commands share."""
 
 import contextlib
+import itertools
 import re
 import signal
 import sys
@@ -65,16 +66,18 @@ ANIMATION = flags.DEFINE_bool(
 
 def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
     """The sweep that flags and config declare, checked, and the folder it goes to."""
+    known = f"shipped are {', '.join(shipped())}"
     if len(argv) > 1:
-        raise ConfigError([f"{argv[1]}: not a flag; overrides are --config.FIELD=VALUE"])
+        remedy = "overrides are --config.FIELD=VALUE" if CONFIG.value is not None else known
+        raise ConfigError([f"{argv[1]}: neither a flag nor a config; {remedy}"])
     if CONFIG.value is None:
-        raise ConfigError(["config: give one, for example --config=configs/sweep.py"])
+        raise ConfigError([f"config: give one, FILE.py or a name; {known}"])
     file, _, variant = _config_filename().partition(":")
     name = "-".join(filter(None, [Path(file).stem, variant]))
     try:
         config = dict(CONFIG.value.items())
     except OSError as error:  # config_flags puts a failure to open the file off until here
-        missing = f"there is no such file; shipped are {', '.join(shipped())}"
+        missing = f"there is no such file; {known}"
         problem = str(error).splitlines()[0] if Path(file).exists() else missing
         raise ConfigError([f"config={file}: {problem}"]) from None
     checked = experiment.resolve(experiment.extended(config, SEEDS.value, SWEEP.value), name)
@@ -94,7 +97,15 @@ def shipped() -> dict[str, Path]:
 
 
 def _with_files(argv: list[str]) -> list[str]:
-    """A command line with the files of the configs that it names as those that are shipped."""
+    """A command line with the files of the configs that it names as those that are shipped.
+
+    What stands before the first flag names a config, too, where no flag does.
+    """
+    leading = itertools.takewhile(lambda word: not word.startswith("-"), argv[1:])
+    named = [i for i, word in enumerate(leading, start=1) if _names_config(word)]
+    if named and not _config_files(argv):
+        argv = list(argv)
+        argv[named[0]] = f"--config={argv[named[0]]}"
     whole: list[str] = []
     for argument in argv:
         flag, equals, value = argument.partition("=")
@@ -106,6 +117,12 @@ def _with_files(argv: list[str]) -> list[str]:
             argument = f"{flag}{equals}{shipped()[name]}{colon}{variant}"
         whole.append(argument)
     return whole
+
+
+def _names_config(word: str) -> bool:
+    """Whether a word is a config's name, or a config file's, with or without a variant."""
+    name = word.partition(":")[0]
+    return name in shipped() or name.endswith(".py")
 
 
 def _config_filename() -> str:

@@ -1,10 +1,11 @@
 """What all commands share: how they start, their help, and a problem as a line and exit code 2."""
 
+import contextlib
 import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from absl import app, flags
 
@@ -22,14 +23,8 @@ class Command:
 
     def start(self, argv: list[str] | None = None) -> None:
         """Run it to its end; `argv` is the command line, None this process's."""
-        try:
-            try:
-                self._run(sys.argv if argv is None else argv)
-            finally:
-                sys.stdout.flush()
-        except BrokenPipeError:  # whoever reads has enough, as `head` has
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
+        with read_to_the_end():
+            self._run(sys.argv if argv is None else argv)
 
     def _run(self, given: list[str]) -> None:
         if HELP & set(given[1:]):
@@ -39,6 +34,19 @@ class Command:
             print(flags.FLAGS.module_help(module))
             sys.exit(0)
         app.run(self.main, argv=given, flags_parser=self.parse or parse_flags)
+
+
+@contextlib.contextmanager
+def read_to_the_end() -> Iterator[None]:
+    """While something is printed: ends the process quietly where nobody reads on."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 def refuse(problem: str) -> int:

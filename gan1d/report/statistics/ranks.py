@@ -40,9 +40,9 @@ def ranks(
     from it, simultaneously at 95% (Mogstad et al. 2024, Review of Economic Studies 91), sup-t over
     the paired bootstrap of seeds. Each interval holds for its setting alone. Differences are of the
     statistic as it is: that of a logarithm of W1 cancels a factor which settings share by seed, so
-    it decides more. Where it is inf in some resamples, differences are of x / (m + |x|), which has
-    the same order; m is the median of the finite |x|. Below six seeds nothing is certain. The
-    probability of being best is the plain bootstrap's.
+    it decides more. Where it is inf in some resamples, differences are of x / (m + abs(x)), which
+    has the same order; m is the median of the finite abs(x). Below six seeds nothing is certain.
+    The probability of being best is the plain bootstrap's.
 
     Raises:
       ValueError: NaN among the values or the statistics.
