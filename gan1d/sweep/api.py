@@ -22,11 +22,12 @@ from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
 from gan1d.sweep.shards import Shard
 from gan1d.sweep.store import InMemory, OnDisk, Store
-from gan1d.system import backend, progress, signals
+from gan1d.system import backend, progress, signals, switches
 
 Report = Callable[[int], progress.Silent]  # makes what reports, from a number of updates
 
 
+@switches.pinned()
 def run(
     config: ml_collections.ConfigDict | Mapping[str, object],
     *,
@@ -117,6 +118,7 @@ def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
     return choose(sweep, choices)
 
 
+@switches.pinned()
 def train_and_publish(
     sweep: Sweep,
     folder: Path,
@@ -178,6 +180,7 @@ def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Cont
     return look(sweep.experiment, folder)
 
 
+@switches.pinned()
 def train_shard(
     sweep: Sweep, folder: Path, shard: Shard, choices: Choices, *, report: Report
 ) -> int:
@@ -214,6 +217,7 @@ def train_shard(
     return runs
 
 
+@switches.pinned()
 def merge(
     sweep: Sweep,
     folder: Path,
