@@ -140,7 +140,7 @@ def _say_how_to_go_on(folder: Path) -> None:
     """After an interrupt or an error: how to get at what is kept."""
     from gan1d.results import blocks
 
-    if not (folder / blocks.FOLDER).exists():
+    if not blocks.listed(folder):
         return
     ours = re.compile("--?(no)?(overwrite|partial)(=.*)?")
     arguments = [argument for argument in sys.orig_argv[1:] if not ours.fullmatch(argument)]

@@ -1,6 +1,7 @@
 """The machine underneath: where compiled programs are kept, and what JAX is told."""
 
 import os
+import signal
 
 import jax
 import pytest
@@ -9,7 +10,7 @@ from gan1d.config.experiment import resolve
 from gan1d.gan import randomness
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices, choose
-from gan1d.system import backend, switches
+from gan1d.system import backend, hardware, signals, switches
 
 
 @pytest.fixture
@@ -93,3 +94,37 @@ def test_a_kind_of_device_that_is_not_here_is_refused_by_its_name(monkeypatch):
     monkeypatch.setattr(backend.jax, "devices", none)
     with pytest.raises(ValueError, match=r"JAX_PLATFORMS=.*unset it"):
         backend.devices()
+
+
+@pytest.mark.parametrize(
+    ("groups", "file"),
+    [
+        ("", "memory.max"),  # a container's own, of version 2
+        ("", "memory/memory.limit_in_bytes"),  # and of version 1
+        ("0::/slurm/job_7/step_0", "slurm/job_7/memory.max"),
+        ("5:cpu,cpuacct:/a\n9:memory:/slurm/job_7", "memory/slurm/job_7/memory.limit_in_bytes"),
+    ],
+)
+def test_the_memory_is_what_the_innermost_limit_leaves(groups, file, tmp_path, monkeypatch):
+    """A job of Slurm's lies groups below the top, whose limit was the only one seen."""
+    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(hardware, "OWN_CGROUPS", tmp_path / "own")
+    (tmp_path / "own").write_text(groups)
+    assert hardware.memory() > 2**20
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(f"{2**20}\n")
+    (tmp_path / file).with_name("cpu.max").write_text("max 100000")
+    assert hardware.memory() == 2**20
+
+
+def test_a_handler_of_signals_that_is_not_pythons_does_not_end_a_sweep(monkeypatch):
+    """Of one that C code has set Python knows nothing, and can't set it again."""
+    held = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    set_handler = signal.signal
+    monkeypatch.setattr(signals.signal, "signal", lambda *given: set_handler(*given) and None)
+    with signals.noted():
+        pass
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    for number, handler in held.items():
+        signal.signal(number, handler)

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,7 +167,23 @@ def parse(argv: list[str]) -> list[str]:
         lines = [line for line in str(error).splitlines() if line.strip()]
         # Of a traceback, which some errors bring along as text, the last line says what is wrong.
         problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
-        shell.fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
+        if "get_config() takes 0 positional arguments" in problem:
+            problem = f"config={','.join(_config_files(argv))}: it has no variants; give FILE alone"
+        elif not isinstance(error, flags.Error):
+            problem = f"config: {problem}{_raised_at(error, argv)}"
+        shell.fail(problem)
+
+
+def _raised_at(error: Exception, argv: list[str]) -> str:
+    """Behind a problem that a config file has raised: of what kind, and in which line of which."""
+    if isinstance(error, ConfigError):
+        return ""
+    files = {str(Path(file.partition(":")[0]).absolute()) for file in _config_files(argv)}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if str(Path(frame.filename).absolute()) in files]
+    if own:
+        return f" ({type(error).__name__} in {own[-1].filename}, line {own[-1].lineno})"
+    return f" ({type(error).__name__}; a config file defines get_config())"
 
 
 def _load_config(argv: list[str]) -> None:

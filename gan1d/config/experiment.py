@@ -132,6 +132,8 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     if not isinstance(config, ml_collections.ConfigDict | Mapping):
         raise ConfigError(["config: give a ConfigDict, or a dict of fields"])
     problems: list[str] = []
+    if not (isinstance(name, str) and name.isprintable()):
+        problems.append(f"name={name!r}: it must be text that can be printed; choose another name")
     values = {field: default for field, (_, default) in fields.specs().items()}
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
