@@ -30,7 +30,7 @@ class Command:
     def start(self, argv: list[str] | None = None) -> None:
         """Run it to its end; `argv` is the command line, None this process's."""
         out, err = Stream(sys.stdout), Stream(sys.stderr)
-        sys.stdout, sys.stderr = out, err  # type: ignore[assignment] # all of a stream that is used
+        sys.stdout, sys.stderr = out, err
         try:
             self._run(sys.argv if argv is None else argv)
         except KeyboardInterrupt:  # before there is anything to be cleared up

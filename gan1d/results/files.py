@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 RECORD_BYTES = 2**26  # that a record may have: settings are thousands, and each is a line of text
 # What file systems answer, of the network above all, that have no links or can't sync a folder.
@@ -111,7 +112,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> io.BufferedReader:
     """A file to be read: one with an end, and of which nobody has to wait for the beginning.
 
     Raises:
