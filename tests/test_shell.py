@@ -68,3 +68,21 @@ def test_what_machines_do_is_a_line_and_an_exit_code_in_every_command(error, cod
     assert shell.run(main, []) == code
     signal.signal(signal.SIGTERM, before)
     assert capsys.readouterr().err.startswith(words)
+
+
+INTERRUPTED = """
+import concurrent.futures, time
+from gan1d.commands import shell
+
+def main(argv):
+    concurrent.futures.ThreadPoolExecutor().submit(time.sleep, 3600)
+    raise KeyboardInterrupt
+
+shell.Command(__name__, main).start()
+"""
+
+
+def test_an_interrupted_command_does_not_wait_for_threads_that_compile():
+    """Python does when it ends: a large program of XLA's kept a process for 42 s."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=120)
+    assert done.returncode == 130 and done.stderr == b"gan1d: interrupted\n"
