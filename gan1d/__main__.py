@@ -40,7 +40,7 @@ def main() -> None:
     name = next((each for k in (2, 1) if (each := " ".join(given[:k])) in COMMANDS), given[0])
     rest = given[len(name.split()) :]
     if name in ("-h", "--help", "--helpfull", "help"):
-        with shell.read_to_the_end():
+        with shell.printing():
             print((__doc__ or "").strip())
         return
     if name not in COMMANDS:

@@ -16,7 +16,6 @@ with `python -m gan1d draw results/NAME`, and the report be written with `python
 `python -m gan1d results` verifies, describes and exports what is there.
 """
 
-import functools
 import re
 import shlex
 import sys
@@ -141,7 +140,7 @@ def _say_how_to_go_on(folder: Path) -> None:
     """After an interrupt or an error: how to get at what is kept."""
     from gan1d.results import blocks
 
-    if not (folder / blocks.FOLDER).exists():
+    if not blocks.listed(folder):
         return
     ours = re.compile("--?(no)?(overwrite|partial)(=.*)?")
     arguments = [argument for argument in sys.orig_argv[1:] if not ours.fullmatch(argument)]
@@ -156,10 +155,13 @@ def _dry_run(experiment: Experiment, folder: Path, shard: Shard | None) -> str:
     from gan1d.sweep import api
     from gan1d.sweep.cohorts import Sweep
     from gan1d.sweep.contents import Contents, look
+    from gan1d.system import switches
 
     nothing = Contents(folder, experiment, None)
     there = nothing if _OVERWRITE.value else look(experiment, folder)
-    return _described(api.layout_in(there, Sweep(experiment), _choices(shard)), folder, shard)
+    with switches.pinned():
+        layout = api.layout_in(there, Sweep(experiment), _choices(shard))
+        return _described(layout, folder, shard)
 
 
 def _described(layout: "Layout", folder: Path, shard: Shard | None) -> str:
@@ -192,9 +194,7 @@ def _described(layout: "Layout", folder: Path, shard: Shard | None) -> str:
     )
 
 
-COMMAND = shell.Command(
-    __name__, functools.partial(options.run, main), options.fields_help, options.parse
-)
+COMMAND = shell.Command(__name__, main, options.fields_help, options.parse)
 
 if __name__ == "__main__":
     COMMAND.start()

@@ -10,7 +10,6 @@ for rehearsing what a cluster will do, and for losing one of them instead of all
 killed.
 """
 
-import functools
 import os
 import queue
 import signal
@@ -173,7 +172,7 @@ class _Pool:
             process.send_signal(signal.SIGTERM)
 
 
-COMMAND = shell.Command(__name__, functools.partial(options.run, main), parse=options.parse)
+COMMAND = shell.Command(__name__, main, parse=options.parse)
 
 if __name__ == "__main__":
     COMMAND.start()

@@ -265,7 +265,7 @@ VERBS: dict[str, Callable[[Experiment, Path], int]] = {
 }
 
 
-COMMAND = shell.Command(__name__, functools.partial(options.run, main), parse=options.parse)
+COMMAND = shell.Command(__name__, main, parse=options.parse)
 
 if __name__ == "__main__":
     COMMAND.start()

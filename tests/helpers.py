@@ -18,7 +18,7 @@ from absl.testing import flagsaver
 from jax.flatten_util import ravel_pytree
 
 from gan1d import engines, main
-from gan1d.commands import options
+from gan1d.commands import options, shell
 from gan1d.config import experiment
 from gan1d.gan import targets, train
 from gan1d.sweep import cohorts
@@ -100,7 +100,7 @@ def run_command(function, *arguments):
         with mock.patch.object(sys, "argv", ["main.py", *arguments]), warnings.catch_warnings():
             # How ml_collections loads a config file; users see no such warning.
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-            return options.run(function, options.parse(sys.argv))
+            return shell.run(function, options.parse(sys.argv))
     except SystemExit as stop:
         return stop.code
     finally:

@@ -135,6 +135,15 @@ def test_bad_seeds_are_refused_by_name(text):
             [("target.loc", [1.0, 2.0]), ("target.scale", [0.5, 0.1])],
         ),
         ("training.sort=True,False", [("training.sort", [True, False])]),
+        # As people write them, and as --config takes them.
+        ("training.sort=true, false", [("training.sort", [True, False])]),
+        ("generator.hidden=(4, 4), (8,8)", [("generator.hidden", [(4, 4), (8, 8)])]),
+        ("generator.hidden=8,16", [("generator.hidden", [(8,), (16,)])]),
+        (
+            "target.loc = 1, 2 target.scale= 3 ,4",
+            [("target.loc", [1, 2]), ("target.scale", [3, 4])],
+        ),
+        ("loss.kind='saturating', \"hinge\"", [("loss.kind", ["saturating", "hinge"])]),
         ("tricks.minibatch=off,append,", [("tricks.minibatch", ["off", "append"])]),
         ("target.weights=(1,2),(3,4)", [("target.weights", [(1.0, 2.0), (3.0, 4.0)])]),
     ],

@@ -269,3 +269,10 @@ def test_features_are_followed_in_the_order_that_they_are_shown_in(order):
     fields_ = {"judging.features": True, "training.order": order}
     with pytest.raises(ConfigError, match=r"judging.features=True: features are followed through"):
         resolve(fields_)
+
+
+@pytest.mark.parametrize("name", [5, None, "bad\udcff", "nul\0", "red\x1b[31m", "two\nlines"])
+def test_a_name_that_no_results_could_have_is_refused_before_training(name):
+    """Files, figures and terminals show it; such results could not be written, or not be read."""
+    with pytest.raises(ConfigError, match=r"name=.*: it must be text that can be printed"):
+        resolve({}, name)

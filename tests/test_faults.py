@@ -129,6 +129,17 @@ def test_a_full_disk_loses_nothing_at_any_write(number, half, tmp_path, whole, t
     assert len(trained) == BLOCKS + (1 <= number <= BLOCKS)
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_syncs_no_folders_and_has_no_links_is_used(code, tmp_path, monkeypatch):
+    def answer(*_):
+        raise OSError(code, "")
+
+    monkeypatch.setattr(files.os, "fsync", answer)
+    monkeypatch.setattr(files.os, "link", answer)
+    assert files.create_json(tmp_path / "plan.json", {"a": 1})
+    assert files.read_json(tmp_path / "plan.json") == {"a": 1}
+
+
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_a_file_that_may_not_grow_further_is_an_error_of_its_name(share, tmp_path, whole):
     """By the system's own limit."""
@@ -382,6 +393,33 @@ def test_what_others_have_put_among_blocks_is_not_removed(place, tmp_path, stopp
     assert not trained
 
 
+@pytest.mark.parametrize("name", ["summary.md", "report.html", "figures/w1.png"])
+def test_what_others_have_by_the_names_of_results_is_not_replaced(name, tmp_path, trained):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match=rf"{name.split('/')[0]} is not gan1d's.*; move it"):
+            train(tmp_path, overwrite=overwrite)
+    assert (tmp_path / name).read_text() == "mine" and not trained
+
+
+@pytest.mark.parametrize("name", ["figures", "blocks", "summary.csv"])
+def test_links_out_of_a_results_folder_are_not_followed(name, stopped, whole, trained):
+    """Not even where the rest is gan1d's: what they lead to would be replaced, or removed."""
+    elsewhere = stopped.parent / "elsewhere"
+    if (stopped / name).exists():
+        (stopped / name).rename(elsewhere)
+    (stopped / name).symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match=f"{name} is a link"):
+        train(stopped)
+    (stopped / name).unlink()
+    if elsewhere.exists():
+        elsewhere.rename(stopped / name)
+    train(stopped)
+    assert_like(stopped, whole)
+    assert not trained
+
+
 def test_a_lock_that_is_another_file_is_neither_followed_nor_written_to(tmp_path):
     (tmp_path / "other").write_text("mine")
     (tmp_path / "own").mkdir()
@@ -422,6 +460,25 @@ def test_results_of_what_is_finished_can_be_had_and_completed(stopped, whole, tr
     train(stopped)
     assert trained == [1]
     assert_like(stopped, whole)
+
+
+def test_no_results_are_made_of_nothing(stopped, whole):
+    """An empty table took the place of an earlier sweep's results."""
+    for (path,) in blocks.listed(stopped).values():
+        path.unlink()
+    shutil.copy(whole[0] / "runs.nc", stopped)
+    with pytest.raises(results.ResultsError, match="no block is finished"):
+        merge(stopped, partial=True)
+    assert files.sha256(stopped / "runs.nc") == files.sha256(whole[0] / "runs.nc")
+
+
+def test_results_beside_a_sweep_under_way_are_said_to_be_those_before_it(stopped, whole, caplog):
+    """As after an overwriting that was interrupted; figures and tables used them without a word."""
+    for name in ("runs.nc", "config.json"):
+        shutil.copy(whole[0] / name, stopped)
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        results.load(stopped)
+    assert "a sweep is under way there" in caplog.text
 
 
 @pytest.mark.parametrize("again", [train, functools.partial(merge, partial=True), merge])

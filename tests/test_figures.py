@@ -2,6 +2,7 @@ import itertools
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 import synthetic
@@ -789,3 +790,13 @@ def test_help_lists_the_kinds_a_line_each():
     for name, kind in figures.KINDS.items():
         (listed,) = [row for row in shown.splitlines() if row.split()[:1] == [name]]
         assert kind.__doc__.splitlines()[0] in listed and len(listed) <= 120
+
+
+def test_figures_are_drawn_whatever_names_losses_and_a_matplotlibrc_hold(tmp_path):
+    """Half a formula as a name, TeX in a user's own style, an infinite loss: tracebacks, once."""
+    ds = synthetic.dataset(["$x_{$", "plain"], seeds=2, log_points=3).copy(deep=True)
+    ds.attrs["title"] = "$y_{$"
+    ds.loss_d.values[0, 0, 1] = ds.loss_g.values[1] = np.inf
+    with matplotlib.rc_context({"text.usetex": True}):
+        drawn = figures.draw_all(tmp_path, ds, None, tables.summary(ds), ["verdicts", "losses"])
+    assert [path.name for path in drawn] == ["verdicts.png", "losses.png"]

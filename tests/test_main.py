@@ -30,6 +30,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("main")
     (folder / "tiny.py").write_text(CONFIG)
     (folder / "broken.py").write_text("from gan1d import experiment\n1 / 0\n")
+    (folder / "keyed.py").write_text("def get_config():\n    known = {}\n    return known['x']\n")
+    (folder / "empty.py").write_text("STEPS = 5\n")
     (folder / "misspelt.py").write_text(CONFIG.replace("config.steps", "config.stepz"))
     return folder
 
@@ -104,7 +106,10 @@ def test_a_sweep_from_start_to_end(place, call):
             ["--config=tiny.py", "--config.generator.optimizer.rate=0.001"],
             ["generator.optimizer.rate=0.001: it is swept"],
         ),
-        (["--config=broken.py"], ["division by zero"]),
+        (["--config=broken.py"], ["division by zero (ZeroDivisionError in ", "broken.py, line 2)"]),
+        (["--config=keyed.py"], ["KeyError in ", "keyed.py, line 3"]),
+        (["--config=empty.py"], ["a config file defines get_config()"]),
+        (["--config=keyed.py:short"], ["config=keyed.py:short: it has no variants"]),
         (["--config=misspelt.py"], ["stepz", "steps"]),
         (["--config=tiny.py", "--config.training.batchsize=4"], ["training.batch_size"]),
         (["--config=tiny.py", "--config.steps=abc"], ["steps='abc'", "whole number"]),

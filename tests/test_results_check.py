@@ -1,5 +1,7 @@
 """What a file of results may not hold; by someone who makes the hashes fit."""
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -95,6 +97,30 @@ def test_what_results_do_not_hold_is_refused_before_it_is_read(folder, change):
         check.check_file(folder / "runs.nc")
     with pytest.raises(ResultsError, match=REFUSED[change]):
         results.load(folder)
+
+
+def link_without_end(path):
+    path.symlink_to("/dev/zero")
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def large(path):
+    path.write_bytes(b"x" * 2**20)
+
+
+@pytest.mark.parametrize("name", ["config.json", "runs.nc"])
+@pytest.mark.parametrize("put", [link_without_end, pipe, large], ids=lambda put: put.__name__)
+def test_what_has_no_end_or_no_beginning_is_refused_in_a_line(folder, name, put, monkeypatch):
+    """And at once: a FIFO was waited for, a device read for ever, a large record quoted."""
+    monkeypatch.setattr(files, "RECORD_BYTES", 2**19)
+    (folder / name).unlink()
+    put(folder / name)
+    with pytest.raises(ResultsError) as refused:
+        results.load(folder)
+    assert len(str(refused.value)) < 300 + len(str(folder)) and "\n" not in str(refused.value)
 
 
 def test_more_than_the_memory_is_refused(folder, monkeypatch):

@@ -40,7 +40,7 @@ def get_config():
 # Imports once, then forks a process for each line that it reads: most of a start is imports.
 FORKS = """
 import json, os, sys
-from gan1d.commands import options
+from gan1d.commands import options, shell
 from gan1d import main
 from gan1d.sweep import loop
 
@@ -56,7 +56,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         sys.argv = ["main", *json.loads(line)]
-        os._exit(options.run(main.main, options.parse(sys.argv)))
+        os._exit(shell.run(main.main, options.parse(sys.argv)))
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

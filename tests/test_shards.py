@@ -347,6 +347,7 @@ def test_other_code_does_not_merge(tmp_path, monkeypatch):
 
 def test_a_quota_of_cores_and_what_slurm_gives_bound_the_devices(tmp_path, monkeypatch):
     monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(hardware, "OWN_CGROUPS", tmp_path / "none")
     monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda _: range(64))
     monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
     assert hardware.cores() == 64

@@ -1,8 +1,11 @@
 """Compiled programs do what JAX does with the same function, for every run by itself."""
 
+import errno
 import functools
 import itertools
+import os
 import types
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +23,7 @@ from gan1d.simd import (
     fusion,
     graph,
     jaxpr,
+    kept,
     llvm,
     primitives,
     runtime,
@@ -671,6 +675,7 @@ def test_what_is_packed_is_unpacked_as_it_was(runs, shape, width):
 
 def test_what_was_compiled_before_is_read_back(tmp_path, monkeypatch):
     """And compiled again where the file is damaged: it is code that would run."""
+    check(lambda x: x + 3, numbers(3))  # with what all programs share
     compiled = []
     monkeypatch.setattr(
         llvm, "_compiled", lambda code, make=llvm._compiled: compiled.append(code) or make(code)
@@ -687,9 +692,42 @@ def test_what_was_compiled_before_is_read_back(tmp_path, monkeypatch):
     assert len(compiled) == 3
 
 
+OPEN_TO_OTHERS = {
+    "a folder of all": lambda path: path.parent.chmod(0o777),
+    "a file of the group": lambda path: path.chmod(0o620),
+    "another user's file": lambda path: os.chown(path, 1, 1),
+    "a link": lambda path: path.symlink_to(path.rename(path.with_name("planted"))),
+}
+
+
+@pytest.mark.parametrize("opened", OPEN_TO_OTHERS.values(), ids=OPEN_TO_OTHERS)
+def test_native_code_that_others_can_have_planted_is_not_run(opened, tmp_path, monkeypatch):
+    """Though it has a digest that fits."""
+    if os.geteuid() != 0 and opened is OPEN_TO_OTHERS["another user's file"]:
+        pytest.skip("only root can give files away")
+    monkeypatch.setattr(type(jax.config), "jax_compilation_cache_dir", str(tmp_path), raising=False)
+    kept.put("simd-code", b"code")
+    assert kept.get("simd-code") == b"code"
+    opened(tmp_path / "simd-code")
+    assert kept.get("simd-code") is None
+
+
+def test_a_cache_that_can_not_be_used_costs_time_only(tmp_path, monkeypatch):
+    """As on a full disk; and nothing half written stays."""
+    monkeypatch.setattr(type(jax.config), "jax_compilation_cache_dir", "/proc", raising=False)
+    kept.put("simd-code", b"code")
+    assert kept.get("simd-code") is None
+    monkeypatch.setattr(type(jax.config), "jax_compilation_cache_dir", str(tmp_path), raising=False)
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(kept.os, "replace", full)
+    kept.put("simd-code", b"code")
+    assert full.called and not list(tmp_path.iterdir())
+
+
 # What can't be compiled.
 
 UNSUPPORTED = {
+    "arrays without elements": lambda x: x + x[:0].sum(),
     "primitive while": lambda x: lax.while_loop(lambda x: x[0] < 9, lambda x: x + 1, x),
     "primitive cond": lambda x: lax.cond(x[0] > 0, lambda: x, lambda: -x),
     "primitive digamma": jax.scipy.special.digamma,

@@ -3,20 +3,20 @@
 import contextlib
 import itertools
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from absl import flags
 from ml_collections import config_flags
 
 import gan1d
 from gan1d import engines
+from gan1d.commands import shell
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.system import signals
 
 # What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def parse(argv: list[str]) -> list[str]:
         _load_config(argv)  # which may register fields and values of its own
     problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]
     if problems:
-        fail("\n".join(problems))
+        shell.fail("\n".join(problems))
     try:
         with _importable_beside_config(argv):
             return flags.FLAGS(argv)
@@ -182,7 +182,23 @@ def parse(argv: list[str]) -> list[str]:
         lines = [line for line in str(error).splitlines() if line.strip()]
         # Of a traceback, which some errors bring along as text, the last line says what is wrong.
         problem = re.sub(r"^[\w.]*\.\w+Error: ", "", lines[-1].strip()) if lines else repr(error)
-        fail(problem if isinstance(error, flags.Error) else f"config: {problem}")
+        if "get_config() takes 0 positional arguments" in problem:
+            problem = f"config={','.join(_config_files(argv))}: it has no variants; give FILE alone"
+        elif not isinstance(error, flags.Error):
+            problem = f"config: {problem}{_raised_at(error, argv)}"
+        shell.fail(problem)
+
+
+def _raised_at(error: Exception, argv: list[str]) -> str:
+    """Behind a problem that a config file has raised: of what kind, and in which line of which."""
+    if isinstance(error, ConfigError):
+        return ""
+    files = {str(Path(file.partition(":")[0]).absolute()) for file in _config_files(argv)}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if str(Path(frame.filename).absolute()) in files]
+    if own:
+        return f" ({type(error).__name__} in {own[-1].filename}, line {own[-1].lineno})"
+    return f" ({type(error).__name__}; a config file defines get_config())"
 
 
 def _load_config(argv: list[str]) -> None:
@@ -236,47 +252,6 @@ def _override_problem(argument: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
-
-
-def fail(message: str) -> NoReturn:
-    """Say what is wrong, and exit with code 2."""
-    for line in message.splitlines():
-        print(f"gan1d: {line}", file=sys.stderr)
-    sys.exit(2)
-
-
-def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Call a command's main function; what users can bring about is a line and an exit code.
-
-    These are 2 for what was asked for, 1 for what went wrong, and 128 + N for signal N.
-    """
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return main(argv)
-    except ConfigError as error:
-        fail(str(error))
-    except (ValueError, OSError) as error:
-        from gan1d.results import ResultsError, WriteError
-
-        if isinstance(error, ResultsError):
-            fail(str(error))
-        if not isinstance(error, WriteError):
-            raise
-        print(f"gan1d: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # schedulers send it more than once
-        print("gan1d: interrupted", file=sys.stderr)
-        return _exit_code(stop)
-
-
-def _terminate(number: int, _: object) -> None:
-    raise signals.Stopped(number)
-
-
-def _exit_code(stop: KeyboardInterrupt) -> int:
-    number = stop.number if isinstance(stop, signals.Stopped) else signal.SIGINT
-    return 128 + number
 
 
 def fields_help() -> str:

@@ -25,6 +25,7 @@ from gan1d.report import exports, tables
 from gan1d.results import blocks, files, judge, netcdf, verdicts
 from gan1d.results.files import ResultsError, WriteError
 from gan1d.results.verdicts import Thresholds
+from gan1d.sweep.contents import refuse_others
 
 _TO = flags.DEFINE_string(
     "to", None, "export: the file to write, .csv or .parquet; rejudge: the folder to write."
@@ -126,6 +127,8 @@ def rejudge(folder: Path) -> int:
     to = None if _TO.value is None else Path(_TO.value)
     if to is not None and any((to / name).exists() for name in (netcdf.RECORD, blocks.FOLDER)):
         return shell.refuse(f"to={to}: there are results already; name another folder")
+    if to is not None:
+        refuse_others(to)
     runs = netcdf.load(folder)
     try:
         runs = judge.rejudged(runs, **changed)

@@ -89,7 +89,7 @@ def parse_axis(text: str) -> list[tuple[str, list[Value]]]:
     """
     known, shown = fields.specs(), fields.value_text(text)
     columns, problems = [], []
-    for term in _split(text, " "):
+    for term in _terms(text):
         field, equals, listed = term.partition("=")
         if not equals:
             problems.append(f"sweep={shown}: write an axis as FIELD=V1,V2,...")
@@ -153,7 +153,7 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     """
 
     def varied(axis: str) -> set[str]:
-        return {term.partition("=")[0] for term in _split(axis, " ")}
+        return {term.partition("=")[0] for term in _terms(axis)}
 
     anew = set().union(*(varied(axis) for axis in more))
     for axis in axes:
@@ -260,6 +260,11 @@ def _field_name(field: str) -> str:
     network = {"generator": "G ", "discriminator": "D "}.get(field.split(".optimizer.")[0], "")
     label = fields.specs()[field][0].label or field
     return network + label if ".optimizer." in field else label
+
+
+def _terms(text: str) -> list[str]:
+    """The FIELD=V1,V2,... of an axis; blanks beside a comma or an equals sign part nothing."""
+    return _split(re.sub(r"\s*([,=])\s*", r"\1", text), " ")
 
 
 def _split(text: str, separator: str) -> list[str]:

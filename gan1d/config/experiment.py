@@ -156,12 +156,14 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
       ConfigError: with every problem found, one a line.
     """
     declared, problems = _entries(config), list[str]()
-    for name, text in (("seeds", axes.seeds_text), ("sweep", axes.axes_texts)):
+    if not (isinstance(name, str) and name.isprintable()):
+        problems.append(f"name={name!r}: it must be text that can be printed; choose another name")
+    for field, text in (("seeds", axes.seeds_text), ("sweep", axes.axes_texts)):
         try:
-            declared |= {name: text(declared[name])} if name in declared else {}
+            declared |= {field: text(declared[field])} if field in declared else {}
         except ValueError as error:
             problems.append(str(error))
-            del declared[name]
+            del declared[field]
     values = {field: default for field, (_, default) in fields.specs().items()}
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()

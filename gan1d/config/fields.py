@@ -178,12 +178,19 @@ def _typed(default: Value, value: Value) -> Value:
 
 
 def parsed(field: str, text: str) -> Value:
-    """A value typed on the command line, in the field's type."""
+    """A value typed on the command line, in the field's type.
+
+    Text may stand in quotes, true and false begin small, and a tuple of one be its only entry.
+    """
     _, default = specs()[field]
-    if isinstance(default, str):
-        return checked(field, text)
+    if isinstance(default, bool):
+        text = text.capitalize()
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = text
+    if isinstance(default, str):
+        return checked(field, value if isinstance(value, str) else text)
+    if isinstance(default, tuple) and not isinstance(value, tuple | list | str):
+        value = (value,)
     return checked(field, value)

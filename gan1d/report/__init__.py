@@ -4,6 +4,8 @@ Called, as in gan1d.report(runs), it gives the page, as `notebook.report` says: 
 function of its name.
 """
 
+import importlib.util
+import os
 import sys
 import types
 from typing import TYPE_CHECKING
@@ -20,3 +22,11 @@ class _Called(types.ModuleType):
 
 
 sys.modules[__name__].__class__ = _Called
+
+# A notebook's shell hands down a backend that may not be installed here, over which matplotlib
+# can't even be imported; figures that are written to files need none.
+_BACKEND, _MODULE = os.environ.get("MPLBACKEND", ""), "module://"
+if _BACKEND.startswith(_MODULE):
+    _package = _BACKEND.removeprefix(_MODULE).partition(".")[0]
+    if not _package or importlib.util.find_spec(_package) is None:
+        del os.environ["MPLBACKEND"]

@@ -122,9 +122,7 @@ def read(path: Path, plan: str, number: int, limit: int) -> Finished:
       ResultsError: the file is not what was written, or of another block.
     """
     try:
-        if path.stat().st_size > limit + HEADER_BYTES:
-            raise ResultsError(f"{path}: larger than its block can be")
-        content = path.read_bytes()
+        content = files.bounded(path, limit + HEADER_BYTES)
         match = NAME.fullmatch(path.name)
         if match is None or hashlib.sha256(content).hexdigest() != match[2]:
             raise ResultsError(f"{path}: damaged, its SHA-256 is not that in its name")
@@ -146,6 +144,6 @@ def metadata_of(path: Path) -> dict[str, str]:
     Raises:
       OSError, ValueError, KeyError, TypeError: it is none.
     """
-    with open(path, "rb") as file:
+    with files.opened(path) as file:
         length = int.from_bytes(file.read(8), "little")
         return json.loads(file.read(min(length, HEADER_BYTES)))["__metadata__"]

@@ -2,13 +2,20 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+RECORD_BYTES = 2**26  # that a record may have: settings are thousands, and each is a line of text
+# What file systems answer, of the network above all, that have no links or can't sync a folder.
+NOT_THERE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+REASON = 200  # characters of why something can't be read
 
 Record = dict[str, Any]  # plain data by name, as JSON has it; who reads one checks its form
 
@@ -88,14 +95,48 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise
     finally:
         os.close(descriptor)
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+      OSError: it can't be read, or is no file, such as a device without an end.
+    """
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file to be read: one with an end, and of which nobody has to wait for the beginning.
+
+    Raises:
+      OSError: it can't be opened, or is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = open(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file
+
+
+def bounded(path: Path, limit: int) -> bytes:
+    """What is in a file.
+
+    Raises:
+      OSError: it can't be read, or has more than so many bytes.
+    """
+    with opened(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit} bytes")
+    return content
 
 
 def digest(value: object) -> str:
@@ -129,7 +170,7 @@ def _name_anew(temporary: Path, path: Path) -> None:
     try:
         os.link(temporary, path)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+        if error.errno not in (errno.EPERM, *NOT_THERE):
             raise
         os.replace(temporary, path)  # some network file systems have no links
 
@@ -145,11 +186,12 @@ def read_json(path: Path) -> Record | None:
       ResultsError: it is none, can't be read, or has been changed since.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(bounded(path, RECORD_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: not a record of gan1d ({error})") from None
+        reason = str(error)[:REASON]
+        raise ResultsError(f"{path}: not a record of gan1d ({reason})") from None
     if not isinstance(record, dict) or "digest" not in record:
         raise ResultsError(f"{path}: not a record of gan1d")
     if record.pop("digest") != digest(record):

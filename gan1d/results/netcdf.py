@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from absl import logging
 
-from gan1d.results import check, files, older
+from gan1d.results import blocks, check, files, older
 from gan1d.results.files import Record, ResultsError
 from gan1d.results.schema import SCHEMA
 
@@ -70,7 +71,7 @@ def _made(record: Record) -> dict[str, str]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def load_record(folder: Path | str) -> Record | None:
@@ -155,7 +156,13 @@ def read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
     record = load_record(folder)
     if record is None or not path.exists():
         raise ResultsError(f"{folder}: no results here ({RECORD} and {RUNS} are expected)")
-    if record["sha256"].get(RUNS) != files.sha256(path):
+    if record["complete"] and (folder / blocks.FOLDER).exists():
+        logging.warning("%s: a sweep is under way there; these are the results before it.", folder)
+    try:
+        sha256 = files.sha256(path)
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be read ({error})") from None
+    if record["sha256"].get(RUNS) != sha256:
         raise ResultsError(f"{path}: damaged, its SHA-256 is not the one in {RECORD}")
     try:
         check.check_file(path)

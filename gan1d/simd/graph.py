@@ -68,6 +68,8 @@ FOLDED: dict[str, Callable[..., np.ndarray]] = {
 
 
 def _squeezed(index: np.ndarray) -> np.ndarray:
+    if not index.size:
+        raise Unsupported("arrays without elements")
     return index.reshape(_long(index.shape))
 
 
@@ -115,12 +117,12 @@ class Graph:
 
     def reduce(self, op: str, view: View, axes: Sequence[int]) -> View:
         """Reduce `axes` of a view."""
+        operand = View(view.node, _squeezed(view.index))
         left = [n for axis, n in enumerate(view.shape) if axis not in axes]
         long = [axis for axis, n in enumerate(view.shape) if n > 1]
         reduced = tuple(number for number, axis in enumerate(long) if axis in axes)
         if not reduced:
             return view.moved(lambda index: index.reshape(left))
-        operand = View(view.node, _squeezed(view.index))
         node = Reduction(op, _long(left), view.dtype, (operand,), axes=reduced)
         return whole_view(self._numbered_node(node, reduced), left)
 

@@ -3,14 +3,12 @@
 import ctypes
 import functools
 import hashlib
-import os
-import tempfile
-from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import llvmlite
 import llvmlite.binding as llvm
+
+from gan1d.simd import kept
 
 
 @functools.cache
@@ -42,9 +40,9 @@ def register_width() -> int:
 def compile(code: str, name: str) -> "Function":
     """The function of this name in LLVM code.
 
-    What was compiled before is taken from JAX's compilation cache, where that is enabled.
+    What was compiled before is taken from where it is kept.
     """
-    image = _cached(code) or _compiled(code)
+    image = kept.get(_key(code)) or _compiled(code)
     # JITLink keeps code and its constants within reach of each other, however much is mapped.
     jit = llvm.create_lljit_compiler(_machine(), use_jit_link=True)
     library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
@@ -74,28 +72,12 @@ def _compiled(code: str) -> bytes:
     passes.add_simplify_cfg_pass()
     passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
     image = machine.emit_object(module)
-    if (path := _cache_path(code)) is not None:
-        # Renamed once whole: other processes may be reading, or writing the same.
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(image).digest() + image)
-        os.replace(file.name, path)
+    kept.put(_key(code), image)
     return image
 
 
-def _cached(code: str) -> bytes | None:
-    path = _cache_path(code)
-    if path is None or not path.exists():
-        return None
-    content = path.read_bytes()
-    digest, image = content[:32], content[32:]
-    return image if hashlib.sha256(image).digest() == digest else None
-
-
-def _cache_path(code: str) -> Path | None:
-    folder = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    if not folder or not Path(folder).is_dir():
-        return None
-    key = [code, llvmlite.__version__, llvm.get_host_cpu_name()]
-    key.append(llvm.get_host_cpu_features().flatten())
-    digest = hashlib.sha256("\0".join(key).encode()).hexdigest()
-    return Path(folder) / f"simd-{digest[:32]}"
+def _key(code: str) -> str:
+    """The name of code that is compiled for this processor."""
+    parts = [code, llvmlite.__version__, llvm.get_host_cpu_name()]
+    parts.append(llvm.get_host_cpu_features().flatten())
+    return f"simd-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"

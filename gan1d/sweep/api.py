@@ -15,13 +15,13 @@ from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
-from gan1d.sweep.contents import Contents, look, results_of
+from gan1d.sweep.contents import Contents, look, refuse_others, results_of
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
 from gan1d.sweep.shards import Shard
 from gan1d.sweep.store import OnDisk, Store
-from gan1d.system import backend, progress, signals
+from gan1d.system import backend, progress, signals, switches
 
 Report = Callable[[int], progress.Silent]  # makes what reports, from a number of updates
 
@@ -55,6 +55,7 @@ def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
     return choose(sweep, choices)
 
 
+@switches.pinned()
 def train_and_publish(
     sweep: Sweep,
     folder: Path,
@@ -111,11 +112,13 @@ def train_and_publish(
 def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Contents:
     """What a locked folder holds; nothing that counts where that is to be overwritten."""
     store.clear_discarded(folder)
+    refuse_others(folder)
     if overwrite:
         return Contents(folder, sweep.experiment, None)
     return look(sweep.experiment, folder)
 
 
+@switches.pinned()
 def train_shard(
     sweep: Sweep, folder: Path, shard: Shard, choices: Choices, *, report: Report
 ) -> int:
@@ -139,6 +142,7 @@ def train_shard(
     """
     choices = dataclasses.replace(choices, shards=shard.count)
     with locked(folder, shard.name, locks.SHARD_LOCK_SECONDS):
+        refuse_others(folder)
         contents = look(sweep.experiment, folder)
         layout = layout_in(contents, sweep, choices)
         numbers = layout.blocks.cut(shard.count)[shard.index]
@@ -152,6 +156,7 @@ def train_shard(
     return runs
 
 
+@switches.pinned()
 def merge(
     sweep: Sweep,
     folder: Path,
@@ -216,6 +221,8 @@ def _merge(
             return _as_published(runs)
         if not partial:
             raise results.ResultsError(f"{folder}: {result.unfinished} runs are not finished")
+        if result.unfinished == sweep.run_count:
+            raise results.ResultsError(f"{folder}: no block is finished; there is nothing to show")
     with signals.noted():
         summary = _publish(sweep, folder, result, finished, overrides)
     _draw(folder, result, summary, kinds)

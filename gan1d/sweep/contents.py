@@ -18,6 +18,8 @@ from gan1d.gan import register
 from gan1d.results import ResultsError, blocks
 from gan1d.sweep.provenance import Identity, Plan
 
+# What publishing replaces, and overwriting removes.
+WRITTEN = ("runs.nc", "config.json", "summary.csv", "summary.md", "report.html", "figures")
 REMEDY = "choose another folder (workdir), or replace what it holds (overwrite)"
 
 
@@ -53,6 +55,28 @@ def look(experiment: Experiment, folder: Path) -> Contents:
         return Contents(folder, experiment, None if plan is None else Plan.of_plain(plan))
     except ResultsError as problem:
         return Contents(folder, experiment, None, str(problem))
+
+
+def refuse_others(folder: Path) -> None:
+    """Raise ConfigError if what would be replaced in a folder is not gan1d's.
+
+    What has the name of a file of results is gan1d's beside a record or blocks of it, if it lies in
+    the folder: a link would lead elsewhere.
+    """
+    named = [folder / name for name in (*WRITTEN, blocks.FOLDER)]
+    there = [path for path in named if path.is_symlink()]
+    if not there and results.load_record(folder) is None and not blocks.listed(folder):
+        plan = folder / blocks.FOLDER / blocks.PLAN
+        there = [] if plan.exists() else [path for path in named[:-1] if _holds_anything(path)]
+    if there:
+        what = "a link" if there[0].is_symlink() else "not gan1d's"
+        raise ConfigError(
+            [f"workdir={folder}: {there[0].name} is {what}, and would be lost; move it elsewhere"]
+        )
+
+
+def _holds_anything(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:

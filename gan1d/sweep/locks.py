@@ -57,7 +57,7 @@ def locked(folder: Path, part: str | None = None, patience: float = LOCK_SECONDS
             raise ConfigError([f"workdir={folder}: can't write there ({error})"]) from None
         yield
         if part is None:  # so these are of processes that were killed
-            for path in folder.glob(f"{LOCK}-*"):
+            for path in folder.glob(f"{LOCK}-*-of-*"):
                 path.unlink(missing_ok=True)
 
 
@@ -95,7 +95,7 @@ def _lock(path: Path, kind: int, patience: float) -> Iterator[None]:
 def _locked_file(path: Path, kind: int, patience: float) -> IO[str]:
     tries = 1 + round(patience / LOCK_POLL_SECONDS)
     while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW), "r+")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:

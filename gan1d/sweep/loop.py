@@ -28,7 +28,7 @@ from gan1d.sweep.collect import Arrays
 from gan1d.sweep.layout import SMALLEST_SHARE, Block, CohortBlocks, Layout
 from gan1d.sweep.provenance import Trained, Training
 from gan1d.sweep.store import InMemory, Store
-from gan1d.system import hardware
+from gan1d.system import hardware, switches
 from gan1d.system.progress import Silent, Status
 
 if TYPE_CHECKING:
@@ -285,6 +285,7 @@ def _compile_ahead(
         yield compiled
 
 
+@switches.pinned()  # which is of one thread
 def _compile(
     layout: Layout, compile: "Compile", cohort: Cohort, runs_at_a_time: int
 ) -> tuple[str, Programs]:

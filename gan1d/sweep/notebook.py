@@ -19,12 +19,13 @@ from gan1d.sweep.contents import results_without_a_lock
 from gan1d.sweep.layout import Choices, Layout, choose
 from gan1d.sweep.provenance import Plan, record
 from gan1d.sweep.store import InMemory
-from gan1d.system import hardware, progress, signals
+from gan1d.system import hardware, progress, signals, switches
 
 # Finished blocks of the sweep in memory that was stopped last, by its identity.
 _STOPPED: dict[str, InMemory] = {}
 
 
+@switches.pinned()
 def run(
     config: ml_collections.ConfigDict | Mapping[str, object] | None = None,
     *,

@@ -15,7 +15,7 @@ from gan1d.config import fields
 from gan1d.config.experiment import Experiment
 from gan1d.gan import register
 from gan1d.results import ResultsError, files
-from gan1d.system import hardware
+from gan1d.system import hardware, switches
 from gan1d.system.hardware import Machine
 
 ANY = "any"  # stands for a machine's kind where shards may be trained on machines of any
@@ -34,6 +34,7 @@ class Identity:
     versions: dict[str, str]
     source: str  # a digest of gan1d's own code
     registered: dict[str, str]  # file -> digest of its code, of what users have registered
+    switches: dict[str, str]  # of JAX and XLA, as `switches.told` has them
 
     def plain(self) -> dict[str, object]:
         """As plain data for JSON."""
@@ -49,7 +50,7 @@ class Identity:
         known = {field.name for field in dataclasses.fields(cls)}
         given = {name: value for name, value in plain.items() if name in known}
         try:
-            return cls(**{"registered": {}} | given)  # type: ignore[arg-type] # as JSON has it
+            return cls(**{"registered": {}, "switches": {}} | given)  # type: ignore[arg-type] # as JSON has it
         except TypeError:
             raise ResultsError("it doesn't say what its numbers depend on") from None
 
@@ -111,6 +112,7 @@ class Code(TypedDict):
     versions: dict[str, str]
     source: str
     registered: dict[str, str]
+    switches: dict[str, str]
 
 
 def code() -> Code:
@@ -119,6 +121,7 @@ def code() -> Code:
         "versions": hardware.versions(),
         "source": hardware.source(),
         "registered": register.sources(),
+        "switches": switches.told(),
     }
 
 
@@ -190,6 +193,7 @@ def record(
         "block_size": identity.block_size,
         "devices": identity.devices,
         "registered": identity.registered,
+        "switches": identity.switches,
         "machines": [
             machine._asdict() | {"blocks": count} for machine, count in trained.machines.items()
         ],

@@ -7,7 +7,7 @@ import absl.logging
 import jax
 import platformdirs
 
-from gan1d.system import hardware
+from gan1d.system import hardware, private
 
 MOST_DEVICES = 64  # on fewer cores: JAX makes as many CPU devices as it is asked for
 
@@ -18,7 +18,7 @@ def devices(count: int | None = None) -> list[jax.Device]:
     Call it before the first JAX operation: later the number of CPU devices is fixed.
 
     Raises:
-      ValueError: fewer than `count` devices exist.
+      ValueError: fewer than `count` devices exist, or none.
     """
     most = max(MOST_DEVICES, hardware.cores())
     if count is not None and not 1 <= count <= most:
@@ -31,7 +31,12 @@ def devices(count: int | None = None) -> list[jax.Device]:
         RuntimeError
     ):  # JAX has started, in a notebook for example: its devices are what there is
         absl.logging.info("JAX is already initialised; using the devices that it has.")
-    available = jax.devices()
+    try:
+        available = jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0] or "there are none of this kind"
+        platforms = jax.config.values["jax_platforms"]
+        raise ValueError(f"JAX_PLATFORMS={platforms}: no devices ({reason}); unset it") from None
     if count is not None and count > len(available):
         raise ValueError(
             f"devices={count}: this machine has {len(available)}; give at most that many"
@@ -44,18 +49,22 @@ def devices(count: int | None = None) -> list[jax.Device]:
 def enable_compilation_cache() -> Path | None:
     """Keep compiled programs in the user's cache folder, by version of JAX and processor.
 
-    Returns the folder, or None where it can't be written, which costs time only.
+    Returns the folder, or None where it can't be written, or others can write to it, which costs
+    time only.
     """
     chosen = jax.config.values["jax_compilation_cache_dir"]
     if chosen:
         return Path(chosen)  # the user's own choice
     kind = hardware.processor().rpartition("(")[2].rstrip(")")
-    folder = Path(platformdirs.user_cache_dir("gan1d")) / f"jax-{jax.__version__}-{kind}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(platformdirs.user_cache_dir("gan1d")) / f"jax-{jax.__version__}-{kind}"
+        if not folder.is_absolute():
+            raise FileNotFoundError(f"{folder}: this user has no home")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.check(folder.stat(), folder)
         (folder / ".writable").touch()
-    except OSError as error:
-        absl.logging.warning("No compilation cache: %s", error)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home can be found out
+        absl.logging.log_first_n(absl.logging.WARNING, "No compilation cache: %s", 1, error)
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -1,5 +1,6 @@
 """The computer underneath, and the code on it: what needs no JAX to be found out."""
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -7,6 +8,7 @@ import importlib.metadata
 import math
 import os
 import platform
+import resource
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +17,7 @@ import gan1d
 
 # Whose versions may change how numbers are rounded.
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "llvmlite")
-CGROUP = Path("/sys/fs/cgroup")
+CGROUP, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 class Machine(NamedTuple):
@@ -34,9 +36,14 @@ def cores() -> int:
     """
     pinned = hasattr(os, "sched_getaffinity")  # not on macOS
     limits = [len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1]
-    quota, _, period = _content(CGROUP / "cpu.max").partition(" ")
-    if quota.isdecimal() and period.isdecimal():
-        limits.append(math.ceil(int(quota) / int(period)))
+    for folder in _control_groups("cpu"):
+        quota, _, period = _content(folder / "cpu.max").partition(" ")
+        if not quota:
+            quota, period = (
+                _content(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")
+            )
+        if quota.isdecimal() and period.isdecimal():
+            limits.append(math.ceil(int(quota) / int(period)))
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdecimal():
         limits.append(int(given))
@@ -44,15 +51,41 @@ def cores() -> int:
 
 
 def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or what its container has."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = _content(CGROUP / "memory.max")
-    return min(physical, int(limit)) if limit.isdecimal() else physical
+    """Bytes of memory that this process may use: the least of what limits it.
+
+    That is the machine's, what a container or Slurm has given it, and its address space.
+    """
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for folder in _control_groups("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            limit = _content(folder / name)
+            if limit.isdecimal():
+                limits.append(int(limit))
+    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    limits += [address_space] * (address_space != resource.RLIM_INFINITY)
+    return min(limits)
+
+
+def _control_groups(controller: str) -> list[Path]:
+    """The folders of the control groups that this process lies in, of both versions.
+
+    Each limits those within: cgroups(7). In a container its own group is the top of what is seen.
+    """
+    folders = [CGROUP, CGROUP / controller]
+    for line in _content(OWN_CGROUPS).splitlines():
+        _, controllers, path = line.split(":", 2)
+        top = CGROUP / controllers if controller in controllers.split(",") else CGROUP
+        if not controllers or top != CGROUP:
+            own = top / path.lstrip("/")
+            folders += [own, *(above for above in own.parents if above.is_relative_to(top))]
+    return list(dict.fromkeys(folders))
 
 
 def _content(path: Path) -> str:
     """What a file of the system says; nothing where there is no such file."""
-    return path.read_text().strip() if path.exists() else ""
+    with contextlib.suppress(OSError):
+        return path.read_text().strip()
+    return ""
 
 
 def machine(device_kind: str) -> Machine:

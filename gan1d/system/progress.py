@@ -1,5 +1,6 @@
 """How far a sweep is: a bar on a terminal, a line every ten seconds elsewhere."""
 
+import contextlib
 import importlib.util
 import sys
 import time
@@ -81,14 +82,35 @@ class Lines(Silent):
             return
         self._printed, self._doing = now, status.doing
         rate = (status.updates_done - self._began[1]) / max(now - self._began[0], 1e-9)
-        left = (status.updates - status.updates_done) / rate if rate else 0.0
+        left = status.updates - status.updates_done
+        speed = f", {rate:.3g} updates/s" if rate else ""
+        seconds = f", {left / rate:.0f} s left" if rate and left else ""
         print(
             f"{status.doing}: {status.runs_text}, "
-            f"{status.updates_done / status.updates:.0%} of the updates, {rate:.3g} updates/s, "
-            f"{f'{left:.0f} s' if rate else 'time unknown'} left",
+            f"{status.updates_done / status.updates:.0%} of the updates{speed}{seconds}",
             file=sys.stderr,
             flush=True,
         )
+
+
+class Unheard(Silent):
+    """A reporter that goes silent where it can't be heard: a closed pipe, a full disk."""
+
+    def __init__(self, inner: Silent):
+        """Keep what is told."""
+        self._inner = inner
+
+    def __call__(self, status: Status) -> None:
+        """Pass the status on."""
+        try:
+            self._inner(status)
+        except OSError:
+            self._inner = Silent()
+
+    def close(self) -> None:
+        """Clear up."""
+        with contextlib.suppress(OSError):
+            self._inner.close()
 
 
 def _tqdm() -> type["tqdm"]:
@@ -105,4 +127,5 @@ def _in_notebook() -> bool:
 
 def reporter(updates: int) -> Silent:
     """A bar, with how long it will yet take, on a terminal and in a notebook; lines elsewhere."""
-    return Bar(updates) if sys.stderr.isatty() or _in_notebook() else Lines()
+    on_screen = sys.stderr.isatty() or _in_notebook()
+    return Unheard(Bar(updates) if on_screen else Lines())

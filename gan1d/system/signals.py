@@ -4,8 +4,14 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from gan1d.system import progress
+
+DEFAULTS: dict[int, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 
 
 class Stopped(KeyboardInterrupt):
@@ -55,12 +61,13 @@ def noted() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received  # signals don't reach other threads
         return
-    held = (signal.SIGINT, signal.SIGTERM)
+    held = tuple(DEFAULTS)
     handlers = [signal.signal(number, lambda number, _: received.append(number)) for number in held]
     try:
         yield received
     finally:
         for number, handler in zip(held, handlers, strict=True):
-            signal.signal(number, handler)
+            # None: it was not set by Python, which can't set it again.
+            signal.signal(number, DEFAULTS[number] if handler is None else handler)
     if received:
         raise Stopped(received[0])

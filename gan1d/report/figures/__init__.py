@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import matplotlib.style
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
@@ -91,19 +92,20 @@ def draw_all(
       SelectionError: there is no such setting, or no snapshots of that seed.
       WriteError: a figure can't be written.
     """
-    selected = common.select(runs, summary, snapshots, setting, seed)
+    selected = common.literal(common.select(runs, summary, snapshots, setting, seed))
     if kinds is None:
         kinds = stills()
     target = Path(folder) / "figures"
     files.make_folder(target)
     paths = []
-    for kind in kinds:
-        drawn = KINDS[kind](selected)
-        if isinstance(drawn, Film):
-            paths += film.write(drawn, target / kind)
-        elif drawn is not None:
-            paths.append(target / f"{kind}.png")
-            files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
+    with matplotlib.style.context("default"):  # a user's own, with TeX for example, may not work
+        for kind in kinds:
+            drawn = KINDS[kind](selected)
+            if isinstance(drawn, Film):
+                paths += film.write(drawn, target / kind)
+            elif drawn is not None:
+                paths.append(target / f"{kind}.png")
+                files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
     return paths
 
 

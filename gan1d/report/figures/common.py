@@ -85,6 +85,26 @@ def select(
     return Selection(runs, summary, snapshots, seed)
 
 
+def literal(selection: Selection) -> Selection:
+    """The same with names that matplotlib shows as they are: between dollars it reads formulas."""
+
+    def escaped(text: object) -> str:
+        return str(text).replace("$", r"\$")
+
+    def named(data: xr.Dataset) -> xr.Dataset:
+        data = data.assign_coords(setting=[*map(escaped, data.setting.values)])
+        return data.assign_attrs(title=escaped(data.attrs.get("title", "")))
+
+    runs, summary, snapshots, _ = selection
+    if "$" not in "".join([str(runs.attrs["title"]), *map(str, runs.setting.values)]):
+        return selection
+    return selection._replace(
+        runs=named(runs),
+        summary=summary.assign(setting=summary.setting.map(escaped)),
+        snapshots=None if snapshots is None else named(snapshots),
+    )
+
+
 def is_plane(runs: xr.Dataset) -> bool:
     """Whether the targets are 2-D."""
     return "dim" in runs.sizes

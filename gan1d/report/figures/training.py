@@ -92,6 +92,7 @@ def _surviving_quantiles(values: np.ndarray) -> np.ndarray:
 
 def _common_limits(bands: np.ndarray) -> tuple[float, float]:
     """Limits that hold all medians, and the bands `[..., 3, step]` but for their extremes."""
+    bands = np.where(np.isfinite(bands), bands, np.nan)  # a loss can be infinite
     medians = bands[..., 0, :]
     if np.isnan(medians).all():
         return 0, 1
