@@ -11,11 +11,11 @@ from gan1d.report import runs as of_runs
 from gan1d.report.figures import common, facets, layout, line
 from gan1d.report.figures.common import BLUE, GREEN, GREY, Selection
 
-MOST_SETTINGS = 8  # a row each
+MOST_SETTINGS = 6  # a row each
 DENSITY = LinearSegmentedColormap.from_list("density", ["white", BLUE, "#001A33"])
 # White where D can't tell, as in the plane.
 D_SHADE = LinearSegmentedColormap.from_list("D", ["#7F7F7F", "white", GREEN])
-SEEN = (0.01, 0.99)  # of means and stds, that are to be in view
+SEEN = (0.03, 0.97)  # of means and of stds, that are to be in view
 
 
 def training_density(selection: Selection) -> Figure | None:
@@ -28,7 +28,9 @@ def training_density(selection: Selection) -> Figure | None:
         return None
     ds, frame, note = common.ranked(selection, MOST_SETTINGS)
     figure = layout.new_figure(selection.width, 1.45 * len(frame) + 0.3)
-    axes = layout.subplots(figure, len(frame), 3, sharey="row", width_ratios=[1, 4, 4])
+    axes = layout.subplots(
+        figure, len(frame), 3, sharex="col", sharey="row", width_ratios=[1, 4, 4]
+    )
     runs = [common.one_run(ds, snapshots, setting, seed) for setting in frame.setting]
     for setting, run, (target, density, d) in zip(frame.setting, runs, axes, strict=True):
         layout.name_row(target, setting, 1.4)
@@ -36,19 +38,21 @@ def training_density(selection: Selection) -> Figure | None:
         target.set_xticks([])
         target.set_xlim(left=0)
         _draw_density(density, run)
-        density.set_title(common.fate(run))
+        density.set_title(f"density; {common.fate(run)}")
+        d.set_title(common.d_label(run, "D(x)"))
         _draw_d(figure, d, run)
     for ax, label in zip(axes[-1], ("target", "updates", "updates"), strict=True):
         ax.set_xlabel(label)
-    axes[0, 2].set_title("D(x)")
-    what = "the generator's density at each x during training (left) and D (right)"
+    what = "the generator's density and D at each x during training"
     layout.finish(figure, ds, what, note, seeds=f"seed {seed}")
     return figure
 
 
 def _draw_density(ax: Axes, run: xr.Dataset) -> None:
     """The generator's density `[x, update]`, as dark as can be from twice the target's on."""
-    edges = line.view(run.x, run.samples.values[..., 0])
+    samples = run.samples.values[..., 0]
+    finite = samples[np.isfinite(samples)]
+    edges = line.view(run.x, finite[None])
     density = line.generated_masses(run, edges) / np.diff(edges)
     ax.pcolormesh(
         run.step,
@@ -115,14 +119,12 @@ def moments(selection: Selection) -> Figure | None:
         cell.ax.plot(*targets[i], "+", color="black", ms=9, mew=1.5, zorder=4, label="target")
         cell.title(common.counted(frame.loc[i]))
     if len(finite):
-        low, high = np.quantile(np.concatenate([finite, targets]), SEEN, axis=0)
+        low, high = np.quantile(finite, SEEN, axis=0)
         low, high = np.minimum(low, targets.min(0)), np.maximum(high, targets.max(0))
-        margin = 0.08 * (high - low) + 1e-6
-        cells[0].ax.set(
-            xlim=(low[0] - margin[0], high[0] + margin[0]),
-            ylim=(min(0, low[1]) - margin[1], high[1] + margin[1]),
-        )
-    said = f"the view holds {100 * (SEEN[1] - SEEN[0]):.0f}% of what was met"
+        margin = 0.08 * (high[0] - low[0]) + 1e-6
+        cells[0].ax.set(xlim=(low[0] - margin, high[0] + margin))
+        cells[0].ax.set(yscale="log", ylim=(max(low[1], 1e-3 * high[1]) / 1.5, high[1] * 1.5))
+    said = f"the view holds {100 * (SEEN[1] - SEEN[0]):.0f}% of means and of stds"
     layout.finish(figure, ds, "std against mean of generators during training", said, note)
     return figure
 
@@ -134,4 +136,4 @@ def _draw_paths(ax: Axes, paths: list[np.ndarray]) -> None:
     ax.add_collection(lines)
     if paths:
         starts = np.array([path[0] for path in paths]).T
-        ax.plot(*starts, ".", color="black", ms=2, zorder=2, label="before training")
+        ax.plot(*starts, ".", color="#666666", ms=1.5, zorder=2, label="before training")

@@ -21,6 +21,7 @@ from gan1d.report.figures.common import Ranked, Selection
 
 MOST_ROWS = 8
 MOST_COLOURS = 4  # whose bands can be told apart in one panel
+FLATTEST = 0.38  # height over width of a panel
 PANEL = (1.65, 1.25)  # inches: least width, and height
 
 
@@ -31,6 +32,7 @@ class Cell(NamedTuple):
     heading: tuple[str, ...]  # lines above it that say which setting it is
     colour: str
     level: str  # what its colour stands for; "" where that is nothing
+    is_last: bool  # in its row
 
     def title(self, *lines: str) -> None:
         """Say above the panel which setting it is, where that isn't said at an edge, and more."""
@@ -72,7 +74,9 @@ class Plan(NamedTuple):
             # Where the last row is short, some panels above it are the lowest.
             elif not any((below, column) in taken for below in range(row + 1, self.shape[0])):
                 ax.xaxis.set_tick_params(labelbottom=True)
-                ax.set_xlabel(xlabel)
+                ax.set_xlabel(self._wrapped(xlabel))
+            if (row, column) in taken and not any((row, left) in taken for left in range(column)):
+                ax.yaxis.set_tick_params(labelleft=True)
         if ylabel:
             figure.supylabel(ylabel)
         for name, ax in zip(self.rows, axes[:, 0], strict=False):
@@ -98,7 +102,8 @@ class Plan(NamedTuple):
         elif row == 0 and self.columns:
             heading = (self._wrapped(self.columns[column]),)
         level = self.levels[colour] if self.levels else ""
-        return Cell(ax, heading, common.LINES[colour], level)
+        is_last = column == max(each for at, each, _ in self.place if at == row)
+        return Cell(ax, heading, common.LINES[colour], level, is_last)
 
 
 def planned(
@@ -137,7 +142,8 @@ def plan(
       panel: the least width, and the height, of a panel.
     """
     shown, factors = runs, []
-    for shown in (runs.sel(setting=list(settings)), runs):  # what is left of a product may be one
+    some = runs.isel(setting=runs.setting.isin(list(settings)).values)
+    for shown in (some, runs):  # some of a product may be one of their own
         with contextlib.suppress(ValueError):
             factors = effects.factors(shown)
             break
@@ -164,7 +170,7 @@ def of_factors(
     rows, columns, colours = ([factors[i] for i in part] for part in split)
     place = [(_place(rows, i), _place(columns, i), _place(colours, i)) for i in chosen]
     shape = _size(rows), _size(columns)
-    size = width / shape[1], panel[1]
+    size = _sized(width / shape[1], panel)
     return Plan(place, _names(rows), _names(columns), _names(colours), names, shape, size)
 
 
@@ -177,10 +183,15 @@ def wall(
     """A panel for each of these, in so many columns; None: as many as look well."""
     order = {name: i for i, name in enumerate(dict.fromkeys(names))}
     most = layout.columns_in(width, panel[0])
-    columns = columns or min(most, max(1, int(np.ceil(np.sqrt(1.5 * len(order))))))
+    columns = columns or min(most, round(np.sqrt(1.5 * len(order))))
     place = [(*divmod(order[name], columns), 0) for name in names]
     shape = -(-len(order) // columns), columns
-    return Plan(place, [], [], [], list(names), shape, (width / columns, panel[1]))
+    return Plan(place, [], [], [], list(names), shape, _sized(width / columns, panel))
+
+
+def _sized(width: float, panel: tuple[float, float]) -> tuple[float, float]:
+    """A panel's width and its height, which is more where there is room to be wide."""
+    return width, max(panel[1], FLATTEST * width)
 
 
 def _split(

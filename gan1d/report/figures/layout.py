@@ -157,7 +157,7 @@ def color_bar(
     bar = figure.colorbar(shown, ax=ax, aspect=30, format=PercentFormatter(1) if percent else None)
     set_ticks_style([bar.ax])
     height = figure.get_figheight() * (1 if isinstance(ax, Axes) else 0.8)
-    bar.set_label(textwrap.fill(label, characters(height, "axes.labelsize")))
+    bar.set_label(textwrap.fill(label, characters(0.7 * height, "axes.labelsize")))
 
 
 def finish(

@@ -183,20 +183,17 @@ def boundary(selection: Selection) -> Figure | None:
     heights = [before.height, plan.height]
     figure = layout.new_figure(selection.width, sum(heights))
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
-    shared = {"sharex": _same(ds.x), "sharey": _same(ds.x) and _same(ds.target_density)}
-    first = before.draw(upper, "", f"density {common.moment(0)}", **shared)
-    last = plan.draw(lower, "x", f"density {common.moment(ds.step.values[-1])}", **shared)
-    edges = [view(run.x, run.samples.values[[0, -1], :, 0]) for run in runs]
-    if shared["sharex"]:
-        ends = np.concatenate([run.samples.values[[0, -1], :, 0] for run in runs])
-        edges = [view(runs[0].x, ends)] * len(runs)
+    same_target = _same(ds.x) and _same(ds.target_density)
+    first = before.draw(upper, "", f"density {common.moment(0)}", sharey=same_target)
+    after = f"density {common.moment(ds.step.values[-1])}"
+    last = plan.draw(lower, "x", after, sharey=same_target)
     shown = [(cell, each[0], 0) for cell, each in zip(first, alike, strict=True)]
     shown += [(cell, i, -1) for i, cell in enumerate(last)]
     for cell, i, at in shown:
-        panel = LinePanel(cell.ax, runs[i], edges[i])
+        panel = LinePanel(cell.ax, runs[i], view(runs[i].x, runs[i].samples.values[[at], :, 0]))
         notes = panel.show(at)
-        if shared["sharey"] and common.is_probability(runs[i]):
-            panel.d_ax.tick_params(labelright=cell.ax.get_subplotspec().is_last_col())
+        if same_target and common.is_probability(runs[i]):
+            panel.d_ax.tick_params(labelright=cell.is_last)
         cell.title("" if at == 0 else common.fate(runs[i]), "; ".join(notes))
     what = "densities and D before and after training"
     layout.finish(figure, ds, what, note, seeds=f"seed {seed}")

@@ -105,6 +105,13 @@ def field(runs: xr.Dataset, name: str, option: str) -> str:
     raise of_runs.SelectionError(f"{option}={name}: {which}: {listed}")
 
 
+def short(runs: xr.Dataset, name: str) -> str:
+    """A swept field's last word, or all of it where another one has the same, to be wrapped."""
+    last = name.rpartition(".")[2]
+    alone = sum(each.rpartition(".")[2] == last for each in of_runs.swept_fields(runs)) == 1
+    return (last if alone else name.replace(".", ". ")).replace("_", " ")
+
+
 def levels(runs: xr.Dataset, name: str) -> list:
     """The values of a swept field: numbers by size, others as declared."""
     values = runs[name].values

@@ -17,7 +17,7 @@ from gan1d.results import judge
 
 STYLES = ("-", "--")
 COLOURED = len(STYLES) * len(LINES)
-BANDED = 6  # settings whose bands can be told apart on one axes
+BANDED = 3  # settings whose bands can be told apart on one axes
 
 
 class Style(TypedDict):

@@ -17,7 +17,7 @@ from gan1d.report.figures import common, facets, layout, measured
 from gan1d.report.figures.common import Selection
 from gan1d.report.figures.measured import Estimate, Measured
 
-WIDE, NARROW = 0.62, 0.34  # inches of a cell, for its interval and for its estimate to be legible
+SIZE = 6.5  # points of a cell's text
 LOG_FROM = 10  # largest over smallest value from which on an axis is logarithmic
 MOST_LEVELS = 12  # of an axis that are named
 
@@ -45,22 +45,24 @@ def heatmap(selection: Selection) -> Figure | None:
     values = np.full((len(levels[1]), len(levels[0])), np.nan)
     for place, each in found.items():
         values[place] = each.value
-    cell = (selection.width - 1.9) / len(levels[0])
-    height = 0.5 if cell >= WIDE else 0.22
+    cell = int(72 * (selection.width - 1.9) / len(levels[0]) / (layout.EM * SIZE))  # characters
+    words = {place: _words(each, of_measure) for place, each in found.items()}
+    whole = cell >= max(len(line) for each in words.values() for line in each)
+    height = 0.5 if whole else 0.22
     figure, ax = layout.single(selection.width, 0.5 + height * len(levels[1]))
     ax.set_facecolor("#E5E5E5")  # cells that the sweep does not have
     norm = _norm(values, of_measure)
     shown = np.where(np.isposinf(values), norm.vmax or 1, values)
     image = ax.imshow(shown, norm=norm, cmap="viridis", aspect="auto", origin="lower")
-    if cell >= NARROW:
-        for (i, j), each in found.items():
+    if cell >= max(len(estimate) for estimate, *_ in words.values()):
+        for (i, j), (estimate, *more) in words.items():
             color = "white" if norm(shown[i, j]) < 0.6 else "black"
-            words = _words(each, of_measure, cell >= WIDE)
-            ax.text(j, i, words, ha="center", va="center", color=color, fontsize=6.5)
+            text = "\n".join([estimate, *more]) if whole else estimate
+            ax.text(j, i, text, ha="center", va="center", color=color, fontsize=SIZE)
     _name_levels(ax, levels)
     ax.set(xlabel=fields[0], ylabel=fields[1])
     layout.color_bar(figure, image, ax, of_measure.label, percent=of_measure.is_share)
-    said = "[95% intervals over seeds], n runs" if cell >= WIDE else _counts(found)
+    said = "[95% intervals over seeds]" if whole else _counts(found)
     layout.finish(figure, runs, of_measure.label, said, _pooled(runs, fields))
     return figure
 
@@ -95,15 +97,15 @@ def _norm(values: np.ndarray, of_measure: Measured) -> Normalize:
     return Normalize(low, high if high > low else low + 1)
 
 
-def _words(each: Estimate, of_measure: Measured, whole: bool) -> str:
-    """An estimate and, where there is room, its interval and n."""
+def _words(each: Estimate, of_measure: Measured) -> tuple[str, str, str]:
+    """An estimate, its interval and n."""
     numbers = [each.value, each.low, each.high]
     if of_measure.is_share:
         value, low, high = (f"{100 * number:.0f}" for number in numbers)
         value += "%"
     else:
         value, low, high = (f"{number:.2g}" for number in numbers)
-    return f"{value}\n[{low}, {high}]\nn={each.runs}" if whole else value
+    return value, f"[{low}, {high}]", f"n={each.runs}"
 
 
 def _counts(found: dict[tuple[int, int], Estimate]) -> str:
@@ -156,6 +158,8 @@ def response(selection: Selection) -> Figure | None:
         left_out = len(lines) - common.MAX_PANELS
         note = f"{note}{common.MAX_PANELS} best of {len(lines)} lines, {left_out} left out"
         lines = dict(list(lines.items())[: common.MAX_PANELS])
+    if not plan.is_product:
+        lines = dict(sorted(lines.items()))  # as declared
         plan = _planned(others, list(lines.values()), selection.width)
     figure = layout.new_figure(selection.width, max(2.2, plan.height))
     cells = plan.draw(figure, x, of_measure.label, sharex=True, sharey=True)
@@ -229,6 +233,7 @@ def _others(runs: xr.Dataset, x: str) -> tuple[list[Factor], str]:
 def _planned(others: list[Factor], lines: list[list[int]], width: float) -> facets.Plan:
     first = [members[0] for members in lines]
     names = [" + ".join(factor.levels[factor.of_setting[i]] for factor in others) for i in first]
+    names = [name.replace("_", " ") for name in names]
     return facets.of_factors(others, first, names, width, coloured=True, panel=facets.PANEL)
 
 
@@ -273,8 +278,9 @@ def parallel(selection: Selection) -> Figure | None:
     for place, name in enumerate(fields):
         _draw_axis(ax, place, runs, name)
     ax.axvline(len(fields), color="black", lw=0.8)
-    names = [common.wrapped(name.replace(".", ". "), 14) for name in [*fields, "measure"]]
-    ax.set_xticks(range(len(names)), names)
+    names = [*(measured.short(runs, name) for name in fields), "measure"]
+    at_most = layout.characters(selection.width / (len(names) + 1), "xtick.labelsize")
+    ax.set_xticks(range(len(names)), [common.wrapped(name, at_most) for name in names])
     ax.set(xlim=(-0.15, len(fields) + 0.02), ylim=(-0.04, 1.04), yticks=[])
     ax.spines[["left", "right", "top", "bottom"]].set_visible(False)
     layout.color_bar(figure, lines, ax, of_measure.label, percent=of_measure.is_share)
@@ -301,6 +307,6 @@ def _draw_axis(ax: Axes, place: int, runs: xr.Dataset, name: str) -> None:
             textcoords="offset points",
             va="center",
             fontsize=layout.points_of("ytick.labelsize"),
-            bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.8},
+            bbox={"fc": "white", "ec": "none", "alpha": 0.9, "pad": 0.8},
             zorder=4,
         )
