@@ -1,4 +1,5 @@
 import itertools
+import re
 import subprocess
 import sys
 
@@ -108,7 +109,7 @@ def draw_all(folder, ds, snapshots, *which, **wanted):
 
 
 def panels(figure):
-    return [ax for ax in figure.axes if ax.get_visible() and ax.get_title()]
+    return [ax for ax in figure.axes if ax.get_visible() and ax.get_title() and ax.has_data()]
 
 
 def line(ax, label):
@@ -302,7 +303,8 @@ def test_differences_of_profiles_are_those_of_the_same_seeds(cases):
     drawn = panels(draw("profile_differences", ds, summary=frame))
     assert len(drawn) == 11
     shown = {ax.get_title().replace("\n", " "): ax for ax in drawn}
-    (title,) = [each for each in shown if each.startswith("feature matching paired n")]
+    matching = "minibatch=off + feature matching=paired"  # at the top, where there is no noise
+    (title,) = [each for each in shown if each.startswith(matching)]
     assert title.endswith(" n = 16")
     estimate = line(shown[title], "difference of shares")
     w1 = of_runs.settled_w1(ds.sel(setting=["feature matching paired", "plain"]))
@@ -697,10 +699,10 @@ def test_the_share_of_sustained_successes_ends_at_that_of_the_table(cases):
     ds, _, frame = cases("tricks")
     drawn = panels(draw("successes", ds, summary=frame))
     ends = [line(ax, "has been a sustained success so far").get_ydata()[-1] for ax in drawn]
-    np.testing.assert_allclose(ends, frame.sustained_rate)
+    np.testing.assert_allclose(np.sort(ends), np.sort(frame.sustained_rate))
     met = judge.meets_criterion(ds.sel(setting=frame.setting.to_numpy()))[:, :, -1].sum(axis=1)
     ends = [line(ax, "meets the criterion now").get_ydata()[-1] for ax in drawn]
-    np.testing.assert_allclose(ends, met / frame.finished)
+    np.testing.assert_allclose(np.sort(ends), np.sort(met / frame.finished))
 
 
 def centroids_by_hand(g_steps, seeds, verdict=SUCCESS):
@@ -737,10 +739,9 @@ def test_approach_counts_a_diverged_run_while_it_lasts():
 
 def test_approach_says_what_the_summary_says(cases):
     ds, _, frame = cases("tricks")
-    for ax, row in zip(
-        panels(draw("approach", ds, summary=frame)), frame.itertuples(), strict=True
-    ):
-        assert f"G {100 * row.approach_mean:.0f}%" in ax.get_title()
+    titles = [ax.get_title() for ax in panels(draw("approach", ds, summary=frame))]
+    said = [re.search(r"G (\d+%)", title)[1] for title in titles]
+    assert sorted(said) == sorted(f"{100 * mean:.0f}%" for mean in frame.approach_mean)
 
 
 def test_pretraining_shows_d_of_every_kept_seed_before_and_after(cases):
@@ -910,11 +911,13 @@ def test_bad_folder_is_one_line_and_exit_code_2(tmp_path):
 def test_kinds_asked_for_are_drawn_from_a_results_folder(tmp_path):
     ds = synthetic.dataset(["plain"], seeds=2, log_points=2)
     results.write(tmp_path, ds, synthetic.snapshots(ds), {"config": {}, "complete": True}, {})
-    done = run(tmp_path, "--kind=boundary", "--kind=heatmap", "--setting=plain", "--seed=1")
+    asked = ["--kind=boundary", "--kind=heatmap", "--setting=plain", "--seed=1", "--format=png,svg"]
+    done = run(tmp_path, *asked)
     assert done.returncode == 0
-    assert done.stdout.split() == [str(tmp_path / "figures" / "boundary.png")]
+    written = [str(tmp_path / "figures" / f"boundary.{suffix}") for suffix in ("png", "svg")]
+    assert done.stdout.split() == written
     assert done.stderr == "heatmap: does not apply to this sweep\n"
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["boundary.png"]
+    assert sorted(map(str, (tmp_path / "figures").iterdir())) == written
 
 
 @pytest.mark.parametrize(

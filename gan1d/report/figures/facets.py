@@ -141,7 +141,8 @@ def plan(
       coloured: whether one panel can hold several settings, told apart by colour.
       panel: the least width, and the height, of a panel.
     """
-    shown, factors = runs, []
+    factors: list[Factor] = []
+    runs = shown = runs.drop_vars(runs.data_vars)
     some = runs.isel(setting=runs.setting.isin(list(settings)).values)
     for shown in (some, runs):  # some of a product may be one of their own
         with contextlib.suppress(ValueError):

@@ -122,9 +122,9 @@ def rows(width: float, names: Sequence[str], line: float = 0.17) -> tuple[Figure
     """An axes with a named row for each setting, from top to bottom."""
     at_most = characters(LABELS * width, "ytick.labelsize")
     labels = [common.wrapped(name, at_most) for name in names]
-    lines = sum(max(1, 1 + label.count("\n")) for label in labels)
-    height = max(line * len(names), 0.01 + points_of("ytick.labelsize") * LINE_HEIGHT * lines)
-    figure, ax = single(width, 0.6 + height)
+    lines = max(1 + label.count("\n") for label in labels)
+    height = max(line, LINE_HEIGHT * points_of("ytick.labelsize") * lines)
+    figure, ax = single(width, 0.6 + height * len(labels))
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     return figure, ax

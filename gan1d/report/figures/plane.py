@@ -111,19 +111,18 @@ def _grid(
     figure, axes = layout.rows_of_panels(
         selection.width, len(frame), [""] * len(columns), height, **shared
     )
-    places = {seed: i for i, (seed, _) in enumerate(columns)}
-    films = common.films(ds, selection.snapshots.sel(setting=ds.setting), list(places))
-    order = {seed: i for i, seed in enumerate(places)}
+    shown = list(dict.fromkeys(seed for seed, _ in columns))
+    films = common.films(ds, selection.snapshots.sel(setting=ds.setting), shown)
     rows: list[list[PlanePanel]] = []
     for setting, runs, row in zip(frame.setting, films, axes, strict=True):
         rows.append([])
         for (seed, i), ax in zip(columns, row, strict=True):
-            run = runs[order[seed]]
+            run = runs[shown.index(seed)]
             rows[-1].append(panel := PlanePanel(ax, run))
             step = common.moment(run.step.values[i])
-            heading = [step] if len(places) == 1 else [f"seed {seed}: {common.fate(run)}"]
+            heading = [step] if len(shown) == 1 else [f"seed {seed}: {common.fate(run)}"]
             ax.set_title("\n".join([*heading, *panel.show(i)]))
-        fate = f"\n({common.fate(runs[0])})" if len(places) == 1 else ""
+        fate = f"\n({common.fate(runs[0])})" if len(shown) == 1 else ""
         at_most = layout.characters(height)
         row[0].set_ylabel(common.wrapped(setting, at_most) + fate)
     draw_scales(figure, rows)

@@ -124,8 +124,10 @@ def losses(selection: Selection) -> Figure | None:
         np.stack([_surviving_quantiles(values) for values in ds[name].values])
         for name in ("loss_d", "loss_g")
     )
-    matched = facets.plan(selection.runs, frame.setting[matching], selection.width)
-    heights = [plan.height, matched.height][: 1 + matching.any()]
+    heights = [plan.height]
+    if matching.any():
+        matched = facets.plan(selection.runs, frame.setting[matching], selection.width)
+        heights.append(matched.height)
     figure = layout.new_figure(selection.width, sum(heights))
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     one_loss = "loss.kind" not in of_runs.swept_fields(ds)
