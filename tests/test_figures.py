@@ -543,7 +543,7 @@ def test_heatmap_takes_any_two_fields_and_any_measure():
 @pytest.mark.parametrize(
     "mapped, words",
     [
-        (Mapped(x="speed"), "x=speed: swept are rate, size, noise"),
+        (Mapped(x="speed"), "x=speed: swept are: rate, size, noise"),
         (Mapped(measure="beauty"), "measure=beauty: there are success, "),
     ],
 )

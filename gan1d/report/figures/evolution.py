@@ -105,16 +105,18 @@ def moments(selection: Selection) -> Figure | None:
     finite = paths[np.isfinite(paths).all(axis=-1)]
     figure = layout.new_figure(selection.width, plan.height)
     cells = plan.draw(figure, "mean", "std", sharex=True, sharey=True)
+    size = 9 if ds.sizes["seed"] < 50 else 4
     for i, cell in enumerate(cells):
         ended = of_runs.finished(ds)[i]
         known = [path[np.isfinite(path).all(axis=-1)] for path in paths[i]]
         _draw_paths(cell.ax, [path for path in known if len(path)])
-        for code, (verdict, color) in enumerate(common.VERDICT_COLORS.items()):
+        for verdict, color in reversed(common.VERDICT_COLORS.items()):  # successes on top
+            code = list(common.VERDICT_COLORS).index(verdict)
             chosen = ended & (ds.verdict.values[i] == code)
             ends = [path[-1] for path, one in zip(known, chosen, strict=True) if one and len(path)]
             if ends:
                 x, y = np.array(ends).T
-                cell.ax.scatter(x, y, s=9, color=color, lw=0.3, ec="white", zorder=3)
+                cell.ax.scatter(x, y, s=size, color=color, lw=0, zorder=3)
                 cell.ax.collections[-1].set_label(verdict)
         cell.ax.plot(*targets[i], "+", color="black", ms=9, mew=1.5, zorder=4, label="target")
         cell.title(common.counted(frame.loc[i]))
@@ -136,4 +138,4 @@ def _draw_paths(ax: Axes, paths: list[np.ndarray]) -> None:
     ax.add_collection(lines)
     if paths:
         starts = np.array([path[0] for path in paths]).T
-        ax.plot(*starts, ".", color="#666666", ms=1.5, zorder=2, label="before training")
+        ax.plot(*starts, ".", color="#666666", ms=1, zorder=2, label="before training")

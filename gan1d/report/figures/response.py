@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
 from gan1d.report import effects
 from gan1d.report import runs as of_runs
@@ -158,9 +158,8 @@ def response(selection: Selection) -> Figure | None:
         left_out = len(lines) - common.MAX_PANELS
         note = f"{note}{common.MAX_PANELS} best of {len(lines)} lines, {left_out} left out"
         lines = dict(list(lines.items())[: common.MAX_PANELS])
-    if not plan.is_product:
-        lines = dict(sorted(lines.items()))  # as declared
-        plan = _planned(others, list(lines.values()), selection.width)
+    lines = dict(sorted(lines.items()))  # as declared
+    plan = _planned(others, list(lines.values()), selection.width)
     figure = layout.new_figure(selection.width, max(2.2, plan.height))
     cells = plan.draw(figure, x, of_measure.label, sharex=True, sharey=True)
     top = _top(of_measure)
@@ -181,6 +180,10 @@ def response(selection: Selection) -> Figure | None:
     values = np.unique(runs[x].values)
     if values[0] > 0 and values[-1] >= LOG_FROM * values[0]:
         cells[0].ax.set_xscale("log")
+    words = [measured.text(float(value)) for value in values]
+    if sum(map(len, words)) + 4 * len(words) <= layout.characters(plan.panel[0], "xtick.labelsize"):
+        cells[0].ax.set_xticks(values, words)
+        cells[0].ax.xaxis.set_minor_locator(NullLocator())
     if of_measure.is_share:
         cells[0].ax.set_ylim(-0.03, 1.03)
         cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
