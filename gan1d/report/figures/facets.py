@@ -6,6 +6,7 @@ at the edges. Of what is none, or has more levels than there is room for, each h
 
 import contextlib
 import itertools
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from gan1d.report.figures import common, layout
 from gan1d.report.figures.common import Ranked, Selection
 
 MOST_ROWS = 8
+MARGIN = 0.7  # inches at the left, for what rows and axes are called
 MOST_COLOURS = 4  # whose bands can be told apart in one panel
 FLATTEST = 0.38  # height over width of a panel
 PANEL = (1.65, 1.25)  # inches: least width, and height
@@ -33,10 +35,12 @@ class Cell(NamedTuple):
     colour: str
     level: str  # what its colour stands for; "" where that is nothing
     is_last: bool  # in its row
+    wide: int  # characters that fit above it
 
     def title(self, *lines: str) -> None:
         """Say above the panel which setting it is, where that isn't said at an edge, and more."""
-        self.ax.set_title("\n".join([*self.heading, *filter(None, lines)]))
+        said = [textwrap.fill(line, self.wide) for line in lines if line]
+        self.ax.set_title("\n".join([*self.heading, *said]))
 
     def label(self, what: str) -> str:
         """What a line is, for the legend."""
@@ -63,6 +67,11 @@ class Plan(NamedTuple):
     def height(self) -> float:
         """Inches."""
         return self.panel[1] * self.shape[0] + 0.25
+
+    @property
+    def wide(self) -> int:
+        """Characters that fit above a panel."""
+        return layout.characters(0.95 * (self.panel[0] - MARGIN / self.shape[1]))
 
     def draw(self, figure: Figure | SubFigure, xlabel: str, ylabel: str, **given) -> list[Cell]:
         """The settings' panels, in their order, with what their axes show at the edges."""
@@ -92,7 +101,7 @@ class Plan(NamedTuple):
         ax.set_visible(bool(ax.get_title()) or (column == 0 and bool(self.rows)))
 
     def _wrapped(self, text: str) -> str:
-        return common.wrapped(text, layout.characters(self.panel[0] * 0.92))
+        return common.wrapped(text, self.wide)
 
     def _cell(self, ax: Axes, i: int) -> Cell:
         row, column, colour = self.place[i]
@@ -103,7 +112,7 @@ class Plan(NamedTuple):
             heading = (self._wrapped(self.columns[column]),)
         level = self.levels[colour] if self.levels else ""
         is_last = column == max(each for at, each, _ in self.place if at == row)
-        return Cell(ax, heading, common.LINES[colour], level, is_last)
+        return Cell(ax, heading, common.LINES[colour], level, is_last, self.wide)
 
 
 def planned(

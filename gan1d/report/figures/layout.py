@@ -26,7 +26,7 @@ from gan1d.report.figures import common
 
 NARROWEST = 2.0  # inches, that a figure can be drawn in
 LABELS = 0.38  # of a figure's width, for the names of rows
-EM = 0.56  # the mean width of a character, in heights
+EM = 0.53  # the mean width of a character, in heights
 LINE_HEIGHT = 1.3 / 72  # inches of a line of text a point
 POINTS = 3.0  # diameter of a dot
 TextSize = Literal[
