@@ -383,7 +383,7 @@ def test_survival_rises_when_it_happens():
     each = [SUCCESS, SUCCESS, FAR, DIVERGED]
     ds = synthetic.dataset(["a"], seeds=4, verdict=each, unfinished=0)
     ds["sustained_at"] = ds.sustained_at.copy(data=[[1000, 3000, np.nan, np.nan]])
-    ds["diverged_at"] = ds.diverged_at.copy(data=[[-1, -1, -1, 2100]])
+    ds["diverged_at"] = ds.diverged_at.copy(data=[[np.nan, np.nan, np.nan, 2100]])
     shares = [line(ax, "a").get_ydata() for ax in draw("survival", ds).axes]
     step = ds.step.values
     np.testing.assert_allclose(shares[0], 0.25 * (step >= 1000) + 0.25 * (step >= 3000))
@@ -605,7 +605,7 @@ def test_parallel_coordinates_have_a_line_a_setting_at_its_values(cases):
     best = lines.get_segments()[-1]  # on top
     row = frame.iloc[0]
     levels = {"off": 0, "replace": 1, "paired": 1, 0: 0, 0.001: 1, 0.1: 1}
-    expected = [levels[row[name]] for name in of_runs.swept_fields(ds)]
+    expected = [levels[row[results.coordinate(name)]] for name in of_runs.swept_fields(ds)]
     np.testing.assert_allclose(best[:, 1], [*expected, row.success_rate])
     two = synthetic.dataset(swept={"rate": [1, 2, 2], "size": [4, 5, 4]})
     assert figures.draw("parallel", selection(two)) is None
@@ -624,7 +624,7 @@ def test_a_product_is_laid_out_in_rows_columns_and_colours(cases):
     assert [ax.get_ylabel() for ax in drawn[::3]] == ["minibatch=off", "minibatch=replace"]
     curve = line(drawn[5], "median over seeds, feature matching=paired")
     last = ds.sel(setting="minibatch replace + instance noise 0.1 + feature matching paired")
-    w1 = of_runs.w1_with_divergence(ds)[ds.setting.values.tolist().index(last.setting)]
+    w1 = ds.w1.values[ds.setting.values.tolist().index(last.setting)]
     w1 = np.sort(w1[of_runs.finished(ds)[-1]], axis=0) / synthetic.STD
     assert curve.get_ydata()[-1] == w1[(len(w1) - 1) // 2, -1]
 
@@ -667,7 +667,7 @@ def met_by_hand(ds, w1):
     lost = np.isnan(w1)
     ds["w1"] = ds.w1.copy(data=threshold * np.array(w1)[None])
     ds["generated_std"] = ds.generated_std.copy(data=np.full(ds.w1.shape, synthetic.STD))
-    ends = np.where(lost.any(1), ds.step.values[lost.argmax(1)], -1)
+    ends = np.where(lost.any(1), ds.step.values[lost.argmax(1)], np.nan)
     ds["diverged_at"] = ds.diverged_at.copy(data=ends[None])
     return judge.judged(ds)
 

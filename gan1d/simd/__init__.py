@@ -9,8 +9,8 @@ The passes, in the order in which someone new reads them:
 - front: `nodes` and `graph`, the intermediate representation; `jaxpr` lowers a jaxpr to it, by the
   rules of `primitives` and, for what is random, `threefry`.
 - middle: `fusion` cuts a graph into kernels, `allocation` gives them memory, `plan` is both.
-- back: `codegen` writes a plan as an LLVM function, `loops` and `kernels` write its kernels, with
-  `writer` for memory and loops, and `instructions`, `functions` and `vector` for what is computed;
+- back: `codegen` writes a plan as an LLVM function, `loops` and `kernels` write its kernels, once
+  where some are alike (`sharing`), with `writer` for memory and loops, and `instructions`, `functions` and `vector` for what is computed;
   `llvm` compiles it.
 - `arrays`, how arrays get in and out; `runtime`, which calls functions on vectors of runs; and
   `Program`, which ties these together and is what to use.

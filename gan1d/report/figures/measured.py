@@ -11,6 +11,7 @@ from gan1d.report import runs as of_runs
 from gan1d.report import statistics
 from gan1d.report.figures import common
 from gan1d.results import verdicts
+from gan1d.results.schema import UNIT, coordinate
 
 
 def _has_verdict(code: int, runs: xr.Dataset) -> np.ndarray:
@@ -86,7 +87,7 @@ def measure(runs: xr.Dataset, name: str) -> Measured:
         raise of_runs.SelectionError(f"measure={name}: there are {', '.join(names(runs))}")
     values = np.where(of_runs.survived(runs), of_runs.settled(runs, name), np.nan)
     described = str(runs[name].attrs.get("long_name", name))
-    unit = runs[name].attrs.get("units", "")
+    unit = runs[name].attrs.get(UNIT, "")
     return Measured(values, f"median {described}" + (f" ({unit})" if unit else ""), False)
 
 
@@ -112,9 +113,14 @@ def short(runs: xr.Dataset, name: str) -> str:
     return (last if alone else name.replace(".", ". ")).replace("_", " ")
 
 
+def column(runs: xr.Dataset, name: str) -> np.ndarray:
+    """The values `[setting]` of a swept field."""
+    return runs[coordinate(name)].values
+
+
 def levels(runs: xr.Dataset, name: str) -> list:
     """The values of a swept field: numbers by size, others as declared."""
-    values = runs[name].values
+    values = column(runs, name)
     if values.dtype.kind in "iuf":
         return np.unique(values).tolist()
     return list(dict.fromkeys(values.tolist()))
@@ -122,7 +128,7 @@ def levels(runs: xr.Dataset, name: str) -> list:
 
 def is_number(runs: xr.Dataset, name: str) -> bool:
     """Whether a swept field's values are numbers."""
-    return runs[name].dtype.kind in "iuf"
+    return column(runs, name).dtype.kind in "iuf"
 
 
 def text(value: object) -> str:

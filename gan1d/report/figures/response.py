@@ -37,7 +37,10 @@ def heatmap(selection: Selection) -> Figure | None:
     found = {
         (i, j): of_measure.estimate(mask)
         for (i, y), (j, x) in itertools.product(enumerate(levels[1]), enumerate(levels[0]))
-        if (mask := (runs[fields[0]].values == x) & (runs[fields[1]].values == y)).any()
+        if (
+            mask := (measured.column(runs, fields[0]) == x)
+            & (measured.column(runs, fields[1]) == y)
+        ).any()
     }
     found = {place: each for place, each in found.items() if each.runs}
     if not found:
@@ -80,7 +83,9 @@ def _two_fields(selection: Selection) -> tuple[str, str] | None:
     if x is not None and y is not None:
         return xs[0], ys[0]
     for pair in itertools.product(ys, xs):
-        combinations = set(zip(*(runs[name].values.tolist() for name in pair), strict=True))
+        combinations = set(
+            zip(*(measured.column(runs, name).tolist() for name in pair), strict=True)
+        )
         sizes = [len(measured.levels(runs, name)) for name in pair]
         if pair[0] != pair[1] and len(combinations) == np.prod(sizes):
             return pair[1], pair[0]
@@ -117,7 +122,7 @@ def _counts(found: dict[tuple[int, int], Estimate]) -> str:
 def _pooled(runs: xr.Dataset, shown: tuple[str, ...]) -> str:
     """Over which values of which other fields a figure takes runs together."""
     others = [name for name in of_runs.swept_fields(runs) if name not in shown]
-    combined = set(zip(*(runs[name].values.tolist() for name in shown), strict=True))
+    combined = set(zip(*(measured.column(runs, name).tolist() for name in shown), strict=True))
     if not others or len(combined) == runs.sizes["setting"]:
         return ""
     listed = []
@@ -164,20 +169,20 @@ def response(selection: Selection) -> Figure | None:
     cells = plan.draw(figure, x, of_measure.label, sharex=True, sharey=True)
     top = _top(of_measure)
     for cell, members in zip(cells, lines.values(), strict=True):
-        members.sort(key=lambda i: float(runs[x].values[i]))
+        members.sort(key=lambda i: float(measured.column(runs, x)[i]))
         found = [of_measure.estimate(np.array([i])) for i in members]
         curves = np.array([(each.value, each.low, each.high) for each in found]).T
         line = "estimate and 95% interval"
         common.draw_band(
             cell.ax,
-            runs[x].values[members],
+            measured.column(runs, x)[members],
             np.clip(curves, None, top),
             cell.colour,
             cell.label(line),
         )
         cell.ax.lines[-1].set(marker="o", markersize=layout.POINTS)
         cell.title()
-    values = np.unique(runs[x].values)
+    values = np.unique(measured.column(runs, x))
     if values[0] > 0 and values[-1] >= LOG_FROM * values[0]:
         cells[0].ax.set_xscale("log")
     words = [measured.text(float(value)) for value in values]
@@ -211,7 +216,7 @@ def _others(runs: xr.Dataset, x: str) -> tuple[list[Factor], str]:
         factors = effects.factors(runs)
     except ValueError:  # no product: what else a setting is counts as one factor
         fields = [name for name in of_runs.swept_fields(runs) if name != x]
-        rows = list(zip(*(runs[name].values.tolist() for name in fields), strict=True))
+        rows = list(zip(*(measured.column(runs, name).tolist() for name in fields), strict=True))
         order = {row: i for i, row in enumerate(dict.fromkeys(rows))}
         words = [
             ", ".join(
@@ -225,7 +230,7 @@ def _others(runs: xr.Dataset, x: str) -> tuple[list[Factor], str]:
     of_x = [
         factor
         for factor in factors
-        if len(set(zip(factor.of_setting, runs[x].values.tolist(), strict=True)))
+        if len(set(zip(factor.of_setting, measured.column(runs, x).tolist(), strict=True)))
         == len(factor.levels)
     ]
     in_step = [f"{factor.name} in step" for factor in of_x if " and " in factor.name]
@@ -296,7 +301,9 @@ def parallel(selection: Selection) -> Figure | None:
 def _height(runs: xr.Dataset, name: str) -> np.ndarray:
     """Where each setting's value of a field is on its axis, from 0 to 1, levels evenly spread."""
     order = {value: i for i, value in enumerate(measured.levels(runs, name))}
-    return np.array([order[value] for value in runs[name].values.tolist()]) / (len(order) - 1)
+    return np.array([order[value] for value in measured.column(runs, name).tolist()]) / (
+        len(order) - 1
+    )
 
 
 def _draw_axis(ax: Axes, place: int, runs: xr.Dataset, name: str) -> None:

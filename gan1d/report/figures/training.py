@@ -11,6 +11,7 @@ from gan1d.report import statistics
 from gan1d.report.figures import common, facets, final, layout
 from gan1d.report.figures.common import BLUE, GREY, ORANGE, PURPLE, QUARTILES, VERMILLION, Selection
 from gan1d.results import judge
+from gan1d.results.schema import UNIT
 
 BAND = (0.5, 0.05, 0.95)
 MAX_MEASURES = 12
@@ -20,7 +21,7 @@ def w1(selection: Selection) -> Figure:
     """W1 during training: median over seeds, 5-95% band, and what perfect samplers score."""
     (ds, _, note), plan = facets.planned(selection, coloured=True)
     target_std = ds.target_std.values
-    values = of_runs.w1_with_divergence(ds) / target_std[:, None, None]
+    values = ds.w1.values / target_std[:, None, None]
     finished = of_runs.finished(ds)
     quantiles = np.stack(
         [
@@ -64,12 +65,12 @@ def modes(selection: Selection) -> Figure | None:
     """
     if not common.holds(selection.runs, "modes", "target_mode_share"):
         return None
-    count = selection.runs.target_mode_share.notnull().sum("mode").values
+    count = selection.runs.target_mode_share.notnull().sum("target_mode").values
     among = selection.runs.setting.values[count > 1].tolist()
     if not among:
         return None
     (ds, frame, note), plan = facets.planned(selection, among)
-    count = ds.target_mode_share.notnull().sum("mode").values
+    count = ds.target_mode_share.notnull().sum("target_mode").values
     figure = layout.new_figure(selection.width, plan.height)
     cells = plan.draw(figure, "updates", "modes", sharex=True)
     for i, cell in enumerate(cells):
@@ -186,7 +187,7 @@ def measures(selection: Selection) -> Figure | None:
             common.draw_behind(ax, curves[1:], "other settings")
         ax.plot(*curves[0].T, color=BLUE, label=f"best: {frame.setting[0]}")
         cell.title()
-        ax.set_ylabel(ds[name].attrs.get("units", ""))
+        ax.set_ylabel(ds[name].attrs.get(UNIT, ""))
         ax.autoscale_view()
     cells[0].ax.set_xlim(0, ds.step.values[-1])
     layout.finish(figure, ds, "measures of the runs not yet diverged", note)
