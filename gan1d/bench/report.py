@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gan1d.bench.record import Record, Throughput
 from gan1d.bench.workloads import WORKLOADS
-from gan1d.report.figures import common
+from gan1d.report.figures import common, layout
 
 COLORS = (common.GREY, *common.LINES)
 
@@ -75,7 +75,7 @@ def draw(record: Record) -> Figure:
     bars, lines = figure.subplots(1, 2, width_ratios=(2, 1))
     _draw_throughput(bars, record)
     _draw_scaling(lines, record)
-    common.legend(figure)
+    layout.legend(figure)
     return figure
 
 
@@ -93,7 +93,7 @@ def _draw_throughput(ax: Axes, record: Record) -> None:
     ax.set_ylabel("GAN updates/s")
     titles = [textwrap.fill(WORKLOADS[name].title, 18) for name in record["workloads"]]
     ax.set_xticks(range(len(titles)), titles, fontsize=7)
-    ax.set_title(f"{record['runs']} runs", fontsize=common.TITLE)
+    ax.set_title(f"{record['runs']} runs", fontsize=8)
 
 
 def _draw_scaling(ax: Axes, record: Record) -> None:
@@ -105,7 +105,7 @@ def _draw_scaling(ax: Axes, record: Record) -> None:
     ax.set_xlabel("runs")
     ax.set_ylabel("us/run")
     title = f"{WORKLOADS[measured['workload']].title}: {measured['steps']} updates"
-    ax.set_title(title, fontsize=common.TITLE)
+    ax.set_title(title, fontsize=8)
 
 
 def _contenders(record: Record) -> list[str]:

@@ -77,7 +77,7 @@ def _drawn(kind: str, runs: Results, setting: str | int | None, seed: int | None
     """What a kind gives of results, if it applies to them."""
     of_sweep, snapshots = parts(runs)
     summary, label = tables.summary(of_sweep), None if setting is None else str(setting)
-    drawn = figures.KINDS[kind](common.select(of_sweep, summary, snapshots, label, seed))
+    drawn = figures.draw(kind, common.select(of_sweep, summary, snapshots, label, seed))
     if drawn is None:
         raise SelectionError(f"{kind}: does not apply to these results")
     return drawn

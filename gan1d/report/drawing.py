@@ -17,11 +17,26 @@ import pandas as pd
 import xarray as xr
 
 from gan1d.report import figures
+from gan1d.report.figures import FIRST, PLAIN, Look, Mapped
 from gan1d.system import hardware
 
 KINDS_A_PROCESS = 4  # fewer do not pay for a start
 
 Draw = Callable[[list[str]], list[Path]]
+
+
+class Drawn(dict[str, list[Path]]):
+    """The files of each kind; `done` is told of them as they are entered."""
+
+    def __init__(self, done: Callable[[list[Path]], None]):
+        """Of none yet."""
+        super().__init__()
+        self._done = done
+
+    def __setitem__(self, kind: str, paths: list[Path]) -> None:
+        """A kind is drawn."""
+        super().__setitem__(kind, paths)
+        self._done(paths)
 
 
 def draw_all(
@@ -32,8 +47,13 @@ def draw_all(
     kinds: Sequence[str] | None = None,
     setting: str | None = None,
     seed: int | None = None,
+    look: Look = PLAIN,
+    mapped: Mapped = FIRST,
+    done: Callable[[list[Path]], None] = lambda paths: None,
 ) -> list[Path]:
     """As `figures.draw_all` does, in less time where there are several cores.
+
+    `done` is told of the files of each kind when they are written.
 
     Raises:
       SelectionError: there is no such setting, or no snapshots of that seed.
@@ -41,9 +61,17 @@ def draw_all(
     """
     kinds = list(dict.fromkeys(figures.stills() if kinds is None else kinds))
     draw: Draw = functools.partial(
-        figures.draw_all, folder, runs, snapshots, summary, setting=setting, seed=seed
+        figures.draw_all,
+        folder,
+        runs,
+        snapshots,
+        summary,
+        setting=setting,
+        seed=seed,
+        look=look,
+        mapped=mapped,
     )
-    drawn: dict[str, list[Path]] = {}
+    drawn = Drawn(done)
     left = iter(kinds)  # the next one goes to whoever is free
     with contextlib.ExitStack() as stack:
         for _ in range(min(hardware.cores(), len(kinds) // KINDS_A_PROCESS) - 1):
@@ -58,7 +86,7 @@ def draw_all(
 
 
 @contextlib.contextmanager
-def _helper(draw: Draw, left: Iterator[str], drawn: dict[str, list[Path]]) -> Iterator[None]:
+def _helper(draw: Draw, left: Iterator[str], drawn: Drawn) -> Iterator[None]:
     """A process that draws kinds until none are left."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
@@ -83,7 +111,7 @@ def _feed(
     process: "subprocess.Popen[bytes]",
     draw: Draw,
     left: Iterator[str],
-    drawn: dict[str, list[Path]],
+    drawn: Drawn,
 ) -> None:
     """Tell a process how to draw, and then one kind after the other, when it is ready for it."""
     assert process.stdin is not None and process.stdout is not None

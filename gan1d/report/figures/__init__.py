@@ -1,15 +1,16 @@
 """Draws a sweep's results as figures and animations.
 
-Each kind is a pure function of the results, written to results/NAME/figures/KIND.png (animations:
-.gif, and .mp4 where there is an ffmpeg). Quantiles over seeds count a diverged run's W1 as +inf.
-Settings are ordered as in the summary, best first; where a kind shows one setting, it is the best.
+Each kind is a pure function of the results, written to results/NAME/figures/KIND.png, or .pdf and
+.svg where asked for (animations: .gif, and .mp4 where there is an ffmpeg). Quantiles over seeds
+count a diverged run's W1 as +inf. Settings are ordered as in the summary, best first; where a kind
+shows one setting, it is the best.
 """
 
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import matplotlib.style
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
@@ -17,16 +18,19 @@ from matplotlib.figure import Figure
 from gan1d.report.figures import (
     common,
     effects,
+    evolution,
     film,
     final,
     games,
+    layout,
     line,
     plane,
     profiles,
+    response,
     survival,
     training,
 )
-from gan1d.report.figures.common import Selection
+from gan1d.report.figures.common import FIRST, PAGE, Mapped, Selection
 from gan1d.report.figures.film import Film
 from gan1d.results import files
 
@@ -47,7 +51,10 @@ KINDS: dict[str, Kind] = {
     "w1": training.w1,
     "losses": training.losses,
     "modes": training.modes,
-    "heatmap": final.heatmap,
+    "moments": evolution.moments,
+    "response": response.response,
+    "heatmap": response.heatmap,
+    "parallel": response.parallel,
     "measures": training.measures,
     "successes": training.successes,
     "approach": training.approach,
@@ -55,7 +62,9 @@ KINDS: dict[str, Kind] = {
     "phase": games.phase,
     "spectra": games.spectra,
     "boundary": line.boundary,
+    "training_density": evolution.training_density,
     "samples": plane.samples,
+    "seeds": plane.seeds,
     "features": plane.features,
     "animation": film.animation,
     "seeds_animation": film.seeds_animation,
@@ -63,9 +72,46 @@ KINDS: dict[str, Kind] = {
 # What a sweep draws by itself: what the runs came to, what made the difference, and what was made.
 SHOWN = ("densities", "samples", "verdicts", "profiles", "differences", "effects", "w1")
 ANIMATIONS = ("animation", "seeds_animation")  # slow
-SUFFIXES = (".png", ".gif", ".mp4")
+# With what is kept out of each, so that the same picture is the same file.
+FORMATS = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+SUFFIXES = (*(f".{each}" for each in FORMATS), *film.SUFFIXES)
 
-__all__ = ["ANIMATIONS", "KINDS", "SHOWN", "Selection", "clear", "draw_all", "stills"]
+__all__ = [
+    "ANIMATIONS",
+    "FIRST",
+    "FORMATS",
+    "KINDS",
+    "PAGE",
+    "PLAIN",
+    "SHOWN",
+    "Look",
+    "Mapped",
+    "Selection",
+    "clear",
+    "draw",
+    "draw_all",
+    "stills",
+]
+
+
+class Look(NamedTuple):
+    """How figures are written."""
+
+    formats: Sequence[str] = ("png",)  # of FORMATS; animations have their own
+    width: float = PAGE  # inches
+    style: str | None = None  # of matplotlib, over gan1d's: a name or a file
+
+
+PLAIN = Look()
+
+
+def draw(kind: str, selection: Selection, style: str | None = None) -> Figure | Film | None:
+    """One figure, in gan1d's style and, over it, one of matplotlib's; None: it does not apply."""
+    with layout.styled(style):
+        drawn = KINDS[kind](common.literal(selection))
+        if isinstance(drawn, Figure):
+            layout.settle(drawn)
+        return drawn
 
 
 def draw_all(
@@ -76,6 +122,8 @@ def draw_all(
     kinds: Sequence[str] | None = None,
     setting: str | None = None,
     seed: int | None = None,
+    look: Look = PLAIN,
+    mapped: Mapped = FIRST,
 ) -> list[Path]:
     """Writes each kind that applies to folder/figures/; returns the files' paths.
 
@@ -87,26 +135,36 @@ def draw_all(
       kinds: names in KINDS; None: all but animations.
       setting: the only setting to draw, as `runs.find_setting` takes it; None: all, or the best.
       seed: of the kinds that show one seed; None: the first one with snapshots.
+      look: files, width and style.
+      mapped: what heat maps and responses show.
 
     Raises:
-      SelectionError: there is no such setting, or no snapshots of that seed.
+      SelectionError: there is no such setting, field or measure, or no snapshots of that seed.
       WriteError: a figure can't be written.
     """
-    selected = common.literal(common.select(runs, summary, snapshots, setting, seed))
+    selected = common.literal(
+        common.select(runs, summary, snapshots, setting, seed, look.width, mapped)
+    )
     if kinds is None:
         kinds = stills()
     target = Path(folder) / "figures"
     files.make_folder(target)
     paths = []
-    with matplotlib.style.context("default"):  # a user's own, with TeX for example, may not work
-        for kind in kinds:
+    for kind in kinds:
+        with layout.styled(look.style):  # while it is written too: ticks are made then
             drawn = KINDS[kind](selected)
             if isinstance(drawn, Film):
                 paths += film.write(drawn, target / kind)
             elif drawn is not None:
-                paths.append(target / f"{kind}.png")
-                files.replace(paths[-1], functools.partial(drawn.savefig, dpi=150, format="png"))
+                layout.settle(drawn)
+                paths += [_write(drawn, target / kind, each) for each in look.formats]
     return paths
+
+
+def _write(figure: Figure, stem: Path, suffix: str) -> Path:
+    path = stem.with_suffix(f".{suffix}")
+    files.replace(path, functools.partial(figure.savefig, format=suffix, metadata=FORMATS[suffix]))
+    return path
 
 
 def stills() -> list[str]:

@@ -1,4 +1,4 @@
-"""What every kind of figure shares: colours, grids of panels, titles, legends, and who is drawn.
+"""What every kind of figure shares: colours, who is drawn, and words.
 
 A kind is a pure function of a Selection that gives a Figure, or None where it does not apply.
 """
@@ -10,11 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from gan1d.report import runs as of_runs
 from gan1d.results import verdicts
@@ -32,14 +29,23 @@ VERDICT_COLORS = dict(
     )
 )
 
-MAX_PANELS = 36
+MAX_PANELS = 24
 MAX_LINES = 60  # of settings, where each has a line of its own in one axes
 MAX_ROWS = 12  # of settings, where each has several panels
 QUARTILES = (0.5, 0.25, 0.75)
-PANEL = (2.9, 2.3)  # inches
+PAGE = 7.2  # inches: the width of a page's text
 PANEL_CHARACTERS = 38  # of a panel's title
-TITLE = 8  # font size of a panel's title
-MIN_SIZE = (7.0, 4.5)  # of a figure
+
+
+class Mapped(NamedTuple):
+    """What heat maps and responses show."""
+
+    x: str | None = None  # a swept field, by its name or the end of it; None: the first that can be
+    y: str | None = None
+    measure: str = "success"  # as `measured.NAMES` has them, or a metric
+
+
+FIRST = Mapped()
 
 
 class Selection(NamedTuple):
@@ -49,6 +55,8 @@ class Selection(NamedTuple):
     summary: pd.DataFrame  # what `tables.summary` says of all these runs
     snapshots: xr.Dataset | None  # None where none were kept
     seed: int | None  # that kinds of a single run draw; None without snapshots
+    width: float = PAGE  # inches of a figure
+    mapped: Mapped = FIRST
 
 
 class Ranked(NamedTuple):
@@ -65,6 +73,8 @@ def select(
     snapshots: xr.Dataset | None,
     setting: str | None,
     seed: int | None,
+    width: float = PAGE,
+    mapped: Mapped = FIRST,
 ) -> Selection:
     """The results of one setting (None: all), and the seed to draw (None: the first one kept).
 
@@ -78,11 +88,11 @@ def select(
         snapshots = None if snapshots is None else snapshots.sel(setting=[setting])
     seeds = [] if snapshots is None else snapshots.snapshot_seed.values.tolist()
     if seed is None:
-        return Selection(runs, summary, snapshots, seeds[0] if seeds else None)
-    if seed not in seeds:
+        seed = seeds[0] if seeds else None
+    elif seed not in seeds:
         kept = ", ".join(map(str, seeds)) or "no seed"
         raise of_runs.SelectionError(f"seed={seed}: snapshots were kept of {kept}")
-    return Selection(runs, summary, snapshots, seed)
+    return Selection(runs, summary, snapshots, seed, width, mapped)
 
 
 def literal(selection: Selection) -> Selection:
@@ -95,7 +105,7 @@ def literal(selection: Selection) -> Selection:
         data = data.assign_coords(setting=[*map(escaped, data.setting.values)])
         return data.assign_attrs(title=escaped(data.attrs.get("title", "")))
 
-    runs, summary, snapshots, _ = selection
+    runs, summary, snapshots, *_ = selection
     if "$" not in "".join([str(runs.attrs["title"]), *map(str, runs.setting.values)]):
         return selection
     return selection._replace(
@@ -127,7 +137,8 @@ def ranked(
         frame = frame[frame.finished > 0]
     if len(frame) > most:
         half = most // 2
-        note = f"{half} best and {half} worst of {len(frame)} settings"
+        left_out = len(frame) - 2 * half
+        note = f"{half} best and {half} worst of {len(frame)} settings, {left_out} left out"
         frame = pd.concat([frame.head(half), frame.tail(half)])
     runs = selection.runs.sel(setting=frame.setting.to_numpy())
     return Ranked(runs, frame.reset_index(drop=True), note)
@@ -202,10 +213,15 @@ def checkpoints(count: int, most: int) -> np.ndarray:
 
 
 def wrapped(label: str, width: int = PANEL_CHARACTERS) -> str:
-    """A setting's label in lines that break before a "+" where they can."""
-    parts = [part.replace(" ", "\N{NO-BREAK SPACE}") for part in label.split(" + ")]
-    text = " +\N{NO-BREAK SPACE}".join(parts)
-    return textwrap.fill(text, width, break_on_hyphens=False).replace("\N{NO-BREAK SPACE}", " ")
+    """A setting's label in lines that break before a "+" where they can, else between words."""
+    lines = [""]
+    for i, part in enumerate(label.split(" + ")):
+        joined = f"{lines[-1]} + {part}" if i else part
+        if len(joined) <= width or not i:
+            lines[-1] = joined
+        else:
+            lines.append(f"+ {part}")
+    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
 
 
 def percent(rate: float) -> str:
@@ -219,80 +235,6 @@ def counted(row: pd.Series) -> str:
     return f"n = {row.finished}{diverged}"
 
 
-def set_title(figure: Figure, runs: xr.Dataset, *parts: str, seeds: str = "") -> Text:
-    """The sweep's name, what is drawn, and what it rests on; `seeds` says of which, if not all."""
-    unbroken = seeds.replace(" ", "\N{NO-BREAK SPACE}")
-    text = ", ".join(part for part in (*parts, unbroken) if part)
-    width = int(10 * figure.get_figwidth())
-    caption = of_runs.caption(runs).replace(": ", ":\N{NO-BREAK SPACE}")
-    lines = textwrap.wrap(text, width) + textwrap.wrap(caption, width)
-    title = "\n".join([runs.attrs["title"], *lines]).replace("\N{NO-BREAK SPACE}", " ")
-    return figure.suptitle(title, fontsize=11)
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of at least the smallest size, in inches."""
-    size = (max(MIN_SIZE[0], width), max(MIN_SIZE[1], height))
-    return Figure(figsize=size, layout="constrained")
-
-
-def panels(
-    count: int, xlabel: str, panel: tuple[float, float] = PANEL, **shared
-) -> tuple[Figure, list[Axes]]:
-    """A grid with one axes a setting."""
-    columns = int(np.ceil(np.sqrt(count)))
-    rows = int(np.ceil(count / columns))
-    figure = new_figure(panel[0] * columns, panel[1] * rows + 1.2)
-    axes = figure.subplots(rows, columns, squeeze=False, **shared).flat
-    for ax in axes[count:]:
-        ax.set_visible(False)
-    for ax in axes[:count]:
-        ax.tick_params(which="both", labelsize=7)
-    # The lowest axes of each column: where the last row is short, some are in the row above it.
-    for ax in axes[max(0, count - columns) : count]:
-        ax.xaxis.set_tick_params(labelbottom=True)
-        ax.set_xlabel(xlabel, fontsize=8)
-    return figure, list(axes[:count])
-
-
-def rows_of_panels(
-    rows: int, xlabels: Sequence[str], panel: tuple[float, float], **shared
-) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes `[row, column]`; many short rows are laid out two beside each other."""
-    columns = len(xlabels)
-    beside = 2 if rows > 3 and columns <= 2 else 1
-    lines = -(-rows // beside)
-    figure = new_figure(panel[0] * columns * beside, panel[1] * lines + 1.2)
-    axes = figure.subplots(lines, columns * beside, squeeze=False, **shared).reshape(-1, columns)
-    for ax in axes[rows:].flat:
-        ax.set_visible(False)
-    for ax in axes.flat:
-        ax.tick_params(which="both", labelsize=7)
-    for row in axes[max(0, rows - beside) : rows]:
-        for ax, xlabel in zip(row, xlabels, strict=True):
-            ax.set_xlabel(xlabel, fontsize=8)
-    return figure, axes[:rows]
-
-
-def legend(figure: Figure, markerscale: float = 1) -> None:
-    """One legend for all axes, below them."""
-    entries: dict[str, Artist] = {}
-    for ax in figure.axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(wrapped(label, 80), handle)
-    longest = max(len(label) for label in entries)
-    columns = max(1, min(len(entries), int(12 * figure.get_figwidth() / (longest + 8))))
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=columns,
-        fontsize=8,
-        markerscale=markerscale,
-        frameon=False,
-    )
-
-
 def draw_band(
     ax: Axes,
     x: np.ndarray,
@@ -300,7 +242,7 @@ def draw_band(
     color: str,
     label: str,
     band: str = "",
-    lw: float = 1.3,
+    lw: float | None = None,
 ) -> None:
     """A line within a band: `curves` are its middle, its low and its high edge `[3, point]`."""
     middle, low, high = curves

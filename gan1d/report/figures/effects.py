@@ -1,12 +1,10 @@
 """Forests of intervals: effects of swept factors, and settings against the first declared one."""
 
-import textwrap
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from gan1d.report import comparisons, effects
-from gan1d.report.figures import common
+from gan1d.report.figures import common, layout
 from gan1d.report.figures.common import BLUE, ORANGE, VERMILLION, Selection
 
 COLORS = (BLUE, ORANGE, VERMILLION)  # from the strictest criterion to the laxest
@@ -38,12 +36,16 @@ def forest(selection: Selection) -> Figure | None:
     }
     known = effects.factors(selection.runs)
     references = ", ".join(factor.levels[0] for factor in known)
-    figure = _drawn(rows, [each.criterion for each in found], "effect on the share of runs, points")
+    figure = _drawn(
+        selection.width,
+        rows,
+        [each.criterion for each in found],
+        "effect on the share of runs, points",
+    )
     what = f"effects by seed against {references}; x: beyond what each does alone"
-    common.set_title(
+    layout.finish(
         figure, selection.runs, what, note, seeds=f"seeds that all finished: {found[0].seeds}"
     )
-    common.legend(figure)
     return figure
 
 
@@ -68,19 +70,19 @@ def differences(selection: Selection) -> Figure | None:
         rows[setting] = [(each.difference, each.low, each.high) for each in found.values()]
     if not rows:
         return None
-    figure = _drawn(rows, criteria, f"share of runs, less that of {reference!r}, points")
+    figure = _drawn(
+        selection.width, rows, criteria, f"share of runs, less that of {reference!r}, points"
+    )
     what = f"settings against {reference!r} on the same seeds, Tango's 95% intervals"
-    common.set_title(figure, ds, what, note)
-    common.legend(figure)
+    layout.finish(figure, ds, what, note)
     return figure
 
 
-def _drawn(rows: dict[str, list[Interval]], criteria: list[str], xlabel: str) -> Figure:
+def _drawn(
+    width: float, rows: dict[str, list[Interval]], criteria: list[str], xlabel: str
+) -> Figure:
     """An interval for each row and criterion."""
-    labels = [textwrap.fill(name, 44) for name in rows]
-    lines = sum(max(2, 1 + label.count("\n")) for label in labels)
-    figure = Figure(figsize=(9, 2.3 + 0.19 * lines), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = layout.rows(width, list(rows), 0.27)
     values = 100 * np.array(list(rows.values()))  # [row, criterion, 3]
     for k, (criterion, color) in enumerate(zip(criteria, COLORS, strict=True)):
         estimate, low, high = values[:, k].T
@@ -95,7 +97,6 @@ def _drawn(rows: dict[str, list[Interval]], criteria: list[str], xlabel: str) ->
             label=criterion,
         )
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(range(len(rows)), labels, fontsize=8)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
+    ax.set_xlabel(common.wrapped(xlabel, layout.characters(0.6 * width, "axes.labelsize")))
     ax.grid(axis="x", lw=0.3)
     return figure

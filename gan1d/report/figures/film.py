@@ -12,17 +12,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan1d.report.figures import common, line, plane
+from gan1d.report.figures import common, facets, layout, line, plane
 from gan1d.report.figures.common import Selection
 from gan1d.report.figures.line import LinePanel
 from gan1d.report.figures.plane import PlanePanel, draw_scales
 from gan1d.results import files
 
+SUFFIXES = (".gif", ".mp4")
 MAX_FRAMES = 400
 FRAME_RATES = (4, 30)  # a second: slowest and fastest
 SECONDS = 8  # that a film takes at least, between these rates
 LAST_FRAME = 2000  # milliseconds
-DPI = 100
+DPI = 120
+NOT_YET = "\N{NO-BREAK SPACE}"  # a line of a heading that is still empty
 
 
 class Film(NamedTuple):
@@ -37,7 +39,7 @@ class Film(NamedTuple):
 def animation(selection: Selection) -> Film | None:
     """One seed's training as an animation: its densities and D, or its points (only by --kind)."""
     seed = selection.seed
-    return None if seed is None else _film(selection, [seed], (5.6, 3.6))
+    return None if seed is None else _film(selection, [seed], (5.6, 3.2))
 
 
 def seeds_animation(selection: Selection) -> Film | None:
@@ -45,38 +47,43 @@ def seeds_animation(selection: Selection) -> Film | None:
     if selection.snapshots is None:
         return None
     seeds = selection.snapshots.snapshot_seed.values[: common.MAX_PANELS].tolist()
-    return _film(selection, seeds, (2.6, 2.0))
+    return _film(selection, seeds, (2.3, 1.9))
 
 
 def _film(selection: Selection, seeds: list[int], size: tuple[float, float]) -> Film | None:
-    """The training of the best setting's seeds, a panel each."""
-    runs, _, snapshots, _ = selection
+    """The training of the best setting's seeds, a panel each; their verdicts at the end."""
+    runs, snapshots = selection.runs, selection.snapshots
     is_plane = common.is_plane(runs)
     can_show = plane.can_show if is_plane else line.can_show
     if snapshots is None or not can_show(selection):
         return None
     setting = common.best(selection)
-    figure, axes = common.panels(len(seeds), "" if is_plane else "x", size)
+    plan = facets.wall([f"seed {seed}" for seed in seeds], selection.width, size)
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "" if is_plane else "x", "" if is_plane else "density")
     shown = [common.one_run(runs, snapshots, setting, seed) for seed in seeds]
-    headings = [f"seed {seed}: {common.fate(run)}" for seed, run in zip(seeds, shown, strict=True)]
     panels: Sequence[PlanePanel | LinePanel]
     if is_plane:
-        panels = planes = [PlanePanel(ax, run) for ax, run in zip(axes, shown, strict=True)]
+        panels = planes = [PlanePanel(cell.ax, run) for cell, run in zip(cells, shown, strict=True)]
         draw_scales(figure, [[panel] for panel in planes])
     else:
-        panels = [LinePanel(ax, run) for ax, run in zip(axes, shown, strict=True)]
-        figure.supylabel("density", fontsize=9)
+        views = [line.view(run.x, run.samples.values[..., 0]) for run in shown]
+        panels = [
+            LinePanel(cell.ax, run, edges)
+            for cell, run, edges in zip(cells, shown, views, strict=True)
+        ]
     steps = snapshots.step.values
     chosen = common.checkpoints(len(steps), MAX_FRAMES)
     seeds_shown = f"{len(seeds)} of {runs.sizes['seed']} seeds"
-    title = common.set_title(figure, runs, setting, seeds=seeds_shown)
+    title = layout.finish(figure, runs, setting, seeds=seeds_shown)
     what = title.get_text()
-    common.legend(figure)
 
     def show(frame: int) -> None:
         title.set_text(f"{what}\n{common.moment(steps[chosen[frame]])}")
-        for panel, heading in zip(panels, headings, strict=True):
-            panel.show(chosen[frame], heading)
+        ended = frame == len(chosen) - 1
+        for panel, cell, run in zip(panels, cells, shown, strict=True):
+            notes = panel.show(chosen[frame])
+            cell.title(common.fate(run) if ended else NOT_YET, "; ".join(notes) or NOT_YET)
 
     artists = [artist for panel in panels for artist in panel.artists]
     return Film(figure, [*artists, title], show, len(chosen))

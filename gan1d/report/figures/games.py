@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gan1d.report.figures import common
+from gan1d.report.figures import common, facets, layout
 from gan1d.report.figures.common import BLUE, GREY, ORANGE, VERMILLION, Selection
 
 MOST_SEEDS = 8  # of which trajectories can be told apart
+PANEL = (1.65, 1.75)  # inches, near to a square
 
 
 def phase(selection: Selection) -> Figure | None:
@@ -22,10 +23,13 @@ def phase(selection: Selection) -> Figure | None:
     known = runs.d_slope.notnull().any(["seed", "step"]).values
     if not known.any():
         return None
-    ds, frame, note = common.ranked(selection, among=runs.setting.values[known].tolist())
+    among = runs.setting.values[known].tolist()
+    (ds, frame, note), plan = facets.planned(selection, among, panel=PANEL)
     ds = ds.isel(seed=slice(MOST_SEEDS))
-    figure, axes = common.panels(len(frame), "theta, where the generator is")
-    for i, ax in enumerate(axes):
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "theta, where the generator is", "psi, the slope of D")
+    for i, cell in enumerate(cells):
+        ax = cell.ax
         theta, psi = (ds[name].values[i].T for name in ("generated_mean", "d_slope"))
         if "field" in ds:
             _draw_field(ax, ds.place.values[i], ds.field.values[i])
@@ -36,14 +40,9 @@ def phase(selection: Selection) -> Figure | None:
         ax.plot(*ends, "o", color=VERMILLION, ms=4, zorder=3, label="its end")
         ax.plot(ds.target_mean.values[i], 0, "k+", ms=9, zorder=4, label="equilibrium")
         ax.locator_params(nbins=4)
-        ax.set_title(
-            "\n".join([common.wrapped(frame.setting[i]), common.counted(frame.loc[i])]),
-            fontsize=common.TITLE,
-        )
-    figure.supylabel("psi, the slope of D", fontsize=9)
+        cell.title(common.counted(frame.loc[i]))
     shown = f"the first {MOST_SEEDS} seeds" if runs.sizes["seed"] > MOST_SEEDS else ""
-    common.set_title(figure, selection.runs, "trajectories of games", shown, note)
-    common.legend(figure)
+    layout.finish(figure, selection.runs, "trajectories of games", shown, note)
     return figure
 
 
@@ -76,10 +75,13 @@ def spectra(selection: Selection) -> Figure | None:
     known = runs.update_eigenvalue.notnull().any(["part", "number"]).values
     if not known.any():
         return None
-    ds, frame, note = common.ranked(selection, among=runs.setting.values[known].tolist())
-    figure, axes = common.panels(len(frame), "real part", (2.9, 2.7))
+    among = runs.setting.values[known].tolist()
+    (ds, _, note), plan = facets.planned(selection, among, panel=PANEL)
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "real part", "imaginary part")
     circle = np.exp(2j * np.pi * np.linspace(0, 1, 200))
-    for i, ax in enumerate(axes):
+    for i, cell in enumerate(cells):
+        ax = cell.ax
         updates, flow = ds.update_eigenvalue.values[i], ds.flow_eigenvalue.values[i]
         ends = updates[-1][np.isfinite(updates[-1])]
         ax.plot(circle.real, circle.imag, color=GREY, lw=0.8, label="size 1", zorder=1)
@@ -90,13 +92,8 @@ def spectra(selection: Selection) -> Figure | None:
         ax.plot(ends.real, ends.imag, "o", color=VERMILLION, ms=5, zorder=4)
         ax.lines[-1].set_label("of an update")
         _show(ax, np.concatenate([[1], flow[-1], ends]))
-        ax.set_title(
-            f"{common.wrapped(frame.setting[i])}\nlargest: {np.abs(ends).max():.6f}",
-            fontsize=common.TITLE,
-        )
-    figure.supylabel("imaginary part", fontsize=9)
-    common.set_title(figure, runs, "eigenvalues of updates at the equilibrium", note)
-    common.legend(figure)
+        cell.title(f"largest: {np.abs(ends).max():.6f}")
+    layout.finish(figure, runs, "eigenvalues of updates at the equilibrium", note)
     return figure
 
 

@@ -11,10 +11,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gan1d.report.figures import common
+from gan1d.report.figures import common, layout
 from gan1d.report.figures.common import BLUE, VERMILLION, Selection
 
 CHECKPOINTS = 5
+MOST_SEEDS = 5  # beside each other
+MOST_STRETCH = 4  # of one axis over the other, up to which they have the same scale
 # D's output: light, for points to stand out, and white where D can't tell.
 SHADE = LinearSegmentedColormap.from_list("shade", ["#BDBDBD", "white", "#8EC3E6"])
 RAW_SHADE = LinearSegmentedColormap.from_list("raw shade", ["#BDBDBD", "#8EC3E6"])
@@ -71,23 +73,23 @@ class PlanePanel:
         self._real = _draw_points(ax, run.target_samples.values, "real", 2, 0.7)
         self._generated = _draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
         ax.set(xlim=self._limits[:, 0], ylim=self._limits[:, 1])
+        width, height = np.ptp(self._limits, axis=0)
+        if max(width, height) <= MOST_STRETCH * min(width, height):
+            ax.set_aspect("equal")
         # The spines too, since the shade is drawn over them.
         above = [self._real, self._generated, *ax.spines.values(), ax.title]
         self.artists: list[Artist] = [self.shade, *above]
 
-    def show(self, i: int, heading: str) -> None:
-        """Move on to log point `i`, and say above the panel what it can't show."""
+    def show(self, i: int) -> list[str]:
+        """Move on to log point `i`; what it can't show, in words."""
         points = self._samples[i]
         self.shade.set_array(self._d[i])
         self._generated.set_data(*points.T)
         finite = np.isfinite(points).all(axis=-1)
         inside = ((points >= self._limits[0]) & (points <= self._limits[1])).all(axis=-1)
-        note = ""
         if not finite.any():
-            note = "nothing finite to draw"
-        elif not inside.all():
-            note = f"{np.count_nonzero(~inside)} of {len(points)} outside"
-        self.ax.set_title(f"{heading}\n{note}", fontsize=common.TITLE)
+            return ["nothing finite to draw"]
+        return [] if inside.all() else [f"{np.count_nonzero(~inside)} of {len(points)} outside"]
 
 
 def draw_scales(figure: Figure, rows: Sequence[Sequence[PlanePanel]]) -> None:
@@ -95,10 +97,37 @@ def draw_scales(figure: Figure, rows: Sequence[Sequence[PlanePanel]]) -> None:
     if all(row[0].is_probability for row in rows):
         rows = [[panel for row in rows for panel in row]]
     for row in rows:
-        aspect = 6 * figure.get_figheight() / len(rows)
-        bar = figure.colorbar(row[0].shade, ax=[panel.ax for panel in row], aspect=aspect)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label(row[0].d_label, fontsize=8)
+        layout.color_bar(figure, row[0].shade, [panel.ax for panel in row], row[0].d_label)
+
+
+def _grid(
+    selection: Selection, columns: Sequence[tuple[int | None, int]], what: str, seeds: str
+) -> Figure:
+    """A row a setting, and in each column a seed's points at a log point."""
+    ds, frame, note = common.ranked(selection, common.MAX_ROWS)
+    assert selection.snapshots is not None
+    height = 0.25 + min(1.6, (selection.width - 1.2) / len(columns))
+    shared = {"sharex": "row", "sharey": "row"}
+    figure, axes = layout.rows_of_panels(
+        selection.width, len(frame), [""] * len(columns), height, **shared
+    )
+    shown = list(dict.fromkeys(seed for seed, _ in columns))
+    films = common.films(ds, selection.snapshots.sel(setting=ds.setting), shown)
+    rows: list[list[PlanePanel]] = []
+    for setting, runs, row in zip(frame.setting, films, axes, strict=True):
+        rows.append([])
+        for (seed, i), ax in zip(columns, row, strict=True):
+            run = runs[shown.index(seed)]
+            rows[-1].append(panel := PlanePanel(ax, run))
+            step = common.moment(run.step.values[i])
+            heading = [step] if len(shown) == 1 else [f"seed {seed}: {common.fate(run)}"]
+            ax.set_title("\n".join([*heading, *panel.show(i)]))
+        fate = f"\n({common.fate(runs[0])})" if len(shown) == 1 else ""
+        at_most = layout.characters(height)
+        row[0].set_ylabel(common.wrapped(setting, at_most) + fate)
+    draw_scales(figure, rows)
+    layout.finish(figure, ds, what, note, seeds=seeds, markerscale=2)
+    return figure
 
 
 def samples(selection: Selection) -> Figure | None:
@@ -109,22 +138,25 @@ def samples(selection: Selection) -> Figure | None:
     snapshots, seed = selection.snapshots, selection.seed
     if not common.is_plane(selection.runs) or snapshots is None or not can_show(selection):
         return None
-    ds, frame, note = common.ranked(selection, common.MAX_ROWS)
-    chosen = common.checkpoints(snapshots.sizes["step"], CHECKPOINTS)
-    figure, axes = common.rows_of_panels(len(frame), [""] * len(chosen), (2.3, 2.3))
-    rows = []
-    for setting, row in zip(frame.setting, axes, strict=True):
-        run = common.one_run(ds, snapshots, setting, seed)
-        rows.append([PlanePanel(ax, run) for ax in row])
-        for panel, i in zip(rows[-1], chosen, strict=True):
-            panel.show(i, common.moment(run.step.values[i]))
-            panel.ax.tick_params(labelleft=panel.ax is row[0])
-        row[0].set_ylabel(f"{common.wrapped(setting, 24)}\n({common.fate(run)})", fontsize=8)
-    draw_scales(figure, rows)
+    most = min(CHECKPOINTS, layout.columns_in(selection.width - 1.2, 1))
+    chosen = common.checkpoints(snapshots.sizes["step"], most)
     what = "real and generated points during training"
-    common.set_title(figure, ds, what, note, seeds=f"seed {seed}")
-    common.legend(figure, markerscale=2)
-    return figure
+    return _grid(selection, [(seed, int(i)) for i in chosen], what, f"seed {seed}")
+
+
+def seeds(selection: Selection) -> Figure | None:
+    """Real and generated points over D's output after training, of every setting and kept seed.
+
+    None in 1-D and without snapshots.
+    """
+    snapshots = selection.snapshots
+    if not common.is_plane(selection.runs) or snapshots is None or not can_show(selection):
+        return None
+    most = min(MOST_SEEDS, layout.columns_in(selection.width - 1.2, 1))
+    shown = snapshots.snapshot_seed.values[:most].tolist()
+    what = f"real and generated points {common.moment(snapshots.step.values[-1])}"
+    of = f"the first {len(shown)} of {selection.runs.sizes['seed']} seeds"
+    return _grid(selection, [(seed, -1) for seed in shown], what, of)
 
 
 UPDATES = {"D": ("before D", "after D"), "G": ("after D", "after G")}
@@ -136,24 +168,26 @@ def features(selection: Selection) -> Figure | None:
     Of one seed of the best setting, at a few checkpoints. None where D's last hidden layer has not
     two units.
     """
-    runs, _, snapshots, seed = selection
+    runs, snapshots, seed = selection.runs, selection.snapshots, selection.seed
     if snapshots is None or "features" not in snapshots:
         return None
     setting = common.best(selection)
     run = common.one_run(runs, snapshots, setting, seed)
-    chosen = common.checkpoints(run.sizes["step"], CHECKPOINTS)
+    most = min(CHECKPOINTS, layout.columns_in(selection.width, 1.2))
+    chosen = common.checkpoints(run.sizes["step"], most)
     shared = {"sharex": "col", "sharey": "col"}
-    figure, axes = common.rows_of_panels(2, [""] * len(chosen), (2.5, 2.5), **shared)
+    figure, axes = layout.rows_of_panels(
+        selection.width, 2, [""] * len(chosen), 0.4 + selection.width / len(chosen), **shared
+    )
     for (network, moments), row in zip(UPDATES.items(), axes, strict=True):
         for ax, i in zip(row, chosen, strict=True):
             rows = run.features.isel(step=i).sel(moment=list(moments))
             distances = _draw_move(ax, rows.transpose("moment", "source", "row", "feature"))
             when = f"{common.moment(run.step.values[i])}\n" if network == "D" else ""
-            ax.set_title(f"{when}{_moved(*distances)}", fontsize=common.TITLE)
-        row[0].set_ylabel(f"{network}'s step", fontsize=9)
+            ax.set_title(f"{when}{_moved(*distances)}")
+        row[0].set_ylabel(f"{network}'s step")
     what = "D's features before (pale) and after one update, arrows: moves of the centroids"
-    common.set_title(figure, runs, what, f"{setting} ({common.fate(run)})", seeds=f"seed {seed}")
-    common.legend(figure)
+    layout.finish(figure, runs, what, f"{setting} ({common.fate(run)})", seeds=f"seed {seed}")
     return figure
 
 
@@ -188,4 +222,4 @@ def _draw_move(ax: Axes, rows: xr.DataArray) -> np.ndarray:
 def _moved(before: float, after: float) -> str:
     if not np.isfinite(before + after):
         return "nothing finite to draw"
-    return f"distance {after:.3g} ({after - before:+.2g})"
+    return f"distance {after:.3g}\n({after - before:+.2g})"

@@ -10,14 +10,14 @@ from matplotlib.ticker import PercentFormatter
 
 from gan1d.report import comparisons, statistics
 from gan1d.report import runs as of_runs
-from gan1d.report.figures import common
+from gan1d.report.figures import common, facets, layout
 from gan1d.report.figures.common import BLUE, GREY, LINES, Selection
 from gan1d.report.figures.final import w1_label
 from gan1d.results import judge
 
 STYLES = ("-", "--")
 COLOURED = len(STYLES) * len(LINES)
-BANDED = 6  # settings whose bands can be told apart on one axes
+BANDED = 3  # settings whose bands can be told apart on one axes
 
 
 class Style(TypedDict):
@@ -37,11 +37,6 @@ def style_of(i: int, setting: str) -> Style:
     return Style(color=line, ls=dash, label=setting, zorder=3 - i / COLOURED)
 
 
-def legend_height(settings: int) -> float:
-    """Inches that a line each takes below the axes."""
-    return 0.17 * min(settings, COLOURED + 1)
-
-
 def profiles(selection: Selection) -> Figure | None:
     """Share of runs at or below every settled W1, all settings on one axes; 95% bands of the best.
 
@@ -53,8 +48,7 @@ def profiles(selection: Selection) -> Figure | None:
     if not finished.any():
         return None
     x = comparisons.thresholds(w1[finished])
-    figure = common.new_figure(7.5, 5 + legend_height(len(frame)))
-    ax = figure.subplots()
+    figure, ax = layout.single(selection.width, 0.25 * selection.width + 1.3)
     for i, setting in enumerate(frame.setting):
         of_setting = w1[i, finished[i]]
         if not of_setting.size:
@@ -69,8 +63,7 @@ def profiles(selection: Selection) -> Figure | None:
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylabel("share of finished runs at or below")
     bands = f"simultaneous 95% bands of the best {BANDED}" if len(frame) > BANDED else "95% bands"
-    common.set_title(figure, ds, f"profiles of settled W1, {bands}", note)
-    common.legend(figure)
+    layout.finish(figure, ds, f"profiles of settled W1, {bands}", note)
     return figure
 
 
@@ -83,30 +76,32 @@ def profile_differences(selection: Selection) -> Figure | None:
         return None
     reference = str(selection.runs.setting.values[0])
     others = [label for label in selection.summary.setting if label != reference]
-    ds, frame, note = common.ranked(selection, common.MAX_PANELS, others)
-    pairs = {}
-    for setting in frame.setting:
+    compared = {}
+    for setting in others:
         try:
             pair = comparisons.paired(selection.runs, setting, reference)
         except ValueError:  # they have no seed in common
             continue
-        pairs[setting] = of_runs.settled_w1(pair)
-    if not pairs:
+        compared[setting] = of_runs.settled_w1(pair)
+    if not compared:
         return None
-    x = comparisons.thresholds(np.concatenate([w1.ravel() for w1 in pairs.values()]))
-    figure, axes = common.panels(len(pairs), w1_label(ds), sharex=True, sharey=True)
-    for ax, (setting, (first, second)) in zip(axes, pairs.items(), strict=True):
+    (ds, frame, note), plan = facets.planned(selection, list(compared))
+    pairs = [compared[setting] for setting in frame.setting]
+    x = comparisons.thresholds(np.concatenate([w1.ravel() for w1 in pairs]))
+    figure = layout.new_figure(selection.width, plan.height)
+    ylabel = f"share at or below, less that of {reference!r}"
+    cells = plan.draw(figure, w1_label(ds), ylabel, sharex=True, sharey=True)
+    for cell, (first, second) in zip(cells, pairs, strict=True):
         found = statistics.profile_difference(first, second, x)
-        ax.fill_between(x, found.low, found.high, color=BLUE, alpha=0.25, lw=0, label="95% band")
-        ax.plot(x, found.estimate, color=BLUE, lw=1.3, label="difference of shares")
-        ax.axhline(0, color="black", lw=0.8)
-        _mark_thresholds(ax, ds)
-        ax.set_title(f"{common.wrapped(setting)}\nn = {len(first)}", fontsize=common.TITLE)
-    axes[0].set(xscale="log", xlim=(x[0], x[-1]))
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.supylabel(f"share at or below, less that of {reference!r}", fontsize=9)
-    common.set_title(figure, ds, "differences of profiles, simultaneous 95% bands", note)
-    common.legend(figure)
+        band = found.low, found.high
+        cell.ax.fill_between(x, *band, color=BLUE, alpha=0.25, lw=0, label="95% band")
+        cell.ax.plot(x, found.estimate, color=BLUE, label="difference of shares")
+        cell.ax.axhline(0, color="black", lw=0.8)
+        _mark_thresholds(cell.ax, ds)
+        cell.title(f"n = {len(first)}")
+    cells[0].ax.set(xscale="log", xlim=(x[0], x[-1]))
+    cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
+    layout.finish(figure, ds, "differences of profiles, simultaneous 95% bands", note)
     return figure
 
 

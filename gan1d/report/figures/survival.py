@@ -6,9 +6,9 @@ from matplotlib.ticker import PercentFormatter
 
 from gan1d.report import runs as of_runs
 from gan1d.report import statistics
-from gan1d.report.figures import common
+from gan1d.report.figures import common, layout
 from gan1d.report.figures.common import Selection
-from gan1d.report.figures.profiles import BANDED, legend_height, style_of
+from gan1d.report.figures.profiles import BANDED, style_of
 
 
 def survival(selection: Selection) -> Figure | None:
@@ -26,8 +26,8 @@ def survival(selection: Selection) -> Figure | None:
         "divergence": np.nan_to_num(ds.diverged_at.values, nan=np.inf),
     }
     step = ds.step.values
-    figure = common.new_figure(10, 4.5 + legend_height(len(frame)))
-    axes = figure.subplots(1, 2, sharey=True)
+    figure = layout.new_figure(selection.width, 0.2 * selection.width + 1.2)
+    axes = layout.subplots(figure, 1, 2, sharey=True)[0]
     for ax, (what, times) in zip(axes, events.items(), strict=True):
         for i, setting in enumerate(frame.setting):
             event = times[i, finished[i]]
@@ -41,9 +41,8 @@ def survival(selection: Selection) -> Figure | None:
                 band = 1 - found.high, 1 - found.low
                 ax.fill_between(step, *band, step="post", color=style["color"], alpha=0.12, lw=0)
         ax.set(xlim=(0, step[-1]), ylim=(-0.02, 1.02), xlabel="updates")
-        ax.set_title(f"{what} up to then", fontsize=common.TITLE + 1)
+        ax.set_title(f"{what} up to then")
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     axes[0].set_ylabel("share of finished runs")
-    common.set_title(figure, ds, "when runs succeed for long, and when they diverge", note)
-    common.legend(figure)
+    layout.finish(figure, ds, "when runs succeed for long, and when they diverge", note)
     return figure

@@ -1,7 +1,5 @@
 """What happens during training, over seeds: W1, losses, successes, pretraining, centroids."""
 
-import textwrap
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -10,8 +8,8 @@ from matplotlib.ticker import PercentFormatter
 
 from gan1d.report import runs as of_runs
 from gan1d.report import statistics
-from gan1d.report.figures import common, final
-from gan1d.report.figures.common import BLUE, GREY, ORANGE, QUARTILES, VERMILLION, Selection
+from gan1d.report.figures import common, facets, final, layout
+from gan1d.report.figures.common import BLUE, GREY, ORANGE, PURPLE, QUARTILES, VERMILLION, Selection
 from gan1d.results import judge
 from gan1d.results.schema import UNIT
 
@@ -21,7 +19,7 @@ MAX_MEASURES = 12
 
 def w1(selection: Selection) -> Figure:
     """W1 during training: median over seeds, 5-95% band, and what perfect samplers score."""
-    ds, frame, note = common.ranked(selection)
+    (ds, _, note), plan = facets.planned(selection, coloured=True)
     target_std = ds.target_std.values
     values = ds.w1.values / target_std[:, None, None]
     finished = of_runs.finished(ds)
@@ -38,21 +36,25 @@ def w1(selection: Selection) -> Figure:
     bottom = np.nanmin([known.min(initial=limit or 1), *perfect[0]]) / 1.3  # 0 has no logarithm
     # A line to +inf would end short of the axes' upper edge: let it cross.
     quantiles = np.where(np.isinf(quantiles), 100 * top, quantiles)
-    figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
-    medians = [np.column_stack([ds.step, median]) for median, _, _ in quantiles]
-    for i, ax in enumerate(axes):
-        if len(axes) > 1:
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "updates", final.w1_label(ds), sharex=True, sharey=True)
+    axes = {cell.ax: i for i, cell in enumerate(cells)}
+    if len(axes) > 1:
+        medians = [np.column_stack([ds.step, median]) for median, _, _ in quantiles]
+        for ax in axes:
             common.draw_behind(ax, medians, "medians of other settings")
-        common.draw_band(ax, ds.step, quantiles[i], BLUE, "median over seeds", "5-95% of seeds")
+    for cell, curves in zip(cells, quantiles, strict=True):
+        band = cell.label("5-95% of seeds")
+        label = cell.label("median over seeds")
+        common.draw_band(cell.ax, ds.step, curves, cell.colour, label, band)
+        cell.title()
+    for ax, i in axes.items():
         ax.axhline(limit, color="black", lw=0.8, ls=":", label="success threshold")
         if np.isfinite(perfect[0][i]):
             floor = perfect[0][i], perfect[1][i]
             ax.axhspan(*floor, color=GREY, alpha=0.5, lw=0, label="perfect samplers, 50 to 95%")
-        ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
-    axes[0].set(yscale="log", ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
-    figure.supylabel(final.w1_label(ds), fontsize=9)
-    common.set_title(figure, ds, "W1 during training, diverged runs counted as infinite", note)
-    common.legend(figure)
+    cells[0].ax.set(yscale="log", ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
+    layout.finish(figure, ds, "W1 during training, diverged runs counted as infinite", note)
     return figure
 
 
@@ -67,20 +69,18 @@ def modes(selection: Selection) -> Figure | None:
     among = selection.runs.setting.values[count > 1].tolist()
     if not among:
         return None
-    ds, frame, note = common.ranked(selection, among=among)
+    (ds, frame, note), plan = facets.planned(selection, among)
     count = ds.target_mode_share.notnull().sum("target_mode").values
-    figure, axes = common.panels(len(frame), "updates", sharex=True)
-    for i, ax in enumerate(axes):
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "updates", "modes", sharex=True)
+    for i, cell in enumerate(cells):
         curves = _surviving_quantiles(ds.modes.values[i])
-        common.draw_band(ax, ds.step, curves, BLUE, "median over seeds", "quartiles")
-        ax.axhline(count[i], color="black", lw=0.8, ls="--", label="the target's modes")
-        ax.set_ylim(0, 1.08 * count[i])
-        title = [common.wrapped(frame.setting[i]), common.counted(frame.loc[i])]
-        ax.set_title("\n".join(title), fontsize=common.TITLE)
-    axes[0].set_xlim(0, ds.step.values[-1])
-    figure.supylabel("modes", fontsize=9)
-    common.set_title(figure, ds, "modes with at least one sample", note)
-    common.legend(figure)
+        common.draw_band(cell.ax, ds.step, curves, BLUE, "median over seeds", "quartiles")
+        cell.ax.axhline(count[i], color="black", lw=0.8, ls="--", label="the target's modes")
+        cell.ax.set_ylim(0, 1.08 * count[i])
+        cell.title(common.counted(frame.loc[i]))
+    cells[0].ax.set_xlim(0, ds.step.values[-1])
+    layout.finish(figure, ds, "modes with at least one sample", note)
     return figure
 
 
@@ -113,43 +113,56 @@ def losses(selection: Selection) -> Figure | None:
     """Losses of D and G during training: median and quartiles over the runs not yet diverged.
 
     Quartiles, since a D whose logs are all at their floor is common enough to fill a wider band. A
-    feature matching loss of G has a scale of its own, so it gets an axis of its own. None where
-    losses were not kept.
+    feature matching loss of G is of another kind, and has panels of its own. None where losses were
+    not kept.
     """
     if not common.holds(selection.runs, "loss_d", "loss_g"):
         return None
-    ds, frame, note = common.ranked(selection)
-    one_loss = "loss.kind" not in of_runs.swept_fields(ds)
-    rest = rest_of(ds)
+    (ds, frame, note), plan = facets.planned(selection)
     matching = np.zeros(len(frame), bool)
     if "g_matches_features" in ds:
         matching = ds.g_matches_features.values != 0
-    step = ds.step.values
     d_bands, g_bands = (
         np.stack([_surviving_quantiles(values) for values in ds[name].values])
         for name in ("loss_d", "loss_g")
     )
-    figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=one_loss)
-    for i, ax in enumerate(axes):
-        g_ax, g_label = ax, "G"
-        if matching[i]:
-            g_ax, g_label = ax.twinx(), "G, feature matching loss (right axis)"
-            g_ax.tick_params(labelsize=7, colors=VERMILLION)
-        elif np.isfinite(rest[i]).all():
-            for value in rest[i]:
-                label = "equilibrium: D can't tell"
-                ax.axhline(value, color="black", lw=0.8, ls="--", label=label)
-        common.draw_band(ax, step, d_bands[i], BLUE, "D")
-        common.draw_band(g_ax, step, g_bands[i], VERMILLION, g_label)
-        ax.set_title(common.wrapped(frame.setting[i]), fontsize=common.TITLE)
-    axes[0].set_xlim(0, step[-1])
+    heights = [plan.height]
+    if matching.any():
+        matched = facets.plan(selection.runs, frame.setting[matching], selection.width)
+        heights.append(matched.height)
+    figure = layout.new_figure(selection.width, sum(heights))
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    one_loss = "loss.kind" not in of_runs.swept_fields(ds)
+    cells = plan.draw(parts[0], "updates", "adversarial loss", sharex=True, sharey=one_loss)
+    for i, cell in enumerate(cells):
+        common.draw_band(cell.ax, ds.step, d_bands[i], BLUE, "D")
+        if not matching[i]:
+            common.draw_band(cell.ax, ds.step, g_bands[i], VERMILLION, "G")
+        _mark_rest(cell.ax, rest_of(ds)[i])
+        cell.title()
+    cells[0].ax.set_xlim(0, ds.step.values[-1])
     if one_loss:
-        axes[0].set_ylim(_common_limits(np.concatenate([d_bands, g_bands[~matching]])))
-    figure.supylabel("loss", fontsize=9)
+        cells[0].ax.set_ylim(_common_limits(np.concatenate([d_bands, g_bands[~matching]])))
+    if matching.any():
+        cells = matched.draw(parts[1], "updates", "matching loss", sharex=True, sharey=True)
+        for cell, band in zip(cells, g_bands[matching], strict=True):
+            common.draw_band(cell.ax, ds.step, band, PURPLE, "G, feature matching loss")
+            cell.title()
+        cells[0].ax.set_xlim(0, ds.step.values[-1])
+        cells[0].ax.set_ylim(_common_limits(g_bands[matching]))
     what = "losses, median and quartiles of the runs not yet diverged"
-    common.set_title(figure, ds, what, note)
-    common.legend(figure)
+    layout.finish(figure, ds, what, note)
     return figure
+
+
+def _mark_rest(ax: Axes, rest: np.ndarray) -> None:
+    """Where the players' losses `[2]` are if D can't tell, and D's if it tells all apart."""
+    for value, color, player in zip(rest, (BLUE, VERMILLION), ("D", "G"), strict=True):
+        if np.isfinite(value):
+            label = f"equilibrium of {player}: D can't tell"
+            ax.axhline(value, color=color, lw=0.8, ls="--", label=label)
+    if np.isclose(rest[0], 2 * np.log(2)):  # of cross-entropies, whose least is 0
+        ax.axhline(0, color=BLUE, lw=0.8, ls=":", label="floor of D: it tells all apart")
 
 
 def measures(selection: Selection) -> Figure | None:
@@ -162,23 +175,23 @@ def measures(selection: Selection) -> Figure | None:
     if not names:
         return None
     ds, frame, note = common.ranked(selection)
-    figure, axes = common.panels(len(names), "updates", sharex=True)
-    for name, ax in zip(names, axes, strict=True):
+    plan = facets.wall([_described(ds[name]) for name in names], selection.width)
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "updates", "median over seeds", sharex=True)
+    for name, cell in zip(names, cells, strict=True):
+        ax = cell.ax
         curves = [
             np.column_stack([ds.step, _surviving_quantiles(values.astype(float))[0]])
             for values in ds[name].values
         ]
         if len(curves) > 1:
             common.draw_behind(ax, curves[1:], "other settings")
-        ax.plot(*curves[0].T, color=BLUE, lw=1.3, label=common.wrapped(frame.setting[0], 80))
-        title = textwrap.fill(_described(ds[name]), common.PANEL_CHARACTERS)
-        ax.set_title(title, fontsize=common.TITLE)
-        ax.set_ylabel(ds[name].attrs.get(UNIT, ""), fontsize=8)
+        ax.plot(*curves[0].T, color=BLUE, label=f"best: {frame.setting[0]}")
+        cell.title()
+        ax.set_ylabel(ds[name].attrs.get(UNIT, ""))
         ax.autoscale_view()
-    axes[0].set_xlim(0, ds.step.values[-1])
-    figure.supylabel("median over seeds", fontsize=9)
-    common.set_title(figure, ds, "measures of the runs not yet diverged", note)
-    common.legend(figure)
+    cells[0].ax.set_xlim(0, ds.step.values[-1])
+    layout.finish(figure, ds, "measures of the runs not yet diverged", note)
     return figure
 
 
@@ -200,31 +213,28 @@ def successes(selection: Selection) -> Figure:
 
     The second is what early stopping would keep, if it knew the distance to the target.
     """
-    ds, frame, note = common.ranked(selection)
+    (ds, frame, note), plan = facets.planned(selection)
     met, finished = judge.meets_criterion(ds), of_runs.finished(ds)
     sustained = ds.sustained_at.values[:, :, None] <= ds.step.values  # NaN: never
-    figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
-    for i, (ax, row) in enumerate(zip(axes, frame.itertuples(), strict=True)):
+    figure = layout.new_figure(selection.width, plan.height)
+    cells = plan.draw(figure, "updates", "share of finished runs", sharex=True, sharey=True)
+    for i, (cell, row) in enumerate(zip(cells, frame.itertuples(), strict=True)):
         now, so_far = met[i, finished[i]], sustained[i, finished[i]]
         curves = [
             _share(each.sum(axis=0), np.full(len(ds.step), len(now))) for each in (so_far, now)
         ]
         # Wider, since the two are often the same.
         common.draw_band(
-            ax, ds.step, curves[0], ORANGE, "has been a sustained success so far", lw=3
+            cell.ax, ds.step, curves[0], ORANGE, "has been a sustained success so far", lw=3
         )
-        common.draw_band(ax, ds.step, curves[1], BLUE, "meets the criterion now")
-        lines = [common.wrapped(row.setting)]
-        if row.finished:
-            held, settled = common.percent(row.sustained_rate), common.percent(row.success_rate)
-            lines.append(f"sustained {held}, settled {settled}")
-        ax.set_title("\n".join([*lines, common.counted(row)]), fontsize=common.TITLE)
-    axes[0].set(xlim=(0, ds.step.values[-1]), ylim=(-0.02, 1.02))
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.supylabel("share of finished runs", fontsize=9)
+        common.draw_band(cell.ax, ds.step, curves[1], BLUE, "meets the criterion now")
+        held, settled = common.percent(row.sustained_rate), common.percent(row.success_rate)
+        words = f"sustained {held}, settled {settled}" if row.finished else ""
+        cell.title(words, common.counted(row))
+    cells[0].ax.set(xlim=(0, ds.step.values[-1]), ylim=(-0.02, 1.02))
+    cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
     what = "runs that meet the criterion of success, 95% bands (Wilson)"
-    common.set_title(figure, ds, what, note)
-    common.legend(figure)
+    layout.finish(figure, ds, what, note)
     return figure
 
 
@@ -268,26 +278,25 @@ def approach(selection: Selection) -> Figure | None:
     """
     if "centroid_distance" not in selection.runs:
         return None
-    ds, frame, note = common.ranked(selection)
+    (ds, frame, note), plan = facets.planned(selection)
     moves = _moves(ds)
     colors = dict(zip(moves, (BLUE, VERMILLION), strict=True))
     survived = of_runs.survived(ds)
-    figure, axes = common.panels(len(frame), "updates", sharex=True, sharey=True)
-    for i, ax in enumerate(axes):
-        ax.axhline(0.5, color="black", lw=0.8, ls="--", label="as often as not")
+    figure = layout.new_figure(selection.width, plan.height)
+    ylabel = "share of the runs not yet diverged"
+    cells = plan.draw(figure, "updates", ylabel, sharex=True, sharey=True)
+    for i, cell in enumerate(cells):
+        cell.ax.axhline(0.5, color="black", lw=0.8, ls="--", label="as often as not")
         words = []
         for name, values in moves.items():
             count, total = np.nansum(values[i], axis=0), np.isfinite(values[i]).sum(axis=0)
-            common.draw_band(ax, ds.step, _share(count, total), colors[name], name)
+            common.draw_band(cell.ax, ds.step, _share(count, total), colors[name], name)
             words.append(f"{name[0]} {_share_with_interval(values[i, survived[i]])}")
-        title = [common.wrapped(frame.setting[i]), ", ".join(words), common.counted(frame.loc[i])]
-        ax.set_title("\n".join(title), fontsize=common.TITLE)
-    axes[0].set(xlim=(0, ds.step.values[-1]), ylim=(-0.02, 1.02))
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.supylabel("share of the runs not yet diverged", fontsize=9)
+        cell.title(", ".join(words), common.counted(frame.loc[i]))
+    cells[0].ax.set(xlim=(0, ds.step.values[-1]), ylim=(-0.02, 1.02))
+    cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
     what = "how the centroids of D's features move, 95% bands (Wilson)"
-    common.set_title(figure, ds, what, "above panels: mean over runs [95%]", note)
-    common.legend(figure)
+    layout.finish(figure, ds, what, "above panels: mean over runs [95%]", note)
     return figure
 
 
@@ -296,7 +305,7 @@ def pretraining(selection: Selection) -> Figure | None:
 
     None where no setting pretrains D. In 2-D, or without snapshots, the loss alone.
     """
-    runs, _, snapshots, _ = selection
+    runs, snapshots = selection.runs, selection.snapshots
     if "pretraining_loss" not in runs:
         return None
     pretrains = runs.pretraining_loss.notnull().any(["seed", "part"]).values
@@ -310,7 +319,7 @@ def pretraining(selection: Selection) -> Figure | None:
         and common.holds(snapshots, "d_initial", "d_pretrained")
     )
     xlabels = [*(["x"] if with_d else []), "share of the pretraining"]
-    figure, axes = common.rows_of_panels(len(frame), xlabels, (3.6, 2.2))
+    figure, axes = layout.rows_of_panels(selection.width, len(frame), xlabels, 1.5, sharex="col")
     share = (np.arange(ds.sizes["part"]) + 0.5) / ds.sizes["part"]
     for i, setting in enumerate(frame.setting):
         loss_ax = axes[i, -1]
@@ -318,14 +327,13 @@ def pretraining(selection: Selection) -> Figure | None:
         common.draw_band(loss_ax, share, loss, BLUE, "loss, median over seeds", "quartiles")
         loss_ax.set(yscale="log", xlim=(0, 1))
         loss_ax.xaxis.set_major_formatter(PercentFormatter(1))
-        loss_ax.set_ylabel("pretraining loss", fontsize=8)
+        loss_ax.set_ylabel("pretraining loss")
         trained = int(np.isfinite(ds.pretraining_loss.values[i]).any(axis=-1).sum())
-        loss_ax.set_title(f"{common.wrapped(setting)}\nn = {trained}", fontsize=common.TITLE)
+        loss_ax.set_title(f"{common.wrapped(setting)}\nn = {trained}")
         if with_d and snapshots is not None:
             _draw_d(axes[i, 0], ds.sel(setting=setting), snapshots.sel(setting=setting))
-            axes[i, 0].set_title(common.wrapped(setting), fontsize=common.TITLE)
-    common.set_title(figure, ds, "pretraining of D", note)
-    common.legend(figure)
+            axes[i, 0].set_title(common.wrapped(setting))
+    layout.finish(figure, ds, "pretraining of D", note)
     return figure
 
 
@@ -339,4 +347,4 @@ def _draw_d(ax: Axes, runs: xr.Dataset, snapshots: xr.Dataset) -> None:
         ax.lines[-1].set_label(label)
     ax.plot(runs.x, runs.target_density, color="black", lw=1.2, ls="--", label="target density")
     ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
-    ax.set_ylabel("D(x), density", fontsize=8)
+    ax.set_ylabel("D(x), density")

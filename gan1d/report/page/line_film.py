@@ -77,7 +77,8 @@ def _frames(films: film.Films) -> dict[str, object]:
     """The density and D in every frame `[setting, seed, frame, ...]`."""
     runs = [run for of_setting in films.runs for run in of_setting]
     edges = np.stack([line.bin_edges(of_setting[0].x) for of_setting in films.runs])
-    densities = [line.generated_masses(run) / np.diff(line.bin_edges(run.x)) for run in runs]
+    of_runs = [(run, line.bin_edges(run.x)) for run in runs]
+    densities = [line.generated_masses(run, each) / np.diff(each) for run, each in of_runs]
     return {
         "edges": single(edges),
         "densities": single(film.stacked(films, densities)),
