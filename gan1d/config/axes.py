@@ -179,6 +179,8 @@ def fixed(
         for field in base
         if field.startswith("target.")
         and field not in swept
+        and fields.specs()[field][0].label
+        and base[field] not in ("", ())
         and any(canonical.has_effect(field, base, swept, point) for point in points)
     ]
     on = [field for field in base if field not in (*swept, *target) and _is_on(field, base[field])]

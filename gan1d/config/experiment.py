@@ -23,8 +23,10 @@ from gan1d.gan import judging, spec, targets
 from gan1d.gan.inputs import ALTERNATING
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
+from gan1d.gan.targets import data, files
 
 MOST_LOG_POINTS = 10**5
+ARRAY = "target.array"  # data that are given as such: no field, as a config is plain
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # told apart by identity: what is found out is cached
@@ -45,7 +47,7 @@ class Experiment:
         """The settings in order, built once."""
         base, varied, points = canonical.built_from(self.base, self.swept, self.points)
         build = spec.builder(Setting, base, varied)
-        return tuple(build(point) for point in points)
+        return tuple(_with_columns(build(point)) for point in points)
 
     @functools.cached_property
     def fixed(self) -> str:
@@ -136,6 +138,8 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
     for field, value in fields.flatten(config):
+        if field == ARRAY:
+            field, value = _kept(value, problems)
         if field in given:
             problems.append(f"{field}: it is given twice; give it by one of its names")
         given.add(field)
@@ -184,8 +188,42 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     labels = axes.labels(base, swept, points)
     notes += canonical.unused(base, swept, points)
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule, notes)
+    try:
+        base["target.digest"] = _digests(base, experiment.settings)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
     _check_settings(experiment)
     return experiment
+
+
+def _kept(array: Value, problems: list[str]) -> tuple[str, str]:
+    """The field, and its value, that an array is read by; what is wrong with it is added."""
+    try:
+        return "target.file", files.keep(array)
+    except ValueError as error:
+        problems.append(str(error))
+        return "target.file", ""
+
+
+def _with_columns(setting: Setting) -> Setting:
+    """A setting that says what its data are."""
+    if setting.target.kind != data.KIND:
+        return setting
+    return dataclasses.replace(setting, target=data.completed(setting.target))
+
+
+def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
+    """Those of all files of data that a sweep's settings have, in order.
+
+    Raises:
+      ValueError: it was said what they were, and they aren't.
+    """
+    of_files = {each.target.file: each.target.digest for each in settings if each.target.digest}
+    found, said = ",".join(of_files.values()), base["target.digest"]
+    if said not in ("", found):
+        remedy = "leave it out to take the file as it is"
+        raise ValueError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
+    return found
 
 
 def _check_settings(experiment: Experiment) -> None:

@@ -6,6 +6,7 @@ that write to neighbouring memory would slow each other down.
 """
 
 import math
+from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
@@ -19,9 +20,40 @@ APART = 128  # bytes: two cache lines, since processors fetch the next one too
 Tree = TypeVar("Tree")
 
 
+@dataclass(frozen=True)
+class Shared:
+    """The shape of a float32 array that all runs have in common: in memory as it is."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return math.prod(self.shape)
+
+
+def shared(tree: Tree) -> Tree:
+    """The shapes of a tree of arrays, or of what has these, as arrays that all runs share."""
+    return jax.tree.map(lambda x: Shared(tuple(x.shape)), tree)
+
+
 def specs(tree: Tree) -> Tree:
     """The shapes and dtypes of a tree of arrays, or of what has these."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(tuple(x.shape), np.dtype(x.dtype)), tree)
+    return jax.tree.map(lambda x: x if isinstance(x, Shared) else _plain(x), tree)
+
+
+def unshared(tree: Tree) -> Tree:
+    """Specs as one run has them."""
+    return jax.tree.map(_plain, tree)
+
+
+def _plain(x: jax.Array | Shared) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(tuple(x.shape), np.dtype(x.dtype))
 
 
 def vector_count(runs: int, width: int) -> int:
@@ -48,12 +80,34 @@ def allocate(
 
 
 def pack(tree: Tree, arrays: object, width: int) -> Tree:
-    """A tree of arrays `[R, ...]` in vectors, the last one padded with copies of a run."""
-    leaves = jax.tree.leaves(arrays)
-    runs = np.shape(leaves[0])[0] if leaves else 0
-    packed = first(allocate(tree, vector_count(runs, width), width))
-    jax.tree.map(lambda spec, array, to: _pack(spec, np.asarray(array), to), tree, arrays, packed)
-    return packed
+    """A tree of arrays `[R, ...]` in vectors, the last one padded with copies of a run.
+
+    Those that all runs share are flat.
+    """
+    kinds, structure = jax.tree.flatten(tree)
+    given = list(map(np.asarray, structure.flatten_up_to(arrays)))
+    pairs = list(zip(kinds, given, strict=True))
+    own = [(kind, array) for kind, array in pairs if not isinstance(kind, Shared)]
+    room = first(
+        allocate([kind for kind, _ in own], vector_count(runs_of(tree, arrays), width), width)
+    )
+    for (kind, array), to in zip(own, room, strict=True):
+        _pack(kind, array, to)
+    vectors = iter(room)
+    packed = [
+        np.ascontiguousarray(array, np.float32).ravel()
+        if isinstance(kind, Shared)
+        else next(vectors)
+        for kind, array in pairs
+    ]
+    return jax.tree.unflatten(structure, packed)
+
+
+def runs_of(tree: object, arrays: object) -> int:
+    """R, of how many runs arrays `[R, ...]` are; 0 without any."""
+    kinds, structure = jax.tree.flatten(tree)
+    pairs = zip(kinds, structure.flatten_up_to(arrays), strict=True)
+    return next((np.shape(array)[0] for kind, array in pairs if not isinstance(kind, Shared)), 0)
 
 
 def unpack(tree: Tree, packed: Tree, runs: int) -> Tree:

@@ -33,7 +33,8 @@ from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Params, Players
 from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
-from gan1d.gan.targets import TargetFields
+from gan1d.gan.targets import TargetFields, data
+from gan1d.gan.targets.data import Rows
 
 __all__ = [
     "LEVELS",
@@ -52,6 +53,7 @@ __all__ = [
     "of",
     "perfect_scores",
     "reference",
+    "rows",
     "shared",
     "snapshot",
     "stages",
@@ -82,6 +84,11 @@ def of(setting: Setting) -> dict[str, Metric]:
 def grid_size(dim: int) -> int:
     """G: at how many points D is drawn for data of this dimension."""
     return line.GRID_POINTS if dim == 1 else plane.GRID_SIDE**2
+
+
+def rows(target: TargetFields, judging: Judging) -> Rows | None:
+    """What programs are given of a target that is data; None of families."""
+    return data.rows(target)
 
 
 def reference(setting: Setting, judging: Judging) -> Reference:
