@@ -239,9 +239,10 @@ def _check_settings(experiment: Experiment) -> None:
             remedy = "features are followed through D's steps and then G's; set it to False"
             problems.setdefault(f"judging.features=True: {remedy}", setting_name)
     view = experiment.schedule.judging.view
-    if dims == {2} and view != (0.0, 0.0):
-        problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
+    if dims and 1 not in dims and view != (0.0, 0.0):
+        problems[f"judging.view={value_text(view)}: on the line only; leave it out"] = ""
     if len(dims) > 1:
-        problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""
+        listed = " and ".join(f"{dim}-D" for dim in sorted(dims))
+        problems[f"target.kind: {listed} targets are judged differently; run two sweeps"] = ""
     if problems:
         raise ConfigError([problem + setting_name for problem, setting_name in problems.items()])

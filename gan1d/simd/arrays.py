@@ -69,7 +69,7 @@ def allocate(
     Shared, it is the same memory at all points, which holds what is written last.
     """
     leaves, structure = jax.tree.flatten(tree)
-    sizes = [spec.size for spec in leaves]
+    sizes = [0 if isinstance(spec, Shared) else spec.size for spec in leaves]
     vectors_apart = APART // (4 * width) or 1
     total = (-(-sum(sizes) // vectors_apart) + 1) * vectors_apart
     memory = aligned((1 if shared else points, vectors, total, width))
@@ -84,30 +84,18 @@ def pack(tree: Tree, arrays: object, width: int) -> Tree:
 
     Those that all runs share are flat.
     """
-    kinds, structure = jax.tree.flatten(tree)
-    given = list(map(np.asarray, structure.flatten_up_to(arrays)))
-    pairs = list(zip(kinds, given, strict=True))
-    own = [(kind, array) for kind, array in pairs if not isinstance(kind, Shared)]
-    room = first(
-        allocate([kind for kind, _ in own], vector_count(runs_of(tree, arrays), width), width)
+    room = first(allocate(tree, vector_count(runs_of(tree, arrays), width), width))
+    return jax.tree.map(
+        lambda spec, array, to: _pack(spec, np.asarray(array), to), tree, arrays, room
     )
-    for (kind, array), to in zip(own, room, strict=True):
-        _pack(kind, array, to)
-    vectors = iter(room)
-    packed = [
-        np.ascontiguousarray(array, np.float32).ravel()
-        if isinstance(kind, Shared)
-        else next(vectors)
-        for kind, array in pairs
-    ]
-    return jax.tree.unflatten(structure, packed)
 
 
 def runs_of(tree: object, arrays: object) -> int:
     """R, of how many runs arrays `[R, ...]` are; 0 without any."""
-    kinds, structure = jax.tree.flatten(tree)
-    pairs = zip(kinds, structure.flatten_up_to(arrays), strict=True)
-    return next((np.shape(array)[0] for kind, array in pairs if not isinstance(kind, Shared)), 0)
+    counts = jax.tree.map(
+        lambda spec, array: None if isinstance(spec, Shared) else np.shape(array)[0], tree, arrays
+    )
+    return next(iter(jax.tree.leaves(counts)), 0)
 
 
 def unpack(tree: Tree, packed: Tree, runs: int) -> Tree:
@@ -128,12 +116,17 @@ def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
     return raw[start : start + size].view(np.float32).reshape(shape)
 
 
-def _pack(spec: jax.ShapeDtypeStruct, array: np.ndarray, packed: np.ndarray) -> None:
+def _pack(
+    spec: jax.ShapeDtypeStruct | Shared, array: np.ndarray, packed: np.ndarray
+) -> np.ndarray:
+    if isinstance(spec, Shared):
+        return np.ascontiguousarray(array, np.float32).ravel()
     vectors, size, width = packed.shape
     flat = array.reshape(len(array), size)
     flat = (flat.astype(np.int32) if spec.dtype == BOOL else flat).view(np.float32)
     padded = flat[np.minimum(np.arange(vectors * width), len(flat) - 1)]
     packed[:] = padded.reshape(vectors, width, size).swapaxes(1, 2)
+    return packed
 
 
 def _unpack(spec: jax.ShapeDtypeStruct, packed: np.ndarray, runs: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from jax import Array
 from gan1d.gan import latents, losses, perceptrons, targets
 from gan1d.gan.judging import Judging
 from gan1d.gan.losses import LOSSES, LossFields
-from gan1d.gan.metrics import line, modes, perfect, plane
+from gan1d.gan.metrics import held_out, line, modes, perfect, plane
 from gan1d.gan.metrics.levels import LEVELS
 from gan1d.gan.metrics.metric import (
     MODE_ROWS,
@@ -88,7 +88,10 @@ def grid_size(dim: int) -> int:
 
 def rows(target: TargetFields, judging: Judging) -> Rows | None:
     """What programs are given of a target that is data; None of families."""
-    return data.rows(target)
+    found = data.rows(target)
+    if found is None or targets.dim(target) == 1:
+        return found
+    return held_out.rows(target, judging.points)
 
 
 def reference(setting: Setting, judging: Judging) -> Reference:
@@ -230,6 +233,8 @@ def perfect_scores(
     nothing, more = jnp.zeros(0), None
     if targets.mode_count(target) > 1:
         more = perfect.samples(target, MODE_ROWS, dims, stream(key, "modes"))
+    if plane.is_remembered(setting):
+        more = target.rows.held_out
     judged = Judged(
         setting,
         Players({}, {}),

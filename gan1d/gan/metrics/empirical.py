@@ -41,16 +41,15 @@ def steps(count: int, others: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def w1_of_sorted(samples: Array, rows: Array) -> Array:
-    """The Wasserstein-1 distance of sorted values `[..., N]` from sorted ones `[..., M]`, exactly.
+    """The Wasserstein-1 distance of sorted values `[N, ...]` from sorted ones `[M, ...]`, exactly.
 
-    In float32 what is larger than a float is the largest one.
+    Along the first axis. Beyond a quarter of the largest float values are taken for that, so that
+    no difference overflows.
     """
-    first, second, widths = steps(samples.shape[-1], rows.shape[-1])
-    a, b = samples[..., first], rows[..., second]
-    # Of each less what is beyond a quarter of the floats, so that no difference overflows.
-    a, b = (jnp.clip(each, -LARGEST / 4, LARGEST / 4) for each in (a, b))
-    widths = widths.reshape((1,) * (a.ndim - 1) + (-1,))
-    return (jnp.abs(a - b) * widths).sum(-1)
+    first, second, widths = steps(samples.shape[0], rows.shape[0])
+    samples, rows = (jnp.clip(each, -LARGEST / 4, LARGEST / 4) for each in (samples, rows))
+    widths = widths.reshape(-1, *[1] * (samples.ndim - 1))
+    return (jnp.abs(samples[first] - rows[second]) * widths).sum(0)
 
 
 def ks_of_sorted(samples: Array, rows: Array) -> Array:

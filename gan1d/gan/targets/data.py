@@ -31,12 +31,12 @@ LARGEST_MEAN = 1e4  # stds, beyond which float32 has too few digits
 
 
 class Rows(NamedTuple):
-    """What a program is given of a data set of X columns, float32."""
+    """What a program is given of a data set of X columns: float32, of numpy or JAX."""
 
-    train: Array  # [n, X] rows that train
-    held_out: Array  # [m, X] rows that judge
-    mean: Array  # [X] of the rows that train
-    std: Array  # [X]
+    train: Any  # [n, X] rows that train
+    held_out: Any  # [m, X] rows that judge
+    mean: Any  # [X] of the rows that train
+    std: Any  # [X]
     judging: Any = ()  # what else judging needs of them, as `metrics` has it
 
 
@@ -45,7 +45,7 @@ class Parts(NamedTuple):
 
     columns: tuple[str, ...]
     row_count: int  # in the file
-    train_count: int
+    originals: np.ndarray  # [N, X] the rows that train, without copies by their weights
     held_out_count: int
     centre: np.ndarray  # [X] what standardising takes away, 0 without
     unit: np.ndarray  # [X] what it divides by, 1 without
@@ -78,6 +78,22 @@ def completed(target: "TargetFields") -> "TargetFields":
     return target
 
 
+class Source(NamedTuple):
+    """All that a data set depends on."""
+
+    file: str
+    columns: tuple[str, ...]
+    weight: str
+    held_out: float
+    standardise: str
+    digest: str  # tells versions of a file apart
+
+
+def source(target: "TargetFields") -> Source:
+    """What the data of a completed target are made from."""
+    return Source(*(getattr(target, name) for name in Source._fields))
+
+
 def parts(target: "TargetFields") -> Parts:
     """The data of a completed target.
 
@@ -86,14 +102,7 @@ def parts(target: "TargetFields") -> Parts:
     """
     if digest(target) != target.digest:
         raise ValueError(f"target.file={target.file}: it has changed since the sweep was begun")
-    return _parts(
-        target.file,
-        target.columns,
-        target.weight,
-        target.held_out,
-        target.standardise,
-        target.digest,
-    )
+    return parts_of(source(target))
 
 
 def rows(target: "TargetFields") -> Rows | None:
@@ -102,15 +111,9 @@ def rows(target: "TargetFields") -> Rows | None:
 
 
 @functools.lru_cache(8)
-def _parts(
-    file: str,
-    columns: tuple[str, ...],
-    weight: str,
-    share: float,
-    standardise: str,
-    digest: str,
-) -> Parts:
-    del digest  # it tells versions of a file apart
+def parts_of(source: Source) -> Parts:
+    """As `parts`, of a file that is known not to have changed."""
+    file, columns, weight, share, standardise, _ = source
     where = f"target.file={file}"
     if weight in columns:
         raise ValueError(f"target.weight={weight}: it is one of target.columns; leave it out there")
@@ -147,7 +150,8 @@ def _parts(
         np.float32((mean - centre) / unit),
         np.float32(std / unit),
     )
-    return Parts(columns, count, len(order) - held, held, centre, unit, rows)
+    originals = rows.train if weights is None else scaled(values[order[held:]])
+    return Parts(columns, count, originals, held, centre, unit, rows)
 
 
 def _weights(file: str, name: str) -> np.ndarray | None:
