@@ -190,6 +190,7 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule, notes)
     try:
         base["target.digest"] = _digests(base, experiment.settings)
+        base["target.columns"] = _columns(base, swept, experiment.settings)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     _check_settings(experiment)
@@ -224,6 +225,15 @@ def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
         remedy = "leave it out to take the file as it is"
         raise ValueError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
     return found
+
+
+def _columns(
+    base: dict[str, Value], swept: Sequence[str], settings: Sequence[Setting]
+) -> tuple[str, ...]:
+    """The columns of data by their names, where all settings have the same."""
+    if {"target.kind", "target.file", "target.columns"} & set(swept):
+        return base["target.columns"]
+    return settings[0].target.columns
 
 
 def _check_settings(experiment: Experiment) -> None:

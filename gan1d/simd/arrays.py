@@ -116,9 +116,7 @@ def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
     return raw[start : start + size].view(np.float32).reshape(shape)
 
 
-def _pack(
-    spec: jax.ShapeDtypeStruct | Shared, array: np.ndarray, packed: np.ndarray
-) -> np.ndarray:
+def _pack(spec: jax.ShapeDtypeStruct | Shared, array: np.ndarray, packed: np.ndarray) -> np.ndarray:
     if isinstance(spec, Shared):
         return np.ascontiguousarray(array, np.float32).ravel()
     vectors, size, width = packed.shape

@@ -5,6 +5,7 @@ near it: its ball reaches half way to the nearest row that differs.
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 import scipy.spatial.distance
@@ -36,16 +37,21 @@ def _known(source: Source, points: int) -> HeldOutRows:
     judges = standardised(_spread(found.rows.held_out, points))
     along = directions(judges.shape[1])
     cloud = Cloud(
-        rows=np.float32(judges),
-        projections=np.float32(np.sort(along @ judges.T, axis=1)),
-        own=Own(np.float32(_mean_distance(judges)), np.float32(radii(judges))),
+        rows=_float32(judges),
+        projections=_float32(np.sort(along @ judges.T, axis=1)),
+        own=Own(_float32(_mean_distance(judges)), _float32(radii(judges))),
         segments=None,
     )
     if len(found.originals) > MOST_REMEMBERED:
-        return HeldOutRows(cloud, np.float32(along), None, None)
+        return HeldOutRows(cloud, _float32(along), None, None)
     trained = standardised(found.originals)
     apart, _ = scipy.spatial.KDTree(trained).query(trained, [2])
-    return HeldOutRows(cloud, np.float32(along), np.float32(trained), np.float32(apart[:, 0]))
+    return HeldOutRows(cloud, _float32(along), _float32(trained), _float32(apart[:, 0]))
+
+
+def _float32(values: np.ndarray | float) -> Any:
+    """As programs take them: of numpy, where they have arrays of JAX."""
+    return np.asarray(values, np.float32)
 
 
 def _spread(rows: np.ndarray, points: int) -> np.ndarray:

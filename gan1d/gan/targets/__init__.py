@@ -20,7 +20,7 @@ from gan1d.system.lazy import Array, jax, jnp
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
 DATA = {data.KIND: "rows of a file, or of an array"}
-FAMILIES: ChainMap[str, Any] = ChainMap({}, LINE, PLANE, DATA)
+FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 
 

@@ -176,6 +176,25 @@ def _copied(values: np.ndarray, weights: np.ndarray | None, some: np.ndarray) ->
     return values[some[np.minimum(np.searchsorted(total, at), len(some) - 1)]]
 
 
+def described(target: "TargetFields") -> dict[str, object]:
+    """What is to be said of a completed target's data, as plain data."""
+    found = parts(target)
+    said: dict[str, object] = {
+        "file": target.file,
+        "sha256": target.digest,
+        "rows": found.row_count,
+        "columns": list(found.columns),
+        "trains": len(found.originals),
+        "held_out": found.held_out_count,
+        "split": f"by seed {SPLIT_SEED}",
+    }
+    if target.weight:
+        said["weight"] = target.weight
+    if target.standardise != OFF:
+        said |= {"less": found.centre.tolist(), "over": found.unit.tolist()}
+    return said
+
+
 # Of a target with its rows.
 
 

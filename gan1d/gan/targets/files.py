@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 MOST_ROWS = 2**22  # half as many as there are uniforms to draw them by
 MOST_COLUMNS = 64
 MOST_BYTES = 2**33  # of a file
+SHOWN = 200  # characters of a name in a message
+NPY = b"\x93NUMPY"  # what files of that kind begin with
 CHUNK = 2**22  # bytes that are read at a time for a digest
 IN_MEMORY = "array:"  # what the names of arrays begin with that were given as such
-
-# What can go wrong in the libraries that read files, as they say it.
-_Problems = (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, MemoryError)
 
 
 class Table(NamedTuple):
@@ -102,7 +101,7 @@ def _read(file: str, state: tuple[int, ...]) -> Table:
         return Table(READERS[Path(file).suffix.lower()](file), _digest(file))
     except ImportError:
         raise ValueError(f"{_at(file)} it needs pyarrow: pip install 'gan1d[parquet]'") from None
-    except _Problems as problem:
+    except Exception as problem:  # of the libraries that read files, which raise what they like
         if str(problem).startswith("target."):
             raise
         said = str(problem).strip().splitlines() or [type(problem).__name__]
@@ -126,6 +125,8 @@ def numbers(file: str, columns: Iterable[str]) -> tuple[np.ndarray, tuple[str, .
             raise ValueError(f"{_at(file)} it has no column {each!r}; it has {_listed(there)}")
         if count > 1 or there.count(each) > 1:
             raise ValueError(f"{_at(file)} column {each!r} is there twice; name every column once")
+    if not wanted:
+        raise ValueError(f"{_at(file)} it has no columns")
     if len(wanted) > MOST_COLUMNS:
         remedy = f"at most {MOST_COLUMNS}; name those to be learned by target.columns"
         raise ValueError(f"{_at(file)} {len(wanted)} columns, {remedy}")
@@ -139,15 +140,13 @@ def numbers(file: str, columns: Iterable[str]) -> tuple[np.ndarray, tuple[str, .
 
 def _column(column: "pd.Series", where: str) -> np.ndarray:
     """A column's finite numbers `[N]`."""
-    import pandas as pd
-
     kind = getattr(column.dtype, "kind", "O")
     if kind in "cmMV":
         raise ValueError(f"{where}: it holds {column.dtype}, not real numbers")
     if kind in "biuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
-        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        values = np.array(list(map(_as_float, column)))
     wrong = ~(np.abs(values) <= LARGEST)
     if not wrong.any():
         return values
@@ -155,10 +154,19 @@ def _column(column: "pd.Series", where: str) -> np.ndarray:
     given = column.iloc[row]
     if isinstance(given, str):
         raise ValueError(f"{where}, row {row + 1}: {given[:40]!r} is no number; leave it out")
-    if pd.isna(given):
+    if np.isnan(values[row]):
         raise ValueError(f"{where}, row {row + 1}: there is no number (NaN); leave out such rows")
     remedy = f"it must be a number of at most {LARGEST:g} in size"
-    raise ValueError(f"{where}, row {row + 1}: {given}; {remedy}")
+    raise ValueError(f"{where}, row {row + 1}: {values[row]:g}; {remedy}")
+
+
+def _as_float(given: object) -> float:
+    try:
+        return float(given)  # type: ignore[arg-type] # that is the question
+    except OverflowError:
+        return np.inf
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def _content(column: "pd.Series") -> bytes:
@@ -169,8 +177,8 @@ def _content(column: "pd.Series") -> bytes:
 
 
 def _at(file: str) -> str:
-    shown = file if file.isprintable() else repr(file)
-    return f"target.file={shown}:"
+    shown = file if len(file) <= SHOWN else f"{file[:SHOWN]}..."
+    return f"target.file={shown if shown.isprintable() else repr(shown)}:"
 
 
 def _listed(names: list[str], most: int = 8) -> str:
@@ -205,7 +213,7 @@ def _text(separator: str) -> Callable[[str], "pd.DataFrame"]:
 
         with open(file, encoding="utf-8-sig", newline="") as opened:
             lines = (line for line in csv.reader(opened, delimiter=separator) if line)
-            first, *second = itertools.islice(lines, 2)
+            first, *second = [*itertools.islice(lines, 2)] or [[]]
         named = not all(map(_is_number, first))
         names = [name.strip() for name in first] if named else list(map(str, range(len(first))))
         if second and len(second[0]) != len(first):
@@ -239,9 +247,10 @@ def _parquet(file: str) -> "pd.DataFrame":
 
 
 def _npy(file: str) -> "pd.DataFrame":
+    with open(file, "rb") as opened:
+        if opened.read(len(NPY)) != NPY:
+            raise ValueError("it is no NPY file")
     values = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a size can be a lie
-    if not isinstance(values, np.ndarray):
-        raise ValueError("it holds several arrays, give one")
     return _framed(values, _at(file).rstrip(":"))
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gan1d.report.figures import (
+    columns,
     common,
     effects,
     film,
@@ -55,12 +56,13 @@ KINDS: dict[str, Kind] = {
     "spectra": games.spectra,
     "boundary": line.boundary,
     "samples": plane.samples,
+    "columns": columns.columns,
     "features": plane.features,
     "animation": film.animation,
     "seeds_animation": film.seeds_animation,
 }
 # What a sweep draws by itself: what the runs came to, what made the difference, and what was made.
-SHOWN = ("densities", "samples", "verdicts", "profiles", "differences", "effects", "w1")
+SHOWN = ("densities", "samples", "columns", "verdicts", "profiles", "differences", "effects", "w1")
 ANIMATIONS = ("animation", "seeds_animation")  # slow
 SUFFIXES = (".png", ".gif", ".mp4")
 

@@ -28,7 +28,7 @@ def can_show(selection: Selection) -> bool:
     )
 
 
-def _draw_points(
+def draw_points(
     ax: Axes, points: np.ndarray, source: str, size: float, alpha: float, label: str | None = None
 ) -> Line2D:
     """Points `[N, 2]` in the colour of where they come from."""
@@ -68,8 +68,8 @@ class PlanePanel:
             shading="nearest",
             rasterized=True,
         )
-        self._real = _draw_points(ax, run.target_samples.values, "real", 2, 0.7)
-        self._generated = _draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
+        self._real = draw_points(ax, run.target_samples.values, "real", 2, 0.7)
+        self._generated = draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
         ax.set(xlim=self._limits[:, 0], ylim=self._limits[:, 1])
         # The spines too, since the shade is drawn over them.
         above = [self._real, self._generated, *ax.spines.values(), ax.title]
@@ -122,7 +122,9 @@ def samples(selection: Selection) -> Figure | None:
         row[0].set_ylabel(f"{common.wrapped(setting, 24)}\n({common.fate(run)})", fontsize=8)
     draw_scales(figure, rows)
     what = "real and generated points during training"
-    common.set_title(figure, ds, what, note, seeds=f"seed {seed}")
+    dim = ds.sizes["dim"]
+    more = f"the first 2 of {dim} columns" if dim > 2 else ""
+    common.set_title(figure, ds, what, more, note, seeds=f"seed {seed}")
     common.legend(figure, markerscale=2)
     return figure
 
@@ -162,8 +164,8 @@ def _draw_move(ax: Axes, rows: xr.DataArray) -> np.ndarray:
     centroids = rows.mean("row").values  # [moment, source, feature]
     for i, (source, color) in enumerate(SOURCES.items()):
         before, after = rows.sel(source=source).values
-        _draw_points(ax, before, source, 3, 0.12, label="")
-        _draw_points(ax, after, source, 3, 0.4)
+        draw_points(ax, before, source, 3, 0.12, label="")
+        draw_points(ax, after, source, 3, 0.4)
         for when, (x, y), face, edge in zip(
             ("before", "after"), centroids[:, i], ("white", color), (color, "white"), strict=True
         ):
