@@ -411,7 +411,7 @@ def test_a_file_goes_from_a_command_to_figures_and_its_change_is_refused(
         "--config=sweep.py",
         "--config.target.file=rows.csv",
         "--config.target.columns=('a','b','c')",
-        "--sweep=target.standardise=off,on",
+        "--config.target.standardise=on",
         "--workdir=out",
     ]
     for shard in ("0/2", "1/2"):

@@ -77,13 +77,17 @@ def _cloud(target: TargetFields, law: Law) -> Cloud:
 def batches(target: TargetFields, count: int, size: int) -> Array:
     """Rows of the target in batches `[count, size, X]`, each spread over the whole of it."""
     if target.kind == data.KIND:
-        rows = target.rows.held_out
-        even = (np.arange(count * size) + 0.5) * (rows.shape[0] / (count * size))
-        return rows[even.astype(int)].reshape(size, count, -1).transpose(1, 0, 2)
+        rows = _evenly(target.rows.held_out, count * size)
+        return rows.reshape(size, count, -1).transpose(1, 0, 2)
     # Along the curve, or over the modes, a batch has one row in each of `size` equal slices.
     places = latents.levels(count * size, 1).reshape(size, count).T[:, :, None]
     noise = latents.levels(count * size, targets.uniforms(target) - 1).reshape(count, size, -1)
     return targets.sample(target, jnp.asarray(np.concatenate([places, noise], axis=-1)))
+
+
+def _evenly(rows: Array, count: int) -> Array:
+    """So many of the rows `[N, X]`, each as often as the others, or nearly so."""
+    return rows[((np.arange(count) + 0.5) * (rows.shape[0] / count)).astype(int)]
 
 
 def grid(target: TargetFields, view: tuple[float, float]) -> Array:
@@ -315,10 +319,13 @@ def quantiles(judged: Judged) -> Array:
 
 def describe(target: TargetFields, law: Law, x: Array) -> dict[str, Array]:
     """The cloud's quantiles `[101, X]` and std `[]` (as METRICS have them), x and a sample."""
-    cloud = _cloud(target, law)
+    cloud, is_data = _cloud(target, law), target.kind == data.KIND
     return {
         "target_quantiles": at_levels(jnp.sort(_sample(target, points(law)), axis=0)),
         "target_std": cloud.projections.std(axis=1).mean(),
         "x": x,
-        "target_samples": _sample(target, KEPT_SAMPLES),
+        # Of data those that train, which are more.
+        "target_samples": _evenly(target.rows.train, KEPT_SAMPLES)
+        if is_data
+        else _sample(target, KEPT_SAMPLES),
     }
