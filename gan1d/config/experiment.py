@@ -219,8 +219,11 @@ def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
     Raises:
       ValueError: it was said what they were, and they aren't.
     """
-    of_files = {each.target.file: each.target.digest for each in settings if each.target.digest}
+    of_data = [each.target for each in settings if each.target.kind == data.KIND]
+    of_files = {target.file: target.digest for target in of_data}
     found, said = ",".join(of_files.values()), base["target.digest"]
+    if not of_files:
+        return said
     if said not in ("", found):
         remedy = "leave it out to take the file as it is"
         raise ValueError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
