@@ -23,7 +23,7 @@ def columns(selection: Selection) -> Figure | None:
     runs, _, snapshots, seed = selection
     if runs.sizes.get("dim", 1) < 3 or not common.holds(runs, "target_samples"):
         return None
-    if not common.holds(snapshots, "samples"):
+    if snapshots is None or not common.holds(snapshots, "samples"):
         return None
     setting = common.best(selection)
     run = common.of_one(runs, snapshots, setting, seed)

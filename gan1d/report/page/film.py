@@ -34,8 +34,8 @@ def choose(shown: Shown, frame_bytes: int) -> Films | None:
     seeds = snapshots.snapshot_seed.values[:most].tolist()
     snapshots = snapshots.isel(step=frames)
     runs = runs[[name for name in KNOWN if name in runs]]  # to choose runs of takes its time
-    of_plane = (common.in_plane(each) for each in (runs, snapshots))
-    return Films(snapshots.step.values, common.films(*of_plane, seeds))
+    runs, snapshots = common.in_plane(runs), common.in_plane(snapshots)
+    return Films(snapshots.step.values, common.films(runs, snapshots, seeds))
 
 
 def stacked(films: Films, values: list[np.ndarray]) -> np.ndarray:
