@@ -74,6 +74,7 @@ BAD_TEXT = {
     "one value": ("a\n" + "3\n" * COUNT, "column 'a': it is constant"),
     "far from 0": ("a\n" + "".join(f"{1e6 + i / 1000}\n" for i in range(COUNT)), "float32 has"),
     "another encoding": (GOOD.replace("a,b", "ä,b").encode("latin1"), "can't decode byte 0xe4"),
+    "an index": (ROWS[["a", "b"]].to_csv(), "a column has no name, as an index has"),
     "UTF-16": (GOOD.encode("utf-16"), "can't decode byte 0xff"),
 }
 
@@ -179,6 +180,26 @@ def test_text_without_a_header_has_numbered_columns(tmp_path):
     path.write_text(GOOD.partition("\n")[2])
     values, columns = files.numbers(str(path), ("1",))
     assert columns == ("1",) and len(values) == COUNT and values[7, 0] == 15
+
+
+def test_numbers_from_0_on_are_a_header(tmp_path):
+    path = tmp_path / "rows.csv"
+    pd.DataFrame(np.ones((COUNT, 2))).to_csv(path, index=False)
+    values, columns = files.numbers(str(path), ())
+    assert columns == ("0", "1") and values.shape == (COUNT, 2)
+
+
+def test_a_file_that_changes_while_a_sweep_trains_ends_it(tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_text(GOOD)
+    target = of_data(file=str(path)).target
+    path.write_text(GOOD.replace("7,15\n", ""))
+
+    def train(_):
+        data.rows(target)
+
+    assert run_command(train) == 2
+    assert "it has changed since the sweep was begun" in capsys.readouterr().err
 
 
 def test_rows_that_judge_are_others_than_those_that_train_and_always_the_same():

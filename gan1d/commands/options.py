@@ -15,6 +15,7 @@ import gan1d
 from gan1d import engines
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.gan.targets.files import DataError
 from gan1d.system import signals
 
 # What needs JAX, xarray or matplotlib is imported where it is used: help and refusals need none.
@@ -238,7 +239,7 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return main(argv)
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         fail(str(error))
     except (ValueError, OSError) as error:
         from gan1d.results import ResultsError, WriteError

@@ -24,6 +24,7 @@ from gan1d.gan.inputs import ALTERNATING
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
 from gan1d.gan.targets import data, files
+from gan1d.gan.targets.files import DataError
 
 MOST_LOG_POINTS = 10**5
 ARRAY = "target.array"  # data that are given as such: no field, as a config is plain
@@ -191,7 +192,7 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     try:
         base["target.digest"] = _digests(base, experiment.settings)
         base["target.columns"] = _columns(base, swept, experiment.settings)
-    except ValueError as error:
+    except DataError as error:
         raise ConfigError([str(error)]) from None
     _check_settings(experiment)
     return experiment
@@ -201,7 +202,7 @@ def _kept(array: Value, problems: list[str]) -> tuple[str, str]:
     """The field, and its value, that an array is read by; what is wrong with it is added."""
     try:
         return "target.file", files.keep(array)
-    except ValueError as error:
+    except DataError as error:
         problems.append(str(error))
         return "target.file", ""
 
@@ -217,7 +218,7 @@ def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
     """Those of all files of data that a sweep's settings have, in order.
 
     Raises:
-      ValueError: it was said what they were, and they aren't.
+      DataError: it was said what they were, and they aren't.
     """
     of_data = [each.target for each in settings if each.target.kind == data.KIND]
     of_files = {target.file: target.digest for target in of_data}
@@ -226,7 +227,7 @@ def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
         return said
     if said not in ("", found):
         remedy = "leave it out to take the file as it is"
-        raise ValueError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
+        raise DataError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from gan1d.gan.spec import OFF
 from gan1d.gan.targets import files
+from gan1d.gan.targets.files import DataError
 from gan1d.system.lazy import Array, jnp
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def digest(target: "TargetFields") -> str:
     """SHA-256 of a target's file as it is now.
 
     Raises:
-      ValueError: it can't be read.
+      DataError: it can't be read.
     """
     return files.table(target.file).digest
 
@@ -65,13 +66,18 @@ def completed(target: "TargetFields") -> "TargetFields":
     """A target with the names of all its columns and its file's digest, other kinds as they are.
 
     Raises:
-      ValueError: there is nothing to be learned from the file.
+      DataError: there is nothing to be learned from the file.
     """
     if target.kind != KIND:
         return target
     columns = target.columns
     if not columns:
-        there = files.table(target.file).frame.columns
+        there = list(files.table(target.file).frame.columns)
+        if "" in there:
+            remedy = "name those to be learned by target.columns"
+            raise DataError(
+                f"target.file={target.file}: a column has no name, as an index has; {remedy}"
+            )
         columns = tuple(name for name in there if name != target.weight)
     target = dataclasses.replace(target, columns=columns, digest=digest(target))
     parts(target)
@@ -98,10 +104,10 @@ def parts(target: "TargetFields") -> Parts:
     """The data of a completed target.
 
     Raises:
-      ValueError: there is nothing to be learned from them, or the file has changed meanwhile.
+      DataError: there is nothing to be learned from them, or the file has changed meanwhile.
     """
     if digest(target) != target.digest:
-        raise ValueError(f"target.file={target.file}: it has changed since the sweep was begun")
+        raise DataError(f"target.file={target.file}: it has changed since the sweep was begun")
     return parts_of(source(target))
 
 
@@ -115,8 +121,8 @@ def parts_of(source: Source) -> Parts:
     """As `parts`, of a file that is known not to have changed."""
     file, columns, weight, share, standardise, _ = source
     where = f"target.file={file}"
-    if weight in columns:
-        raise ValueError(f"target.weight={weight}: it is one of target.columns; leave it out there")
+    if weight and weight in columns:
+        raise DataError(f"target.weight={weight}: it is one of target.columns; leave it out there")
     values, columns = files.numbers(file, columns)
     weights = _weights(file, weight)
     count = len(values)
@@ -126,18 +132,18 @@ def parts_of(source: Source) -> Parts:
     if min(held, len(values) - held) < LEAST_ROWS:
         remedy = f"both need {LEAST_ROWS}; give more rows, or another share"
         split = f"{len(values) - held} rows to train on, {held} held out"
-        raise ValueError(f"{where}, target.held_out={share:g}: {split}; {remedy}")
+        raise DataError(f"{where}, target.held_out={share:g}: {split}; {remedy}")
     order = np.argsort(np.random.PCG64(SPLIT_SEED).random_raw(len(values)), kind="stable")
     train, held_out = (_copied(values, weights, some) for some in (order[held:], order[:held]))
     mean, std = train.mean(0), train.std(0)
     for i, name in enumerate(columns):
         if not std[i] > 0:
             part = "it is" if np.ptp(values[:, i]) == 0 else "the part of it that trains is"
-            raise ValueError(f"{where}: column {name!r}: {part} constant; leave it out")
+            raise DataError(f"{where}: column {name!r}: {part} constant; leave it out")
         if standardise == OFF and abs(mean[i]) > LARGEST_MEAN * std[i]:
             remedy = "float32 has too few digits for that; set target.standardise=on"
             far = f"its mean is {abs(mean[i]) / std[i]:.2g} stds from 0"
-            raise ValueError(f"{where}: column {name!r}: {far}; {remedy}")
+            raise DataError(f"{where}: column {name!r}: {far}; {remedy}")
     centre, unit = (np.zeros_like(mean), np.ones_like(std)) if standardise == OFF else (mean, std)
 
     def scaled(rows: np.ndarray) -> np.ndarray:
@@ -162,7 +168,7 @@ def _weights(file: str, name: str) -> np.ndarray | None:
     if (weights < 0).any():
         row = int((weights < 0).argmax())
         where = f"target.file={file}: column {name!r}, row {row + 1}"
-        raise ValueError(f"{where}: {weights[row]:g} is no weight; give 0 or more")
+        raise DataError(f"{where}: {weights[row]:g} is no weight; give 0 or more")
     return weights
 
 

@@ -28,6 +28,10 @@ CHUNK = 2**22  # bytes that are read at a time for a digest
 IN_MEMORY = "array:"  # what the names of arrays begin with that were given as such
 
 
+class DataError(ValueError):
+    """Data that can't be learned from, in one line that names the field, the file and the place."""
+
+
 class Table(NamedTuple):
     """A table as it is given, numbers or not."""
 
@@ -42,7 +46,7 @@ def keep(array: Any) -> str:
       array: `[N]` or `[N, X]`; a data frame's columns keep their names.
 
     Raises:
-      ValueError: it is neither.
+      DataError: it is neither.
     """
     import pandas as pd
 
@@ -52,7 +56,7 @@ def keep(array: Any) -> str:
         try:
             values = np.array(array)
         except ValueError:
-            raise ValueError("target.array: its rows differ in their lengths") from None
+            raise DataError("target.array: its rows differ in their lengths") from None
         frame = _framed(values, "target.array")
     frame.columns = frame.columns.map(str)
     content = hashlib.sha256(repr((frame.shape, *frame.columns)).encode())
@@ -70,26 +74,26 @@ def table(file: str) -> Table:
     """What a file holds, or the array of that name; read again where the file has changed.
 
     Raises:
-      ValueError: it can't be read as a table.
+      DataError: it can't be read as a table.
     """
     if file.startswith(IN_MEMORY):
         if file not in _kept:
-            raise ValueError(f"{_at(file)} it was an array of another process; give target.array")
+            raise DataError(f"{_at(file)} it was an array of another process; give target.array")
         return _kept[file]
     path = Path(file)
     if not file:
-        raise ValueError("target.file: target.kind=data needs one, or target.array in a notebook")
+        raise DataError("target.file: target.kind=data needs one, or target.array in a notebook")
     if path.suffix.lower() not in READERS:
-        raise ValueError(f"{_at(file)} its name must end in {', '.join(READERS)}")
+        raise DataError(f"{_at(file)} its name must end in {', '.join(READERS)}")
     try:
         if not path.is_file():
             what = "it is no regular file" if path.exists() else "there is no such file"
-            raise ValueError(f"{_at(file)} {what}")
+            raise DataError(f"{_at(file)} {what}")
         known = path.stat()
     except OSError as problem:
-        raise ValueError(f"{_at(file)} {problem.strerror}") from None
+        raise DataError(f"{_at(file)} {problem.strerror}") from None
     if not 0 < known.st_size <= MOST_BYTES:
-        raise ValueError(f"{_at(file)} it has {known.st_size} bytes, not 1 to {MOST_BYTES}")
+        raise DataError(f"{_at(file)} it has {known.st_size} bytes, not 1 to {MOST_BYTES}")
     return _read(file, (known.st_ino, known.st_size, known.st_mtime_ns))
 
 
@@ -99,39 +103,39 @@ def _read(file: str, state: tuple[int, ...]) -> Table:
     del state
     try:
         return Table(READERS[Path(file).suffix.lower()](file), _digest(file))
+    except DataError:
+        raise
     except ImportError:
-        raise ValueError(f"{_at(file)} it needs pyarrow: pip install 'gan1d[parquet]'") from None
+        raise DataError(f"{_at(file)} it needs pyarrow: pip install 'gan1d[parquet]'") from None
     except Exception as problem:  # of the libraries that read files, which raise what they like
-        if str(problem).startswith("target."):
-            raise
         said = str(problem).strip().splitlines() or [type(problem).__name__]
         ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said[-1])
         if ragged:
             said = [f"line {ragged[2]} has {ragged[3]} fields, and those above it {ragged[1]}"]
-        raise ValueError(f"{_at(file)} it can't be read: {said[-1]}") from None
+        raise DataError(f"{_at(file)} it can't be read: {said[-1]}") from None
 
 
 def numbers(file: str, columns: Iterable[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Some columns of a table, or all: finite numbers `[N, X]` in float64, and their names.
 
     Raises:
-      ValueError: they are none, with the row (from 1, without the header) and the column.
+      DataError: they are none, with the row (from 1, without the header) and the column.
     """
     frame = table(file).frame
     there = list(frame.columns)
     wanted = tuple(columns) or tuple(there)
     for each, count in ((each, wanted.count(each)) for each in wanted):
         if each not in there:
-            raise ValueError(f"{_at(file)} it has no column {each!r}; it has {_listed(there)}")
+            raise DataError(f"{_at(file)} it has no column {each!r}; it has {_listed(there)}")
         if count > 1 or there.count(each) > 1:
-            raise ValueError(f"{_at(file)} column {each!r} is there twice; name every column once")
+            raise DataError(f"{_at(file)} column {each!r} is there twice; name every column once")
     if not wanted:
-        raise ValueError(f"{_at(file)} it has no columns")
+        raise DataError(f"{_at(file)} it has no columns")
     if len(wanted) > MOST_COLUMNS:
         remedy = f"at most {MOST_COLUMNS}; name those to be learned by target.columns"
-        raise ValueError(f"{_at(file)} {len(wanted)} columns, {remedy}")
+        raise DataError(f"{_at(file)} {len(wanted)} columns, {remedy}")
     if len(frame) > MOST_ROWS:
-        raise ValueError(f"{_at(file)} {len(frame)} rows, at most {MOST_ROWS}; leave some out")
+        raise DataError(f"{_at(file)} {len(frame)} rows, at most {MOST_ROWS}; leave some out")
     values = np.empty((len(frame), len(wanted)))
     for i, name in enumerate(wanted):
         values[:, i] = _column(frame[name], f"{_at(file)} column {name!r}")
@@ -142,7 +146,7 @@ def _column(column: "pd.Series", where: str) -> np.ndarray:
     """A column's finite numbers `[N]`."""
     kind = getattr(column.dtype, "kind", "O")
     if kind in "cmMV":
-        raise ValueError(f"{where}: it holds {column.dtype}, not real numbers")
+        raise DataError(f"{where}: it holds {column.dtype}, not real numbers")
     if kind in "biuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
@@ -153,11 +157,11 @@ def _column(column: "pd.Series", where: str) -> np.ndarray:
     row = int(wrong.argmax())
     given = column.iloc[row]
     if isinstance(given, str):
-        raise ValueError(f"{where}, row {row + 1}: {given[:40]!r} is no number; leave it out")
+        raise DataError(f"{where}, row {row + 1}: {given[:40]!r} is no number; leave it out")
     if np.isnan(values[row]):
-        raise ValueError(f"{where}, row {row + 1}: there is no number (NaN); leave out such rows")
+        raise DataError(f"{where}, row {row + 1}: there is no number (NaN); leave out such rows")
     remedy = f"it must be a number of at most {LARGEST:g} in size"
-    raise ValueError(f"{where}, row {row + 1}: {values[row]:g}; {remedy}")
+    raise DataError(f"{where}, row {row + 1}: {values[row]:g}; {remedy}")
 
 
 def _as_float(given: object) -> float:
@@ -200,7 +204,7 @@ def _framed(values: np.ndarray, where: str) -> "pd.DataFrame":
 
     if values.dtype.names or values.ndim not in (1, 2):
         what = "it has named fields" if values.dtype.names else f"its shape is {values.shape}"
-        raise ValueError(f"{where}: {what}; give rows and columns, [N] or [N, X]")
+        raise DataError(f"{where}: {what}; give rows and columns, [N] or [N, X]")
     values = values.reshape(len(values), -1)
     return pd.DataFrame(values, columns=[str(i) for i in range(values.shape[1])])
 
@@ -214,8 +218,9 @@ def _text(separator: str) -> Callable[[str], "pd.DataFrame"]:
         with open(file, encoding="utf-8-sig", newline="") as opened:
             lines = (line for line in csv.reader(opened, delimiter=separator) if line)
             first, *second = [*itertools.islice(lines, 2)] or [[]]
-        named = not all(map(_is_number, first))
-        names = [name.strip() for name in first] if named else list(map(str, range(len(first))))
+        numbers = list(map(str, range(len(first))))  # what pandas names columns without names
+        named = first == numbers or not all(map(_is_number, first))
+        names = [name.strip() for name in first] if named else numbers
         if second and len(second[0]) != len(first):
             raise ValueError(f"its second line has {len(second[0])} fields, its first {len(first)}")
         frame = pd.read_csv(
