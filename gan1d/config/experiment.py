@@ -27,6 +27,7 @@ from gan1d.gan.targets import data, files
 from gan1d.gan.targets.files import DataError
 
 MOST_LOG_POINTS = 10**5
+FILE = "target.file"
 ARRAY = "target.array"  # data that are given as such: no field, as a config is plain
 
 
@@ -139,6 +140,8 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
     for field, value in fields.flatten(config):
+        if field == FILE and isinstance(value, str) and not value:
+            continue  # as a whole config has it beside an array
         if field == ARRAY:
             field, value = _kept(value, problems)
         if field in given:
@@ -201,10 +204,10 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
 def _kept(array: Value, problems: list[str]) -> tuple[str, str]:
     """The field, and its value, that an array is read by; what is wrong with it is added."""
     try:
-        return "target.file", files.keep(array)
+        return FILE, files.keep(array)
     except DataError as error:
         problems.append(str(error))
-        return "target.file", ""
+        return FILE, ""
 
 
 def _with_columns(setting: Setting) -> Setting:
@@ -235,7 +238,7 @@ def _columns(
     base: dict[str, Value], swept: Sequence[str], settings: Sequence[Setting]
 ) -> tuple[str, ...]:
     """The columns of data by their names, where all settings have the same."""
-    if {"target.kind", "target.file", "target.columns"} & set(swept):
+    if {"target.kind", FILE, "target.columns"} & set(swept):
         return base["target.columns"]
     return settings[0].target.columns
 
