@@ -28,9 +28,9 @@ from gan1d import results
 from gan1d.report import comparisons, effects, statistics, tables
 from gan1d.report import runs as of_runs
 from gan1d.report.tables import interval, markdown, number, percent
-from gan1d.results import judge
+from gan1d.results import judge, older, verdicts
 from gan1d.results.judge import STRUCTURE
-from gan1d.results.schema import CURVE, DERIVED
+from gan1d.results.schema import CURVE, DERIVED, coordinate
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "tests" / "data" / "claims"
@@ -73,7 +73,7 @@ def keep(folder: Path) -> Path:
     if "w1_null" in runs:
         floor = np.stack(of_runs.null_floor(runs), axis=-1)
         small["w1_null"] = (("setting", "replicate"), np.float32(floor))
-    swept = of_runs.swept_fields(runs)
+    swept = map(coordinate, of_runs.swept_fields(runs))
     coordinates = {name: runs[name] for name in (*CURVE[:2], *swept)} | {"step": last.step}
     attributes = dict(runs.attrs, looks=int((runs.step >= runs.attrs["settled_from"]).sum()))
     attributes.pop("provenance", None)
@@ -111,9 +111,10 @@ def _read(path: Path) -> xr.Dataset:
         attributes = json.loads(str(kept["attributes"]))
         named = [(name.split(":"), kept[name]) for name in kept.files if name != "attributes"]
     variables = {name: (dims.split(","), values) for (name, dims), values in named}
-    return xr.Dataset(variables, attrs=attributes).set_coords(
-        [name for name in variables if name in ("setting", "seed", "step") or "." in name]
-    )
+    runs = older.renamed(xr.Dataset(variables, attrs=attributes))
+    runs["settled_w1"] = runs.settled_w1.where(runs.verdict != verdicts.DIVERGED, np.inf)
+    swept = map(coordinate, of_runs.swept_fields(runs))
+    return runs.set_coords(["setting", "seed", "step", *swept])
 
 
 def pooled(ranges: list[xr.Dataset]) -> xr.Dataset:

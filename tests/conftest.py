@@ -1,6 +1,7 @@
 """The same small, strict machine for every test, wherever the tests run."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -30,6 +31,10 @@ from gan1d.report import drawing
 from gan1d.system import backend
 
 del pytrees  # which tells JAX what settings are
+
+# JAX makes many objects where it traces, few of them garbage in cycles: to look for it as often as
+# Python does by itself takes a fifth of the time.
+gc.set_threshold(50_000, 20, 20)
 
 # [B, 1] against [B] must not quietly become [B, B].
 jax.config.update("jax_numpy_rank_promotion", "raise")

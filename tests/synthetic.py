@@ -92,7 +92,7 @@ def dataset(
         intended = np.where(intended == verdicts.MODES_LOST, verdicts.NEAR, intended)
     finished = (np.arange(intended.size) < intended.size - unfinished).reshape(shape)
     diverged = intended == verdicts.DIVERGED
-    diverged_at = np.where(diverged & finished, rng.integers(1, step[-1], shape), -1)
+    diverged_at = np.where(diverged & finished, rng.integers(1, step[-1], shape), np.nan)
 
     ratio = np.where(intended == verdicts.COLLAPSED, 0.02, rng.uniform(0.85, 1.1, shape))
     shift = np.array(SHIFTS)[intended] * rng.choice([-1, 1], shape)
@@ -124,7 +124,7 @@ def dataset(
     after_g = after_d * np.exp(rng.normal(-0.05, 0.05, w1.shape))
     centroid_distance = np.stack([before_d, after_d, after_g], axis=-1)
 
-    lost = ~finished[..., None] | ((diverged_at >= 0)[..., None] & (step >= diverged_at[..., None]))
+    lost = ~finished[..., None] | (step >= diverged_at[..., None])
     series |= _series_of(target, w1) | _structure_of(target, intended, training)
     if target != "normal":
         mean = series["generated_mean"]
@@ -136,7 +136,7 @@ def dataset(
     real = np.sort(MEAN + STD * rng.standard_normal((200, 1000)), axis=-1)
     expected = np.quantile(MEAN + STD * NORMALS, (np.arange(1000) + 0.5) / 1000)
     per_run = {
-        "diverged_at": np.int32(diverged_at),
+        "diverged_at": diverged_at,
         "finished": np.int8(finished),
     }
     kinds = np.broadcast_to(swept.get("loss.kind", loss), shape[:1])
@@ -166,7 +166,7 @@ def dataset(
     variables |= {name: (("setting",), values) for name, values in per_setting.items()}
     if "mode_rows" in variables:
         variables["mode_rows"] = (("setting",), np.full(shape[0], ROWS, np.int32))
-    dims = (*DIMS, "level", "dim")[: quantiles.ndim]
+    dims = (*DIMS, "quantile_level", "dim")[: quantiles.ndim]
     variables["quantiles"] = (dims, np.float32(_without(lost[..., -1:], quantiles)))
     distance = np.float32(_without(lost, centroid_distance))
     variables["centroid_distance"] = ((*DIMS, "step", "moment"), distance)
@@ -184,12 +184,16 @@ def dataset(
         "setting": labels,
         "seed": np.arange(seeds),
         "step": step,
-        "level": LEVELS,
+        "quantile_level": LEVELS,
         "moment": MOMENTS,
     }
     runs = xr.Dataset(
         variables,
-        coords=coords | {field: ("setting", values) for field, values in swept.items()},
+        coords=coords
+        | {
+            results.coordinate(field): ("setting", values, {"field": field})
+            for field, values in swept.items()
+        },
         attrs={
             "title": "synthetic",
             "schema": results.SCHEMA,
@@ -208,7 +212,7 @@ def _without(lost, values):
 
 
 def _curve_dims(name, values):
-    return (*DIMS, "step", "mode" if name == "mode_mass" else "dim")[: values.ndim]
+    return (*DIMS, "step", "target_mode" if name == "mode_mass" else "dim")[: values.ndim]
 
 
 def _series_of(target, w1):
@@ -247,7 +251,7 @@ def _perfect(target, rng):
         return {name: (("replicate",), rng.uniform(0.9, 1, 200)) for name in names}
     known = {
         "high_quality_null": (("replicate",), rng.uniform(0.98, 1, 200)),
-        "target_mode_share": (("mode",), _shares(target)),
+        "target_mode_share": (("target_mode",), _shares(target)),
         "mode_rows": ((), ROWS),
     }
     return known | ({"modes_null": (("replicate",), np.full(200, 8))} if target == "ring" else {})
@@ -269,7 +273,7 @@ def _target(target):
     if target == "normal":
         x = np.linspace(MEAN - 4 * STD, MEAN + 4 * STD, 201)
         return {
-            "target_quantiles": (("level",), MEAN + STD * NORMALS),
+            "target_quantiles": (("quantile_level",), MEAN + STD * NORMALS),
             "target_mean": ((), MEAN),
             "x": (("grid",), x),
             "target_density": (("grid",), scipy.stats.norm.pdf(x, MEAN, STD)),
@@ -279,7 +283,7 @@ def _target(target):
     axes = (points.mean(axis=0)[:, None] + reach[:, None] * np.linspace(-1, 1, SIDE)).astype(float)
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     return {
-        "target_quantiles": (("level", "dim"), np.quantile(points, LEVELS, axis=0)),
+        "target_quantiles": (("quantile_level", "dim"), np.quantile(points, LEVELS, axis=0)),
         "target_mean": (("dim",), points.mean(axis=0)),
         "x": (("grid", "dim"), grid),
         "target_samples": (("point", "dim"), points[:POINTS]),
@@ -319,12 +323,12 @@ def snapshots(ds: xr.Dataset, seeds=2, points=POINTS, latent_dim=None, features=
         samples = (ds.generated_mean.values[..., None] + spread)[..., None]
         waves = np.sin(ds.x.values)[:, None, None, :]
     fade = np.exp(-ds.step.values / 3000)[:, None]
-    d = 0.5 + 0.3 * fade * waves + 0 * ds.w1.values[..., None]
+    d = 0.5 + 0.3 * fade * waves + 0 * ds.generated_std.values[..., None]
     dims = ("setting", "snapshot_seed", "step")
     samples[ds.finished.values == 0] = np.nan
     variables = {
         "samples": ((*dims, "point", "dim"), np.float32(samples)),
-        "latent": (("setting", "point", "latent_dim"), np.float32(latents)),
+        "latent": (("setting", "point", "latent_axis"), np.float32(latents)),
         "d": ((*dims, "grid"), np.float32(d)),
     }
     if "pretraining_loss" in ds:

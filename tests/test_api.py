@@ -27,7 +27,7 @@ TINY = {
 def test_one_call_gives_a_dataset_and_leaves_a_folder_if_asked(tmp_path):
     runs = gan1d.run(TINY, block_size=8)
     assert runs.w1.dims == ("setting", "seed", "step")
-    assert runs["target.loc"].values.tolist() == [0, 4]
+    assert runs.target_loc.values.tolist() == [0, 4]
     assert (runs.finished == 1).all()
 
     folder = tmp_path / "kept"

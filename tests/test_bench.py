@@ -1,7 +1,6 @@
 """What the bench counts, what it measures and what it writes; never how long anything takes."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -75,13 +74,8 @@ def test_a_measurement_is_looked_at_no_more_often_than_the_whole_training(name):
 def quick(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     command = [sys.executable, "-m", "gan1d.bench", "--quick", "--workloads=aylien-2017"]
-    done = subprocess.run(
-        [*command, f"--workdir={folder}"],
-        capture_output=True,
-        text=True,
-        # Compiled in a hurry: nothing looks at how long it takes.
-        env=os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"},
-    )
+    # Compiled in a hurry, as conftest.py has it: nothing looks at how long it takes.
+    done = subprocess.run([*command, f"--workdir={folder}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 

@@ -107,8 +107,15 @@ def test_so_many_files_are_written(tmp_path, monkeypatch):
     assert next(count) == WRITES
 
 
-@pytest.mark.parametrize("half", [False, True], ids=["at first", "halfway"])
-@pytest.mark.parametrize("number", range(WRITES))
+# Halfway leaves more behind, and one function has both: before anything is written the first of
+# each kind of file will do.
+@pytest.mark.parametrize(
+    "number, half",
+    [
+        *((number, True) for number in range(WRITES)),
+        *((number, False) for number in (0, 1, 4, WRITES - 1)),
+    ],
+)
 def test_a_full_disk_loses_nothing_at_any_write(number, half, tmp_path, whole, trained):
     with pytest.MonkeyPatch.context() as patch:
         failing(patch, number, OSError(errno.ENOSPC, "No space left on device"), half)
@@ -518,7 +525,7 @@ def fitting(runs, error):
     return compile_programs
 
 
-@pytest.mark.parametrize("runs", [32, 17, 2])
+@pytest.mark.parametrize("runs", [17, 2])
 def test_a_block_that_does_not_fit_is_halved_to_the_same_bits(
     runs, at_once, tmp_path, monkeypatch, caplog
 ):
@@ -572,6 +579,6 @@ def test_blocks_of_which_all_runs_diverge_are_results(tmp_path):
     runs = train(tmp_path, TINY | wild, kinds=None)
     assert (runs.verdict == verdicts.DIVERGED).all() and (runs.finished == 1).all()
     assert ((runs.diverged_at >= 0) & (runs.diverged_at < 10)).all()
-    assert np.isnan(runs.w1.values[..., -1]).all() and np.isnan(runs["quantiles"]).all()
+    assert np.isposinf(runs.w1.values[..., -1]).all() and np.isnan(runs["quantiles"]).all()
     assert "| " in (tmp_path / "summary.md").read_text()
     assert (tmp_path / "figures" / "verdicts.png").exists()

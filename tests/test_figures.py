@@ -373,7 +373,7 @@ def test_survival_rises_when_it_happens():
     each = [SUCCESS, SUCCESS, FAR, DIVERGED]
     ds = synthetic.dataset(["a"], seeds=4, verdict=each, unfinished=0)
     ds["sustained_at"] = ds.sustained_at.copy(data=[[1000, 3000, np.nan, np.nan]])
-    ds["diverged_at"] = ds.diverged_at.copy(data=[[-1, -1, -1, 2100]])
+    ds["diverged_at"] = ds.diverged_at.copy(data=[[np.nan, np.nan, np.nan, 2100]])
     shares = [line(ax, "a").get_ydata() for ax in draw("survival", ds).axes]
     step = ds.step.values
     np.testing.assert_allclose(shares[0], 0.25 * (step >= 1000) + 0.25 * (step >= 3000))
@@ -537,7 +537,7 @@ def met_by_hand(ds, w1):
     lost = np.isnan(w1)
     ds["w1"] = ds.w1.copy(data=threshold * np.array(w1)[None])
     ds["generated_std"] = ds.generated_std.copy(data=np.full(ds.w1.shape, synthetic.STD))
-    ends = np.where(lost.any(1), ds.step.values[lost.argmax(1)], -1)
+    ends = np.where(lost.any(1), ds.step.values[lost.argmax(1)], np.nan)
     ds["diverged_at"] = ds.diverged_at.copy(data=ends[None])
     return judge.judged(ds)
 

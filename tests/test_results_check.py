@@ -139,7 +139,7 @@ def values(name, value):
         (values("target_std", 0), "not positive"),
         (values("x", np.inf), "not finite"),
         (values("seed", 1), "names something twice"),
-        (values("level", np.linspace(1, 0, 101)), "does not ascend"),
+        (values("quantile_level", np.linspace(1, 0, 101)), "does not ascend"),
         (lambda file: file.pop("w1"), "'w1' is missing"),
         (lambda file: file.move("generated_std", "other"), "'generated_std' is missing"),
         (lambda file: file.move("ks", "pretraining_loss"), "'pretraining_loss' is"),

@@ -31,8 +31,12 @@ def older(tmp_path_factory):
 def test_an_older_folder_has_todays_names_and_its_own_numbers(older):
     runs, snapshots = results.load(older), results.load_snapshots(older)
     assert not {"mean", "std"} & runs.keys()
+    assert runs.tricks_feature_matching.attrs["field"] == "tricks.feature_matching"
+    assert runs.sizes["quantile_level"] == 101
+    assert np.isnan(runs.diverged_at).all()
     assert runs.w1.shape == runs.generated_std.shape == runs.generated_mean.shape == (2, 3, 3)
     assert snapshots.samples.shape == (2, 1, 3, 256, 1)
+    assert snapshots.latent.dims == ("setting", "point", "latent_axis")
     frame = tables.summary(runs).sort_values("number", ignore_index=True)
     written = pd.read_csv(older / "summary.csv").set_index("setting").loc[frame.setting]
     for name in ("runs", "finished", "diverged"):
@@ -118,8 +122,9 @@ def test_an_unknown_variable_is_kept_and_exported(dims, tables_with_it, dtype, t
     loaded = results.load(tmp_path)
     np.testing.assert_array_equal(loaded.novelty, runs.novelty)
     assert loaded.novelty.attrs["long_name"] == "what is to come"
+    assert loaded.novelty.attrs["units"] == "1" and loaded.novelty.attrs["unit_in_words"] == "of it"
     for name, table in exports.TABLES.items():
-        columns = [column for column in table(loaded) if column.startswith("novelty")]
+        columns = [column for column in table(loaded) if "novelty" in column]
         assert bool(columns) == (name in tables_with_it)
     figure = figures.KINDS["measures"](
         figures.Selection(loaded, tables.summary(loaded), None, None)

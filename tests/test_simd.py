@@ -546,6 +546,42 @@ def test_registers_hold_4_8_or_16_floats():
 # Several programs in one call.
 
 
+# Pairs of kernels whose code must differ, by the little that tells them apart.
+APART = {
+    "constants": lambda x: (lax.sort(x * 2.0), lax.sort(x * 3.0)),
+    "tables": lambda x: (x * jnp.arange(4.0), x * jnp.arange(4.0)[::-1]),
+    "order": lambda x: (lax.cumsum(x), lax.cumsum(x, reverse=True)),
+    "strides": lambda x: (jnp.sort(x[::-1]), jnp.sort(x)),
+    "offsets": lambda x: (jnp.stack([x[0] * x[1], x[1]]), jnp.stack([x[2] * x[1], x[1]])),
+    "reductions": lambda x: (jnp.max(x, 0), jnp.min(x, 0)),
+    "operands": lambda x: (jnp.sort(x) - x, x - jnp.sort(x)),
+    "kinds": lambda x: (lax.cumsum(x), lax.cumsum(x.astype(jnp.int32))),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_kernels_that_are_not_alike_share_no_code(name):
+    check(APART[name], numbers(4))
+
+
+def test_kernels_that_are_alike_are_written_once():
+    """Steps one after the other call the code of the first, on arrays of their own."""
+
+    def step(x, w):
+        return jnp.sort(jnp.tanh(w @ x) + x)
+
+    def steps(x, w):
+        for _ in range(6):
+            x = step(x, w)
+        return x
+
+    x, w = normals(5), normals(5, 5, seed=1)
+    check(steps, x, w, rtol=1e-5)
+    program = Program(lambda given, c, n: (c, steps(*given)), like_one((x, w)), ())
+    one = Program(lambda given, c, n: (c, step(*given)), like_one((x, w)), ())
+    assert len(program.code) < 2 * len(one.code)
+
+
 def packed(program, given, carried):
     """What a program works on, in vectors of runs, and how many of them."""
     width = program.width

@@ -222,14 +222,16 @@ def test_a_run_that_diverges_spoils_no_neighbour(reference):
         ),
     )
     runs = trained(made, block_size=40)
-    wild = (runs["generator.optimizer.rate"] > 1) & (runs["discriminator.optimizer.rate"] > 1)
-    lost = runs.diverged_at >= 0
+    wild = (runs.generator_optimizer_rate > 1) & (runs.discriminator_optimizer_rate > 1)
+    lost = runs.diverged_at.notnull()
     assert lost.isel(setting=wild.values).all()
     np.testing.assert_array_equal(lost, runs.verdict == verdicts.DIVERGED)
     assert (runs.finished == 1).all()
     # Numbers stop where a run does: at the first log point from its divergence on.
-    np.testing.assert_array_equal(np.isnan(runs.w1), lost & (runs.diverged_at <= runs.step))
-    tame = (runs["generator.optimizer.rate"] < 1) & (runs["discriminator.optimizer.rate"] < 1)
+    stopped = lost & (runs.diverged_at <= runs.step)
+    np.testing.assert_array_equal(runs.w1 == np.inf, stopped)
+    np.testing.assert_array_equal(np.isnan(runs.ks), stopped)
+    tame = (runs.generator_optimizer_rate < 1) & (runs.discriminator_optimizer_rate < 1)
     assert_same(runs.isel(setting=tame.values), reference)
     assert not lost.isel(setting=tame.values).any()
 
@@ -336,7 +338,7 @@ def plane():
 def test_a_plane_goes_the_same_way(plane):
     runs = plane.runs
     assert runs.generated_mean.dims == ("setting", "seed", "step", "dim")
-    assert runs["quantiles"].dims == ("setting", "seed", "level", "dim")
+    assert runs["quantiles"].dims == ("setting", "seed", "quantile_level", "dim")
     tame = runs.isel(setting=0)
     for name in (
         "w1",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from gan1d.report import comparisons, effects, runs, statistics, tables
-from gan1d.results import judge, verdicts
+from gan1d.report import comparisons, effects, exports, runs, statistics, tables
+from gan1d.results import coordinate, judge, verdicts
 from gan1d.results.verdicts import BLURRED, DIVERGED, FAR, NEAR, SUCCESS
 
 
@@ -23,7 +23,7 @@ def by_hand(rows, **fields):
     rows = np.array(rows)
     labels = list("abcdefgh"[: len(rows)])
     ds = synthetic.dataset(labels, seeds=rows.shape[1], unfinished=0, log_points=2, **fields)
-    w1 = synthetic.STD * np.array([0.1, 0.1, 0.6, 1.6, 0.6, 0.6, np.nan, np.nan])[rows]
+    w1 = synthetic.STD * np.array([0.1, 0.1, 0.6, 1.6, 0.6, 0.6, np.inf, np.nan])[rows]
     ds["verdict"] = ds.verdict.copy(data=rows)
     ds["settled_w1"] = ds.settled_w1.copy(data=w1)
     return ds
@@ -35,6 +35,27 @@ def tricks():
 
 
 # The summary.
+
+
+def test_medians_of_other_tools_are_those_of_the_summary():
+    """They skip what is NaN, and a run that diverged must not be skipped."""
+    ds = synthetic.dataset(["a"], seeds=6, verdict=[0, 0, DIVERGED, 0, DIVERGED, 0], unfinished=1)
+    median = tables.summary(ds).w1_median[0] * synthetic.STD
+    assert np.isfinite(median)
+    np.testing.assert_allclose(ds.settled_w1.median("seed"), median, rtol=1e-6)
+    frame = exports.runs_table(ds)
+    np.testing.assert_allclose(frame.settled_w1.median(), median, rtol=1e-6)
+    lost = frame.verdict == "diverged"
+    assert lost.sum() == 2 and np.isposinf(frame.final_w1[lost]).all()
+    assert frame.diverged_at.notna().tolist() == lost.tolist()
+
+
+def test_one_seed_has_a_median_and_no_other_quantile():
+    ds = synthetic.dataset(["a"], seeds=1, verdict=0, unfinished=0)
+    frame = tables.summary(ds)
+    (row,) = tables.rows(frame, ds)
+    assert row["W1 at (10, 50, 90)%"] == tables.number(frame.w1_median[0])
+    assert frame[["w1_q10", "w1_q25", "w1_q75", "w1_q90"]].isna().all(axis=None)
 
 
 def test_null_floor_is_per_setting():
@@ -51,7 +72,7 @@ def test_null_floor_is_per_setting():
 
 def test_w1_is_infinite_from_divergence_on_and_nan_where_unfinished():
     ds = synthetic.dataset(["a"], seeds=3, verdict=DIVERGED, unfinished=1)
-    w1 = runs.w1_with_divergence(ds)[0]
+    w1 = ds.w1.values[0]
     after = ds.step.values >= ds.diverged_at.values[0, :2, None]
     assert np.isposinf(w1[:2][after]).all() and np.isfinite(w1[:2][~after]).all()
     assert np.isnan(w1[2]).all()
@@ -81,7 +102,8 @@ def test_counts_add_up_and_unfinished_runs_do_not_count(tricks):
     counts = frame[[verdicts.word(name) for name in verdicts.VERDICTS]].sum(axis=1)
     assert (counts == frame.finished).all() and frame.finished.sum() == 12 * 16 - 20
     assert list(frame.columns[:2]) == ["setting", "number"]
-    assert list(frame.columns[2:6]) == list(synthetic.tricks_sweep()["swept"])
+    swept = [coordinate(field) for field in synthetic.tricks_sweep()["swept"]]
+    assert list(frame.columns[2:6]) == swept
     labels = tricks.setting.values.tolist()
     assert [labels[number - 1] for number in frame.number] == frame.setting.tolist()
     last = frame.iloc[-1]  # nothing finished there: after all others

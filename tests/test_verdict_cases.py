@@ -89,13 +89,16 @@ def judged_runs(one, judging, run):
     dims = {name: (*results.CURVE, *known[name].dims) for name in run}
     variables = {name: (dims[name], value) for name, value in run.items()}
     variables |= {
-        name: (("setting", "replicate" if name.endswith("_null") else "mode")[: value.ndim], value)
+        name: (
+            ("setting", "replicate" if name.endswith("_null") else "target_mode")[: value.ndim],
+            value,
+        )
         for name, value in target.items()
         if name.endswith("_null") or name.startswith("target_mode") or name == "target_std"
     }
     variables["mode_rows"] = ("setting", [MODE_ROWS])
     shape = run["w1"].shape[:2]
-    variables["diverged_at"] = (results.CURVE[:2], np.full(shape, -1))
+    variables["diverged_at"] = (results.CURVE[:2], np.full(shape, np.nan))
     variables["finished"] = (results.CURVE[:2], np.ones(shape, np.int8))
     limits = {"success_w1": judging.success_w1, "collapsed_std": judging.collapsed_std}
     attributes = {"config": json.dumps({"judging": limits}), "settled_from": 1}

@@ -253,10 +253,14 @@ def unrolled(setting: Setting, d_loss: Callable[[Both], Array], memory: Memory) 
     training = setting.training
     field = own_gradients(setting, Players(d_loss, d_loss), ("d",), lambda params: params)
 
+    @jax.jit  # traced once, not once a step
+    def ahead(params: Both, memory: Memory) -> tuple[Both, Memory]:
+        return moved(setting, ("d",), params, field(params).gradients, memory)
+
     def expected(params: Both) -> Both:
         after, d_memory = params, memory
         for _ in range(training.unrolled):
-            after, d_memory = moved(setting, ("d",), after, field(after).gradients, d_memory)
+            after, d_memory = ahead(after, d_memory)
         if training.unrolled and training.unrolled_through == OFF:
             after = after._replace(d=jax.lax.stop_gradient(after.d))
         return after

@@ -11,6 +11,7 @@ from gan1d.report import statistics
 from gan1d.report.comparisons import criteria
 from gan1d.report.statistics import Effect
 from gan1d.report.tables import markdown
+from gan1d.results.schema import coordinate
 
 
 class Factor(NamedTuple):
@@ -48,7 +49,7 @@ def factors(runs: xr.Dataset) -> list[Factor]:
 
 def _codes(runs: xr.Dataset, fields: list[str]) -> np.ndarray:
     """The index of what fields are in each setting, in the order of their first setting."""
-    rows = list(zip(*(runs[field].values.tolist() for field in fields), strict=True))
+    rows = list(zip(*(runs[coordinate(field)].values.tolist() for field in fields), strict=True))
     index = {row: i for i, row in enumerate(dict.fromkeys(rows))}
     return np.array([index[row] for row in rows])
 
@@ -61,10 +62,10 @@ def _crossed(one: np.ndarray, other: np.ndarray) -> bool:
 def _factor(runs: xr.Dataset, fields: list[str], code: np.ndarray) -> Factor:
     first = [int(np.flatnonzero(code == level)[0]) for level in range(code.max() + 1)]
     short = [_short(field, of_runs.swept_fields(runs)) for field in fields]
-    reference = [runs[field].values[first[0]] for field in fields]
+    reference = [runs[coordinate(field)].values[first[0]] for field in fields]
     levels = []
     for setting in first:
-        values = [runs[field].values[setting] for field in fields]
+        values = [runs[coordinate(field)].values[setting] for field in fields]
         words = [
             f"{name}={_text(value)}"
             for name, value, other in zip(short, values, reference, strict=True)

@@ -1,13 +1,13 @@
 """Results as plain tables, for those who'd rather not have arrays."""
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
+from gan1d.report import runs as of_runs
 from gan1d.report import tables
 from gan1d.results import files, schema, verdicts
 from gan1d.results.files import ResultsError
@@ -16,8 +16,12 @@ AXES = ("x", "y")  # of data in the plane; of more dimensions they are numbered
 
 
 def runs_table(runs: xr.Dataset) -> pd.DataFrame:
-    """One row a run: setting, swept fields, seed, verdict, and every curve's last value."""
-    last = runs.isel(step=-1)
+    """One row a run: setting, swept fields, seed, verdict, and every curve's last value, `final_*`.
+
+    W1 is infinite where a run diverged, and `diverged_at` says when.
+    """
+    curves = [name for name in runs.data_vars if "step" in runs[name].dims]
+    last = runs.isel(step=-1).rename({name: f"final_{name}" for name in curves})
     frame = _table(last, ("setting", "seed"))
     words = {verdicts.UNFINISHED: "unfinished"} | dict(enumerate(verdicts.VERDICTS))
     frame["verdict"] = pd.Series(runs.verdict.values.ravel()).map(words).to_numpy()
@@ -53,7 +57,7 @@ def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
     data = xr.Dataset(dict(sorted(columns.items())))
     data = data.drop_vars([name for name in data.coords if name not in dims])
     frame = data.to_dataframe(dim_order=list(dims)).reset_index()
-    for name in reversed(json.loads(runs.attrs["swept"])):
+    for name in map(schema.coordinate, reversed(of_runs.swept_fields(runs))):
         by_setting = dict(zip(runs.setting.values, runs[name].values, strict=True))
         frame.insert(1, name, frame["setting"].map(by_setting))
     return frame

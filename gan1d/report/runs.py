@@ -14,7 +14,7 @@ HALF, ONE = 0.5, 1.0
 
 
 def swept_fields(runs: xr.Dataset) -> list[str]:
-    """The names of the swept fields."""
+    """The dotted names of the swept fields; their values are in `schema.coordinate` of each."""
     return json.loads(runs.attrs["swept"])
 
 
@@ -35,20 +35,13 @@ def succeeded(runs: xr.Dataset) -> np.ndarray:
 
 def settled_w1(runs: xr.Dataset) -> np.ndarray:
     """The settled W1 in target stds `[setting, seed]`: +inf where diverged, NaN if unfinished."""
-    w1 = runs.settled_w1.values.astype(float) / runs.target_std.values[:, None]
-    return np.where(runs.verdict.values == verdicts.DIVERGED, np.inf, w1)
+    return runs.settled_w1.values.astype(float) / runs.target_std.values[:, None]
 
 
 def settled(runs: xr.Dataset, name: str) -> np.ndarray:
     """A measure of settled generators `[setting, seed]`: its median over the last tenth."""
     values = runs[name].transpose(*CURVE).values.astype(float)
     return np.median(values[:, :, judge.settled_looks(runs)], axis=-1)
-
-
-def w1_with_divergence(runs: xr.Dataset) -> np.ndarray:
-    """W1 `[setting, seed, step]`: +inf from where a run has diverged, NaN for unfinished runs."""
-    diverged = (runs.verdict.values == verdicts.DIVERGED)[:, :, None]
-    return np.where(diverged & np.isnan(runs.w1.values), np.inf, runs.w1.values)
 
 
 def null_floor(runs: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import xarray as xr
 from gan1d.report import runs as of_runs
 from gan1d.report import statistics
 from gan1d.results import judge, verdicts
+from gan1d.results.schema import coordinate
 
 # What a reader wants to know of the record of a sweep, before all of it.
 PROVENANCE = (
@@ -37,7 +38,7 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     std_ratio = ds.settled_std.values / ds.target_std.values[:, None]
     null = [floor / ds.target_std.values for floor in of_runs.null_floor(ds)]
     low, high = _ranks(ds)
-    swept = of_runs.swept_fields(ds)
+    swept = [coordinate(field) for field in of_runs.swept_fields(ds)]
     rows = []
     for i, setting in enumerate(ds.setting.values):
         of_finished, alive = finished[i], survived[i]
@@ -49,7 +50,7 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
         if "dead" in ds:
             held["dead"] = ds.dead.values[i] > 0
         row: dict[str, object] = {"setting": str(setting), "number": i + 1}
-        row |= {field: ds[field].values[i] for field in swept}
+        row |= {name: ds[name].values[i] for name in swept}
         row |= {"runs": of_finished.size, "finished": _count(of_finished)}
         for code, name in enumerate(verdicts.VERDICTS):
             row |= _rate(verdicts.word(name), verdict[i, of_finished] == code)
@@ -99,9 +100,13 @@ def _rate(name: str, mask: np.ndarray) -> dict[str, float]:
 
 
 def _spread(name: str, values: np.ndarray) -> dict[str, float]:
-    """Quantiles of `[run]` and the median's interval, as columns; what is NaN is left out."""
+    """Quantiles of `[run]` and the median's interval, as columns; what is NaN is left out.
+
+    A single run has no quantiles but a median.
+    """
     values = values[~np.isnan(values)]
-    found = dict(zip(SPREAD, statistics.quantiles(values, tuple(SPREAD.values())), strict=True))
+    several = values if len(values) > 1 else values[:0]
+    found = dict(zip(SPREAD, statistics.quantiles(several, tuple(SPREAD.values())), strict=True))
     low, high = statistics.median_interval(values)
     found |= {"median": statistics.median(values), "low": low, "high": high}
     return {f"{name}_{column}": float(value) for column, value in found.items()}
@@ -170,7 +175,7 @@ def _cells(row: pd.Series, success: str) -> dict[str, str]:
             percent(row[f"{name}_rate"]) for name in failures
         ),
         "sustained %": percent(row.sustained_rate),
-        "W1 at (10, 50, 90)%": "-" if "-" in quantiles else f"({', '.join(quantiles)})",
+        "W1 at (10, 50, 90)%": quantiles[1] if "-" in quantiles else f"({', '.join(quantiles)})",
         "structure": number(row.structure_median),
         "setting": row.setting,  # last: it alone may be wider than a terminal has room for
     }

@@ -5,6 +5,13 @@ xarray alone), `summary.csv`, `summary.md`, `figures/` and `report.html`. Every 
 is checksummed (fletcher32), and `config.json` holds the SHA-256 of what is made before it, and its
 own digest.
 
+Names in runs.nc are words without dots that xarray and pandas have no attribute of; a swept field
+`a.b` is the coordinate `a_b`, whose attribute `field` is its own name. Every variable and
+coordinate has `long_name` and `units` by the CF conventions: "1", as all are pure numbers, and
+where they count or measure something `unit_in_words` says what. What is missing is NaN, such as
+`diverged_at` of a run that did not; only W1 is infinite where a run has diverged, so that no median
+over runs skips it.
+
 `python -m gan1d results` verifies, describes and exports such a folder. None of it needs JAX.
 """
 
@@ -22,10 +29,13 @@ from gan1d.results.schema import (
     Axes,
     Scalar,
     Sweep,
+    Swept,
     Values,
     Variable,
     allocate,
+    coordinate,
     dataset,
+    hidden,
     nbytes,
     null_variable,
     run_variables,
@@ -46,12 +56,15 @@ __all__ = [
     "ResultsError",
     "Scalar",
     "Sweep",
+    "Swept",
     "Values",
     "Variable",
     "WriteError",
     "allocate",
+    "coordinate",
     "damaged",
     "dataset",
+    "hidden",
     "judged",
     "load",
     "load_record",

@@ -29,18 +29,13 @@ REQUIRED = {
     "w1": (schema.CURVE, "f"),
     "generated_std": (schema.CURVE, "f"),
     "target_std": (("setting",), "f"),
-    "diverged_at": (schema.RUN, "iu"),
+    "diverged_at": (schema.RUN, "f"),
     "finished": (schema.RUN, "iu"),
 }
 # Coordinates and the kinds of their values; each is there if its dimension is.
 COORDINATES = {
-    "setting": TEXT,
-    "seed": "iu",
-    "step": "iu",
-    "snapshot_seed": "iu",
-    "level": "f",
-    "moment": TEXT,
-    "source": TEXT,
+    name: {"U": TEXT, "i": "iu", "f": "f"}[np.dtype(variable.dtype).kind]
+    for name, variable in schema.COORDINATES.items()
 }
 
 
@@ -110,6 +105,7 @@ def check_runs(runs: xr.Dataset) -> None:
     known = schema.run_variables(dim) | schema.target_variables(dim)
     known |= schema.LOSS_VARIABLES | schema.DERIVED
     forms = _forms(known) | REQUIRED
+    swept = [schema.coordinate(field) for field in swept]
     forms |= {name: (("setting",), "biuf" + TEXT) for name in swept}
     missing = {"setting", "seed", "step", *REQUIRED, *swept} - runs.variables.keys()
     if missing:
@@ -196,7 +192,7 @@ def _check_variables(data: xr.Dataset, forms: Mapping[str, Form], known: frozens
         values = data[dim].values
         if len(np.unique(values)) < len(values):
             raise ResultsError(f"{dim!r} names something twice")
-        if dim in ("step", "level") and (np.diff(values) <= 0).any():
+        if dim in ("step", "quantile_level") and (np.diff(values) <= 0).any():
             raise ResultsError(f"{dim!r} does not ascend")
         options = {"moment": schema.MOMENTS, "source": schema.SOURCES}.get(dim)
         if options is not None and tuple(values) != options:
@@ -211,13 +207,13 @@ def check_values(runs: xr.Dataset) -> None:
     """
     ranges: dict[str, tuple[int, int | None]]
     ranges = {"verdict": (verdicts.UNFINISHED, len(verdicts.VERDICTS) - 1)}
-    ranges |= {"finished": (0, 1), "dead": (0, 1), "diverged_at": (-1, None)}
-    ranges |= {"best_step": (-1, None)}
+    ranges |= {"finished": (0, 1), "dead": (0, 1), "diverged_at": (0, None)}
+    ranges |= {"best_step": (0, None)}
     for name, (low, high) in ranges.items():
         if name not in runs:
             continue
         values = runs[name].values
-        if values.min() < low or (high is not None and values.max() > high):
+        if (values < low).any() or (high is not None and (values > high).any()):
             raise ResultsError(f"{name!r} has values out of its range")
     for name in schema.target_variables(1).keys() | schema.target_variables(2).keys():
         values = runs[name].values if name in runs else np.zeros(())

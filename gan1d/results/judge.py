@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gan1d.results import verdicts
-from gan1d.results.schema import DERIVED, Values
+from gan1d.results.schema import DERIVED, UNIT, Values
 from gan1d.results.verdicts import Scores, Thresholds
 
 # What the structure of a generator is told by, each with what perfect samplers score beside it: by
@@ -18,8 +18,14 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def judged(runs: xr.Dataset) -> xr.Dataset:
-    """Runs with the variables of `schema.DERIVED`, by the thresholds in their config."""
+    """Runs with the variables of `schema.DERIVED`, by the thresholds in their config.
+
+    W1 becomes infinite from where a run diverged on, so that no median over runs skips it.
+    """
     limits = thresholds(runs)
+    finished, diverged = runs.finished.values.astype(bool), runs.diverged_at.notnull().values
+    lost = finished & diverged
+    runs = runs.assign(w1=runs.w1.fillna(np.inf).where(lost[..., None], runs.w1))
     w1 = runs.w1.values
     looks = settled_looks(runs)
     settled = {name: _median(runs[name].values, looks) for name in _measured(runs)}
@@ -29,10 +35,10 @@ def judged(runs: xr.Dataset) -> xr.Dataset:
         "verdict": verdicts.classify(
             scores,
             limits,
-            diverged=runs.diverged_at.values >= 0,
-            finished=runs.finished.values.astype(bool),
+            diverged=diverged,
+            finished=finished,
         ),
-        "settled_w1": settled["w1"],
+        "settled_w1": np.where(lost, np.inf, settled["w1"]),
         "settled_std": settled["generated_std"],
         "settled_structure": scores.structure,
         "sustained_at": verdicts.sustained_at(met, runs.step.values, limits.hold),
@@ -46,6 +52,8 @@ def judged(runs: xr.Dataset) -> xr.Dataset:
     }
     runs = runs.drop_vars([name for name in DERIVED if name in runs])
     runs = runs.assign(Values(DERIVED, arrays).described())
+    for name, measure in (("settled_w1", "w1"), ("settled_std", "generated_std")):
+        runs[name].attrs |= {UNIT: runs[measure].attrs.get(UNIT, "")}
     runs["verdict"].attrs |= {
         "flag_values": np.arange(verdicts.UNFINISHED, len(verdicts.VERDICTS), dtype=np.int8),
         "flag_meanings": " ".join(["unfinished", *map(verdicts.word, verdicts.VERDICTS)]),
@@ -133,7 +141,7 @@ def _scores(runs: xr.Dataset, values: Arrays, limits: Thresholds) -> Scores:
     ]
     lost = np.zeros(shape, bool)
     if "mode_mass" in values and {"target_mode_share", "mode_rows"} <= runs.keys():
-        share = runs.target_mode_share.transpose("setting", "mode").values
+        share = runs.target_mode_share.transpose("setting", "target_mode").values
         share = share.reshape(len(share), *[1] * (len(shape) - 1), -1)
         rows = over_settings(runs.mode_rows.values)
         lost |= verdicts.modes_are_lost(values["mode_mass"], share, rows, limits.mode_share)
@@ -175,6 +183,6 @@ def _is_dead(runs: xr.Dataset, looks: np.ndarray) -> np.ndarray | None:
 
 
 def _best_step(w1: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """The log point of the lowest W1 `[setting, seed]`; -1 where there is none."""
-    known = ~np.isnan(w1)
-    return np.where(known.any(-1), step[np.where(known, w1, np.inf).argmin(-1)], -1)
+    """The log point of the lowest W1 `[setting, seed]`; NaN where there is none."""
+    known = np.isfinite(w1)
+    return np.where(known.any(-1), step[np.where(known, w1, np.inf).argmin(-1)], np.nan)

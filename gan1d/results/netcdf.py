@@ -36,7 +36,7 @@ def write(
       WriteError: a file can't be written.
     """
     files.make_folder(folder)
-    runs = runs.assign_attrs(provenance=json.dumps(record))
+    runs = runs.assign_attrs(_made(record) | {"provenance": json.dumps(record)})
     # In memory first: a disk that fills up under HDF5 brings down the whole process.
     content = io.BytesIO()
     runs.to_netcdf(content, engine="h5netcdf", encoding=_encoding(runs))
@@ -52,6 +52,20 @@ def write(
         files.replace(folder / name, functools.partial(_write_text, text=text))
     hashes = {name: files.sha256(folder / name) for name in (RUNS, *texts)}
     files.write_json(folder / RECORD, record | {"schema": SCHEMA, "sha256": hashes})
+
+
+def _made(record: Record) -> dict[str, str]:
+    """What the conventions want to be told of what made results, as far as the record says it."""
+    versions, git = record.get("versions"), record.get("git")
+    version = versions.get("gan1d", "") if isinstance(versions, dict) else ""
+    told = {
+        "source": f"gan1d {version}" + (f", git {git}" if git else ""),
+        "history": f"{record.get('finished', '')} {record.get('command', '')}",
+    }
+    # A command may be of bytes that are no text.
+    return {
+        name: text.strip().encode(errors="backslashreplace").decode() for name, text in told.items()
+    }
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -137,6 +151,7 @@ def _read(folder: Path | str) -> tuple[xr.Dataset, xr.Dataset | None]:
             if "snapshots" in tree:
                 snapshots = tree["snapshots"].to_dataset()
                 snapshots = snapshots[list(snapshots.data_vars)]  # without the root's coordinates
+                snapshots = older.renamed(snapshots)
                 check.check_snapshots(snapshots)
                 snapshots = snapshots.load()
             runs = runs.load()
@@ -166,6 +181,7 @@ def _encoding(data: xr.Dataset) -> dict[Hashable, dict[str, object]]:
             # Fixed-width characters: variable-length strings lie outside the checksummed chunks.
             entry |= {"dtype": "S1"}
         elif variable.dtype.kind == "f":
-            entry |= {"_FillValue": np.nan}
+            # A coordinate is never missing.
+            entry |= {"_FillValue": None if name in data.coords else np.nan}
         encoding[name] = entry
     return encoding

@@ -10,14 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import DTypeLike
 
 from gan1d.results import verdicts
 
-SCHEMA = 5  # raised where what a variable *is* changes (see `older`), not where there are more
+SCHEMA = 6  # raised where what a variable *is* changes (see `older`), not where there are more
 NULL_REPLICATES = 128
 MOST_DIMENSIONS = 64  # of data
+CONVENTIONS = "CF-1.11"
+
+
+UNIT = "unit_in_words"  # the attribute
 
 
 class Variable(NamedTuple):
@@ -31,8 +36,12 @@ class Variable(NamedTuple):
     better: str = ""  # "lower" or "higher"; "" where neither is
 
     def attributes(self) -> dict[str, str]:
-        """What stands beside its values in a file."""
-        named = {"long_name": self.long_name, "units": self.unit, "better": self.better}
+        """What stands beside its values in a file.
+
+        As the CF conventions have it, `units` is one that UDUNITS knows: all here is pure numbers,
+        and what they count is said in words beside it.
+        """
+        named = {"long_name": self.long_name, "units": "1", UNIT: self.unit, "better": self.better}
         return {name: text for name, text in named.items() if text}
 
 
@@ -57,10 +66,18 @@ class Axes(NamedTuple):
     setting: Sequence[str]  # labels
     seed: Sequence[int]
     step: Sequence[int]
-    level: np.ndarray
+    quantile_level: np.ndarray
 
 
 Scalar = bool | int | float | str
+
+
+class Swept(NamedTuple):
+    """A swept field: its value in each setting, and what it is."""
+
+    values: Sequence[Scalar]
+    long_name: str
+    unit: str = ""  # in words
 
 
 class Sweep(NamedTuple):
@@ -68,7 +85,7 @@ class Sweep(NamedTuple):
 
     title: str
     config: Mapping[str, object]  # resolved, plain data
-    swept: Mapping[str, Sequence[Scalar]]  # of each swept field its value in each setting
+    swept: Mapping[str, Swept]  # by dotted names
     settled_from: int  # the update from which on a generator counts as settled
     fixed: str  # what all settings have in common, in words
 
@@ -77,9 +94,22 @@ RUN = ("setting", "seed")
 CURVE = (*RUN, "step")
 # All dimensions that variables can have, besides those of what is kept of the first seeds only.
 DIMENSIONS = frozenset(
-    (*CURVE, "level", "moment", "part", "grid", "point", "dim", "mode", "replicate")
+    (
+        *(*CURVE, "quantile_level", "moment", "part", "grid", "point", "dim"),
+        *("target_mode", "replicate"),
+    )
 )
-SNAPSHOT_DIMENSIONS = DIMENSIONS | {"snapshot_seed", "latent_dim", "source", "row", "feature"}
+SNAPSHOT_DIMENSIONS = DIMENSIONS | {"snapshot_seed", "latent_axis", "source", "row", "feature"}
+# Those of dimensions whose places have names.
+COORDINATES = {
+    "setting": Variable(("setting",), "label of the setting", np.str_),
+    "seed": Variable(("seed",), "seed of all randomness of a run", np.int64),
+    "step": Variable(("step",), "updates done at the log point", np.int64, unit="updates"),
+    "snapshot_seed": Variable(("snapshot_seed",), "seed of a run that is pictured", np.int64),
+    "quantile_level": Variable(("quantile_level",), "probability of the quantile", unit="ratio"),
+    "moment": Variable(("moment",), "moment of an update", np.str_),
+    "source": Variable(("source",), "where rows come from", np.str_),
+}
 MOMENTS = ("before D", "after D", "after G")  # of the update in which features are looked at
 SOURCES = ("real", "generated")
 
@@ -97,10 +127,13 @@ def run_variables(dim: int) -> dict[str, Variable]:
             (*RUN, "part"), "mean loss of D over each hundredth of its pretraining"
         ),
         "quantiles": Variable(
-            (*RUN, "level", *each), "quantiles of the final generator", unit="data units"
+            (*RUN, "quantile_level", *each), "quantiles of the final generator", unit="data units"
         ),
         "diverged_at": Variable(
-            RUN, "first update with a non-finite value, -1 for never", np.int32, -1
+            RUN,
+            "first update with a non-finite value, missing for never",
+            np.float64,
+            unit="updates",
         ),
         "finished": Variable(RUN, "1 where a run was trained to its end", np.int8, 0),
     }
@@ -116,14 +149,14 @@ def target_variables(dim: int) -> dict[str, Variable]:
     unit = "data units"
     return {
         "target_quantiles": Variable(
-            ("setting", "level", *each), "quantiles of the target", unit=unit
+            ("setting", "quantile_level", *each), "quantiles of the target", unit=unit
         ),
         "target_mean": Variable(("setting", *each), "mean of the target", unit=unit),
         "target_std": Variable(("setting",), "standard deviation of the target, as generated_std"),
         "x": Variable(("setting", "grid", *each), "points where D is drawn", unit=unit),
         "target_samples" if dim > 1 else "target_density": picture,
         "target_mode_share": Variable(
-            ("setting", "mode"), "share of the target at each of its modes"
+            ("setting", "target_mode"), "share of the target at each of its modes"
         ),
         "target_mode_std": Variable(
             ("setting",), "standard deviation of its narrowest mode, as generated_std"
@@ -162,7 +195,9 @@ LOSS_VARIABLES = {
 # settled over the last tenth of training.
 DERIVED = {
     "verdict": Variable(RUN, "what became of the run", np.int8, verdicts.UNFINISHED),
-    "settled_w1": Variable(RUN, "median of w1 over the last tenth of training"),
+    "settled_w1": Variable(
+        RUN, "median of w1 over the last tenth of training, infinite where diverged"
+    ),
     "settled_std": Variable(RUN, "median of generated_std over the last tenth of training"),
     "settled_structure": Variable(
         RUN, "structure of the settled generator, over a perfect sampler's", unit="ratio"
@@ -174,14 +209,16 @@ DERIVED = {
         unit="updates",
     ),
     "dead": Variable(RUN, "1 where the losses are frozen: G gets no gradient", np.int8, 0),
-    "best_step": Variable(RUN, "log point of the lowest w1, -1 for never", np.int32, -1),
+    "best_step": Variable(
+        RUN, "log point of the lowest w1, missing for never", np.float64, unit="updates"
+    ),
 }
 
 # The state that training ended in, where a run has diverged: its last finite one.
 # Not `seed`: a group's dimensions have to agree with its parent's.
 _SNAPSHOT = ("setting", "snapshot_seed", "step")
 SNAPSHOT_VARIABLES = {
-    "latent": Variable(("setting", "point", "latent_dim"), "latents of the samples"),
+    "latent": Variable(("setting", "point", "latent_axis"), "latents of the samples"),
     "samples": Variable((*_SNAPSHOT, "point", "dim"), "G of each latent", unit="data units"),
     "d": Variable((*_SNAPSHOT, "grid"), "D at each x of the setting"),
     "d_initial": Variable(("setting", "snapshot_seed", "grid"), "unclipped D before pretraining"),
@@ -190,6 +227,19 @@ SNAPSHOT_VARIABLES = {
         (*_SNAPSHOT, "moment", "source", "row", "feature"), "D's last hidden features"
     ),
 }
+
+
+def coordinate(field: str) -> str:
+    """The name of a swept field's coordinate, and of its column in tables: it has no dots.
+
+    So that it can be an attribute, in xarray and in pandas, and a name in NetCDF, R or Julia.
+    """
+    return field.replace(".", "_")
+
+
+def hidden(name: str) -> bool:
+    """Whether something else is meant by `data.NAME`, in xarray or pandas."""
+    return any(hasattr(kind, name) for kind in (xr.Dataset, xr.DataTree, pd.DataFrame))
 
 
 def allocate(variables: Mapping[str, Variable], sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -219,10 +269,12 @@ def dataset(runs: Values, targets: Values, axes: Axes, sweep: Sweep) -> xr.Datas
     """
     variables = runs.described() | targets.described()
     coordinates = _coordinates(axes, variables)
-    coordinates |= {
-        name: xr.Variable("setting", np.asarray(values)) for name, values in sweep.swept.items()
-    }
+    for field, swept in sweep.swept.items():
+        known = Variable(("setting",), swept.long_name, unit=swept.unit).attributes()
+        values = np.asarray(swept.values)
+        coordinates[coordinate(field)] = xr.Variable("setting", values, known | {"field": field})
     attributes = {
+        "Conventions": CONVENTIONS,
         "title": sweep.title,
         "schema": SCHEMA,
         "config": json.dumps(sweep.config),
@@ -238,10 +290,9 @@ def snapshot_dataset(snapshots: Values, axes: Axes) -> xr.Dataset:
     variables = snapshots.described()
     coordinates = _coordinates(axes, variables)
     seeds = coordinates.pop("seed").values
-    del coordinates["level"]
-    return xr.Dataset(
-        variables, coordinates | {"snapshot_seed": xr.Variable("snapshot_seed", seeds)}
-    )
+    del coordinates["quantile_level"]
+    coordinates["snapshot_seed"] = _coordinate("snapshot_seed", seeds)
+    return xr.Dataset(variables, coordinates)
 
 
 def _coordinates(axes: Axes, variables: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
@@ -250,4 +301,8 @@ def _coordinates(axes: Axes, variables: Mapping[str, xr.Variable]) -> dict[str, 
     used = {dim for variable in variables.values() for dim in variable.dims}
     words = {"moment": np.asarray(MOMENTS), "source": np.asarray(SOURCES)}
     named |= {dim: values for dim, values in words.items() if dim in used}
-    return {str(name): xr.Variable(name, values) for name, values in named.items()}
+    return {str(name): _coordinate(str(name), values) for name, values in named.items()}
+
+
+def _coordinate(name: str, values: np.ndarray) -> xr.Variable:
+    return xr.Variable(name, values, COORDINATES[name].attributes())

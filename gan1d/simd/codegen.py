@@ -21,6 +21,7 @@ from gan1d.simd import kernels, loops
 from gan1d.simd.fusion import Kernel
 from gan1d.simd.nodes import CumulativeSum, Input, Loop, Node
 from gan1d.simd.plan import Plan
+from gan1d.simd.sharing import Shared
 from gan1d.simd.vector import INDEX, POINTER
 from gan1d.simd.writer import WORD, Writer, known
 
@@ -67,10 +68,11 @@ def _function(w: Writer, plan: Plan, arrays: Sequence[Array]) -> None:
             outputs[array.output] = base
     for node, number in plan.direct.items():
         w.memory[node] = outputs[number]
-    _kernels(w, plan, plan.invariant)
+    shared = Shared(w, plan.kernels())
+    _kernels(w, plan, plan.invariant, shared)
     with w.loop(known(0), count) as i:
         w.step = w.b.add(first, w.b.trunc(i, WORD))
-        _kernels(w, plan, plan.per_step)
+        _kernels(w, plan, plan.per_step, shared)
         for node, number in plan.copied:
             w.copy(w.memory[node], outputs[number], node.size)
     w.finish()
@@ -83,19 +85,24 @@ def _scratch(w: Writer, plan: Plan, scratch: ir.Value) -> None:
         _scratch(w, body, scratch)
 
 
-def _kernels(w: Writer, plan: Plan, planned: Sequence[Kernel]) -> None:
+def _kernels(w: Writer, plan: Plan, planned: Sequence[Kernel], shared: Shared) -> None:
     for kernel in planned:
-        if kernel.unfused is None:
-            loops.emit(w, kernel)
-        elif isinstance(kernel.unfused, Loop):
-            _loop(w, kernel.unfused, plan.bodies[kernel.unfused])
-        elif isinstance(kernel.unfused, CumulativeSum):
-            kernels.cumsum(w, kernel.unfused)
+        if isinstance(kernel.unfused, Loop):
+            _loop(w, kernel.unfused, plan.bodies[kernel.unfused], shared)
         else:
-            UNFUSED[kernel.unfused.op](w, kernel.unfused)
+            shared.emit(w, kernel, _kernel)
 
 
-def _loop(w: Writer, loop: Loop, body: Plan) -> None:
+def _kernel(w: Writer, kernel: Kernel) -> None:
+    if kernel.unfused is None:
+        loops.emit(w, kernel)
+    elif isinstance(kernel.unfused, CumulativeSum):
+        kernels.cumsum(w, kernel.unfused)
+    else:
+        UNFUSED[kernel.unfused.op](w, kernel.unfused)
+
+
+def _loop(w: Writer, loop: Loop, body: Plan, shared: Shared) -> None:
     """A loop: its carries stay in the results' memory from one iteration to the next."""
     inputs: list[Node] = [node for node in loop.body.nodes if isinstance(node, Input)]
     starts = [view.node for view in loop.operands]
@@ -108,12 +115,12 @@ def _loop(w: Writer, loop: Loop, body: Plan) -> None:
         w.memory[node] = w.memory[start]
     for node, result in zip(inputs[stays:scans], carried, strict=True):
         w.memory[node] = w.memory[result]
-    _kernels(w, body, body.invariant)
+    _kernels(w, body, body.invariant, shared)
     outputs = [view.node for view in loop.body.outputs]
     with w.loop(known(0), known(loop.length)) as i:
         for node, start in zip(inputs[scans:], starts[scans:], strict=True):
             w.memory[node] = _row(w, w.memory[start], i, node)
-        _kernels(w, body, body.per_step)
+        _kernels(w, body, body.per_step, shared)
         for node, result in zip(outputs[: loop.carried], carried, strict=True):
             w.copy(w.memory[node], w.memory[result], result.size)
         for node, result in zip(outputs[loop.carried :], stacked, strict=True):

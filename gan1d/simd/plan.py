@@ -4,7 +4,7 @@ What is the same in all steps is moved out of their loop (loop-invariant code mo
 are written where the caller wants them as far as nothing else is still read there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gan1d.simd import allocation
@@ -24,6 +24,12 @@ class Plan:
     direct: dict[Node, int]  # nodes written where an output is wanted
     copied: list[tuple[Node, int]]  # outputs to be copied there at the end
     bodies: dict[Loop, "Plan"]
+
+    def kernels(self) -> Iterator[Kernel]:
+        """All kernels, those of loops' bodies too."""
+        yield from (*self.invariant, *self.per_step)
+        for body in self.bodies.values():
+            yield from body.kernels()
 
     def move(self, by: int) -> None:
         """Move its scratch memory."""

@@ -36,12 +36,15 @@ class Writer:
     def __init__(self, module: ir.Module, function: ir.Function, width: int) -> None:
         """Begin with a function that has no code yet."""
         self.v = VectorBuilder(module, width)
+        self.memory: dict[Node, ir.Value] = {}
+        self.step: ir.Value = ir.Constant(WORD, 0)  # its number
+        self._tables: dict[bytes, ir.GlobalVariable] = {}
+        self._begin(function)
+
+    def _begin(self, function: ir.Function) -> None:
         self.function = function
         self.entry = ir.IRBuilder(function.append_basic_block("entry"))
         self.v.builder = ir.IRBuilder(function.append_basic_block("start"))
-        self.memory: dict[Node, ir.Value] = {}
-        self.step: ir.Value = known(0)  # the number of the step
-        self._tables: dict[bytes, ir.GlobalVariable] = {}
 
     @property
     def b(self) -> ir.IRBuilder:
@@ -57,6 +60,18 @@ class Writer:
         """End the function."""
         self.b.ret_void()
         self.entry.branch(self.function.basic_blocks[1])
+
+    @contextlib.contextmanager
+    def within(
+        self, function: ir.Function, memory: dict[Node, ir.Value], step: ir.Value
+    ) -> Iterator[None]:
+        """Write another function for a while, to whom arrays and the step are something else."""
+        outside = self.function, self.entry, self.v.builder, self.memory, self.step
+        self.memory, self.step = memory, step
+        self._begin(function)
+        yield
+        self.finish()
+        self.function, self.entry, self.v.builder, self.memory, self.step = outside
 
     def has_memory(self, node: Node) -> bool:
         """Whether the node's values are stored."""

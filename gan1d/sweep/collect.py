@@ -12,7 +12,7 @@ from jax import Array
 
 from gan1d import results
 from gan1d.config.experiment import Experiment
-from gan1d.config.fields import ConfigError, value_text
+from gan1d.config.fields import ConfigError, specs, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan import feature_motion, judging, metrics, pretrain, targets
@@ -67,8 +67,19 @@ def _of(variable: results.Variable, row: str) -> results.Variable:
 
 
 def shape_of(experiment: Experiment, settings: Sequence[Setting]) -> Shape:
-    """What the results of a sweep with these settings will hold."""
+    """What the results of a sweep with these settings will hold.
+
+    Raises:
+      ConfigError: a variable, of a metric of one's own, has a name that means something else.
+    """
     variables = variables_of(experiment, settings)
+    taken = {results.coordinate(field): f"the field {field}" for field in experiment.swept}
+    taken |= {name: "xarray's or pandas' own" for name in variables.runs if results.hidden(name)}
+    clashes = taken.keys() & variables.runs.keys()
+    if clashes:
+        raise ConfigError(
+            [f"metric {name!r}: that is {taken[name]}; rename it" for name in sorted(clashes)]
+        )
     shape = Shape(variables, sizes(experiment, settings, variables))
     asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
     if shape.snapshot_seeds < asked:
@@ -128,14 +139,14 @@ def sizes(
         "setting": len(settings),
         "seed": len(experiment.seeds),
         "step": len(experiment.log_steps()),
-        "level": len(metrics.LEVELS),
+        "quantile_level": len(metrics.LEVELS),
         "point": metrics.SNAPSHOT_POINTS,
         "grid": metrics.grid_size(dim),
         "dim": dim,
-        "mode": max(_kept_modes(setting) for setting in settings),
+        "target_mode": max(_kept_modes(setting) for setting in settings),
         "replicate": results.NULL_REPLICATES,
         "part": pretrain.PARTS,
-        "latent_dim": max(setting.latent.dim for setting in settings),
+        "latent_axis": max(setting.latent.dim for setting in settings),
         "moment": len(results.MOMENTS),
         "source": len(results.SOURCES),
         "row": max(setting.training.batch_size for setting in settings),
@@ -186,7 +197,7 @@ def judged(
         value = np.moveaxis(_masked(values[name], ended <= steps), 0, 1)
         block[name][tuple(map(slice, value.shape))] = value  # settings differ in their modes
     block["quantiles"][:] = _masked(looks[-1].quantiles, ended < _NEVER)
-    block["diverged_at"][:] = np.where(ended < _NEVER, ended, -1)
+    block["diverged_at"][:] = np.where(ended < _NEVER, ended, np.nan)
     block["finished"][:] = 1
     if start.pretraining_loss is not None:
         block["pretraining_loss"][:] = start.pretraining_loss
@@ -263,11 +274,15 @@ def datasets(
     )
 
 
-def _swept(experiment: Experiment) -> dict[str, list[results.Scalar]]:
-    """Of each swept field its value in each setting."""
+def _swept(experiment: Experiment) -> dict[str, results.Swept]:
+    """Each swept field: its value in each setting, and what it is."""
     columns = zip(*experiment.points, strict=True) if experiment.swept else ()
     return {
-        name: [value if isinstance(value, int | float) else value_text(value) for value in column]
+        name: results.Swept(
+            [value if isinstance(value, int | float) else value_text(value) for value in column],
+            specs()[name][0].doc,
+            specs()[name][0].unit,
+        )
         for name, column in zip(experiment.swept, columns, strict=True)
     }
 

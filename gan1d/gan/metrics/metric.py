@@ -127,7 +127,7 @@ class Metric(NamedTuple):
     long_name: str
     unit: str = ""  # "" where it has none
     better: Literal["lower", "higher", ""] = ""  # "" where neither is
-    # Of the function's value; "dim" is the data's coordinates, "mode" the target's modes.
+    # Of the function's value; "dim" is the data's coordinates, "target_mode" the target's modes.
     dims: tuple[str, ...] = ()
     # Whether a setting has it: by what is not swept as a number, as that isn't known then.
     applies: Callable[[Setting], bool] = _always

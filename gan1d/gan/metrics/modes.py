@@ -183,7 +183,7 @@ METRICS: dict[str, Metric] = {
     "mode_mass": Metric(
         _of_all_rows,
         "share of samples at each mode, within 3 standard deviations of it",
-        dims=("mode",),
+        dims=("target_mode",),
         applies=lambda setting: has_masses(setting.target),
         of_samples_alone=True,
     ),

@@ -139,7 +139,7 @@ def films(
     """Of each setting and of these seeds of it what `one_run` gives."""
     of_seeds, shown = runs.sel(seed=seeds), snapshots.sel(snapshot_seed=seeds)
     diverged_at = of_seeds.diverged_at.rename(seed="snapshot_seed").drop_vars("snapshot_seed")
-    alive = (diverged_at < 0) | (shown.step < diverged_at)
+    alive = ~(shown.step >= diverged_at)
     shown = shown.map(lambda values: values.where(alive) if "step" in values.dims else values)
     known = of_seeds.drop_dims("step")
     return [

@@ -14,6 +14,7 @@ from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
 from gan1d.report.figures.common import BLUE, ORANGE, SKY, Selection
 from gan1d.results import judge
+from gan1d.results.schema import coordinate
 from gan1d.results.verdicts import word
 
 MAX_CELLS = 24  # along an axis of the heat map, for its numbers to be legible
@@ -169,9 +170,10 @@ def _grid_fields(runs: xr.Dataset) -> tuple[str, str] | None:
     Fields that were varied in step do not: there is nothing between them to be mapped.
     """
     fields = of_runs.swept_fields(runs)
-    values = {name: np.unique(runs[name]) for name in fields if runs[name].dtype.kind in "iuf"}
+    columns = {field: runs[coordinate(field)].values for field in fields}
+    values = {name: np.unique(each) for name, each in columns.items() if each.dtype.kind in "iuf"}
     for pair in itertools.combinations((name for name in values if len(values[name]) > 1), 2):
-        combinations = set(zip(*(runs[name].values for name in pair), strict=True))
+        combinations = set(zip(*(columns[name] for name in pair), strict=True))
         if len(combinations) == len(values[pair[0]]) * len(values[pair[1]]):
             return pair
     return None
@@ -184,9 +186,10 @@ def heatmap(selection: Selection) -> Figure | None:
     """
     runs = selection.runs
     fields = _grid_fields(runs)
-    if fields is None or max(len(np.unique(runs[field])) for field in fields) > MAX_CELLS:
+    columns_of = [coordinate(field) for field in fields or ()]
+    if fields is None or max(len(np.unique(runs[name])) for name in columns_of) > MAX_CELLS:
         return None
-    counts = selection.summary.groupby(list(fields))[["success", "diverged", "finished"]].sum()
+    counts = selection.summary.groupby(columns_of)[["success", "diverged", "finished"]].sum()
     counts = counts[counts.finished > 0]
     if counts.empty:
         return None

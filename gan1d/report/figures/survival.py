@@ -23,7 +23,7 @@ def survival(selection: Selection) -> Figure | None:
         return None
     events = {
         "sustained success": np.nan_to_num(ds.sustained_at.values, nan=np.inf),
-        "divergence": np.where(ds.diverged_at.values >= 0, ds.diverged_at.values, np.inf),
+        "divergence": np.nan_to_num(ds.diverged_at.values, nan=np.inf),
     }
     step = ds.step.values
     figure = common.new_figure(10, 4.5 + legend_height(len(frame)))

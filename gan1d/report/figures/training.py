@@ -13,6 +13,7 @@ from gan1d.report import statistics
 from gan1d.report.figures import common, final
 from gan1d.report.figures.common import BLUE, GREY, ORANGE, QUARTILES, VERMILLION, Selection
 from gan1d.results import judge
+from gan1d.results.schema import UNIT
 
 BAND = (0.5, 0.05, 0.95)
 MAX_MEASURES = 12
@@ -22,7 +23,7 @@ def w1(selection: Selection) -> Figure:
     """W1 during training: median over seeds, 5-95% band, and what perfect samplers score."""
     ds, frame, note = common.ranked(selection)
     target_std = ds.target_std.values
-    values = of_runs.w1_with_divergence(ds) / target_std[:, None, None]
+    values = ds.w1.values / target_std[:, None, None]
     finished = of_runs.finished(ds)
     quantiles = np.stack(
         [
@@ -62,12 +63,12 @@ def modes(selection: Selection) -> Figure | None:
     """
     if not common.holds(selection.runs, "modes", "target_mode_share"):
         return None
-    count = selection.runs.target_mode_share.notnull().sum("mode").values
+    count = selection.runs.target_mode_share.notnull().sum("target_mode").values
     among = selection.runs.setting.values[count > 1].tolist()
     if not among:
         return None
     ds, frame, note = common.ranked(selection, among=among)
-    count = ds.target_mode_share.notnull().sum("mode").values
+    count = ds.target_mode_share.notnull().sum("target_mode").values
     figure, axes = common.panels(len(frame), "updates", sharex=True)
     for i, ax in enumerate(axes):
         curves = _surviving_quantiles(ds.modes.values[i])
@@ -171,7 +172,7 @@ def measures(selection: Selection) -> Figure | None:
         ax.plot(*curves[0].T, color=BLUE, lw=1.3, label=common.wrapped(frame.setting[0], 80))
         title = textwrap.fill(_described(ds[name]), common.PANEL_CHARACTERS)
         ax.set_title(title, fontsize=common.TITLE)
-        ax.set_ylabel(ds[name].attrs.get("units", ""), fontsize=8)
+        ax.set_ylabel(ds[name].attrs.get(UNIT, ""), fontsize=8)
         ax.autoscale_view()
     axes[0].set_xlim(0, ds.step.values[-1])
     figure.supylabel("median over seeds", fontsize=9)

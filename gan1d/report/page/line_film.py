@@ -65,7 +65,7 @@ def _ends(shown: Shown) -> dict[str, np.ndarray]:
     """The density of every run's end `[setting, seed, bin]`, as the figure of densities has it."""
     runs = shown.runs
     edges = np.stack([line.bin_edges(x)[::2] for x in runs.x.values])
-    quantiles = runs.quantiles.transpose("setting", "seed", "level").values
+    quantiles = runs.quantiles.transpose("setting", "seed", "quantile_level").values
     densities = [
         line.bin_masses(of_setting, each) / np.diff(each)
         for of_setting, each in zip(quantiles, edges, strict=True)

@@ -43,7 +43,7 @@ def draw(shown: Shown, dots: Dots) -> Run:
     seed = Select(name="seed", title="seed", options=seeds, value="0", width=110)
 
     std = runs.target_std.values
-    values = {"w1": of_runs.w1_with_divergence(runs) / std[:, None, None]}
+    values = {"w1": runs.w1.values / std[:, None, None]}
     values["w1"] = np.where(np.isfinite(values["w1"]), values["w1"], np.nan)
     if common.holds(runs, *LOSSES):
         values |= {name: runs[name].values for name in LOSSES}
@@ -120,7 +120,7 @@ def _told(runs: xr.Dataset) -> list[str]:
     for (i, j), code in np.ndenumerate(runs.verdict.values):
         line = f"{labels[i]}, seed {seeds[j]}: {WORDS[code]}"
         if code == verdicts.DIVERGED:
-            line += f" at update {runs.diverged_at.values[i, j]}"
+            line += f" at update {runs.diverged_at.values[i, j]:.0f}"
         elif code != verdicts.UNFINISHED:
             line += f"; settled W1 {number(float(w1[i, j]))} target stds"
             if not np.isnan(structure[i, j]):

@@ -11,6 +11,7 @@ from gan1d.report import runs as of_runs
 from gan1d.report import tables
 from gan1d.report.page.dots import Dots
 from gan1d.report.page.shown import Drawn, script
+from gan1d.results.schema import coordinate
 
 # What the columns of `tables.rows` are sorted by: columns of the summary.
 SORTED_BY = (
@@ -72,7 +73,7 @@ def _named_early(cells: list[Element]) -> list[Element]:
 def filters(runs: xr.Dataset, drawn: Dots) -> Drawn:
     """A select a swept field that takes several values; they filter the table, and the dots."""
     values = {
-        field: [_word(value) for value in runs[field].values.tolist()]
+        field: [_word(value) for value in runs[coordinate(field)].values.tolist()]
         for field in of_runs.swept_fields(runs)
     }
     values = {field: words for field, words in values.items() if len(set(words)) > 1}
