@@ -248,7 +248,7 @@ def test_what_makes_no_sense_of_a_family_is_left_out():
         got = score(target, t)
         of_modes, of_curves = {*modes.METRICS}, {"residual", *PRDC}
         lacking = of_curves if kind in CLUSTERS else of_modes
-        elsewhere = {"w1_trained", "core"}  # fixed latents; the line
+        elsewhere = {"w1_trained", "core", "memorised"}  # fixed latents; the line; data
         assert set(got) == {*plane.METRICS, "quantiles"} - lacking - elsewhere, kind
         for name, value in got.items():
             assert not np.isnan(value).any(), (kind, name)

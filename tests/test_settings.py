@@ -8,6 +8,7 @@ from helpers import whole_setting
 from gan1d.config import fields
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
+from gan1d.gan.targets import files
 
 FIELDS = {name: (spec, default) for name, spec, default in spec.specs(Setting)}
 TRACED = [name for name, (spec, _) in FIELDS.items() if spec.traced]
@@ -27,8 +28,10 @@ def changed(name):
         return next(option for option in spec.options if option != value)
     if isinstance(value, bool):
         return not value
+    if isinstance(value, str):
+        return "other"
     if isinstance(value, tuple):
-        return (value[0] + 1, *value[1:])
+        return (value[0] + 1, *value[1:]) if value else ("other",)
     step = 0.25 if isinstance(value, float) else 1
     nearby = (value + step, value - step)
     return next(other for other in nearby if spec.problem(other) is None)
@@ -70,7 +73,13 @@ def test_a_static_field_is_part_of_the_structure(name):
 
 
 # What options need beside them.
+ARRAY = files.keep(np.arange(50.0))
 BESIDE = {
+    "data": {
+        "target.file": ARRAY,
+        "target.columns": ("0",),
+        "target.digest": files.table(ARRAY).digest,
+    },
     "mode_seeking": {"latent.kind": "normal"},
     "distances": {"latent.kind": "normal"},
     "exponential": {"tricks.noise_fade": 0.1},
@@ -100,7 +109,7 @@ def effective(name):
     if FIELDS[name][0].condition() is None:
         return {}
     other, value = beside(name, holds=True)
-    return {other: value} | effective(other)
+    return BESIDE.get(value, {}) | {other: value} | effective(other)
 
 
 @pytest.mark.parametrize(

@@ -740,7 +740,7 @@ UNSUPPORTED = {
     "primitive max of uint32": lambda x: x.astype(jnp.uint32).max(),
     "primitive sort of several": lambda x: lax.sort((x, x), num_keys=1),
     "primitive gather of other than whole rows": lambda x: x.reshape(2, 2)[:, x.astype(int)],
-    "primitive gather from more than": lambda x: jnp.repeat(x, 25)[x.astype(int)],
+    "primitive gather of flags": lambda x: (jnp.repeat(x, 25) > 0)[x.astype(int)],
     "primitive gather that fills in": lambda x: jnp.take(x, x.astype(int)),
     "dtype float16": lambda x: x.astype(jnp.float16).astype(jnp.float32),
     "random bits of width 8": lambda x: jax.random.bits(jax.random.key(0), dtype=jnp.uint8) + x,
@@ -909,3 +909,39 @@ def test_a_primitive_of_newer_jax_is_its_formula():
     out = jax.ShapeDtypeStruct((3,), np.float32)
     view = primitives.RULES["one_minus_square"](whole, {}, out, x)
     np.testing.assert_array_equal(view.constant, np.float32([-3.0, 0.75, -8.0]))
+
+
+# Arrays that all runs share, and rows that each of them has of its own.
+
+
+def of_a_table(table, own, rows, others):
+    """What is made of a table that all runs share, and of one that each has of its own."""
+
+    def nearest(least, row):
+        return jnp.minimum(least, jnp.abs(table - row[None]).sum(1)), table[:5].sum() + row.sum()
+
+    picked = table.at[rows].get(mode="promise_in_bounds")
+    far = jnp.full(table.shape[0], 9.0)
+    return (
+        picked,
+        own.at[others].get(mode="clip"),
+        lax.scan(nearest, far, picked),
+        lax.scan(lambda total, row: (total + row, row.sum()), table[0], table),
+        table[3] + 1,
+        table,
+    )
+
+
+def test_runs_share_a_table_and_each_takes_rows_of_its_own():
+    random = np.random.default_rng(0)
+    table = random.normal(size=(1000, 3)).astype(np.float32)
+    own = random.normal(size=(40, 100)).astype(np.float32)
+    rows = random.integers(0, 1000, (40, 7)).astype(np.int32)
+    others = random.integers(-50, 150, (40, 7)).astype(np.int32)  # some outside of theirs
+    shapes = arrays.Shared(table.shape), *like_one((own, rows, others))
+    program = Program(lambda tables, c, n: (c, of_a_table(*tables)), shapes, ())
+    ours = program((table, own, rows, others), (), 0, 1)[1]
+    over_runs = jax.vmap(of_a_table, in_axes=(None, 0, 0, 0))
+    assert_agree(ours, hurried(over_runs, table, own, rows, others), rtol=1e-5)
+    with pytest.raises(ValueError, match="not of"):
+        program((table[:9], own, rows, others), (), 0, 1)

@@ -101,7 +101,8 @@ def info(folder: Path) -> int:
         f"{runs.step.values[-1]} updates each",
         "verdicts": ", ".join(f"{count} {name}" for name, count in counts.items()),
     }
-    lines |= {name: tables.in_a_line(record.get(name)) for name in tables.PROVENANCE}
+    told = [name for name in tables.PROVENANCE if name in record]
+    lines |= {name: tables.in_a_line(record[name]) for name in told}
     for name, text in lines.items():
         print(f"{name + ':':10} {text}")
     return 0

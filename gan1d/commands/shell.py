@@ -13,6 +13,7 @@ from absl import app, flags
 
 from gan1d.commands.streams import Stream
 from gan1d.config.fields import ConfigError
+from gan1d.gan.targets.files import DataError
 from gan1d.system import signals
 
 INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # exit codes
@@ -82,7 +83,7 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return main(argv)
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         fail(str(error))
     except (ValueError, OSError) as error:
         from gan1d.results import ResultsError, WriteError

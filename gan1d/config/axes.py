@@ -15,6 +15,7 @@ from gan1d.gan.spec import Value
 
 PLAIN = "plain"  # the name of the setting in which every trick is off
 BASE = "base"  # the same where some trick is on in every setting
+MOST_SHOWN = 80  # characters of a value in titles
 MOST_SEEDS = 10**7
 MOST_SETTINGS = 10**5
 
@@ -237,10 +238,18 @@ def fixed(
         for field in base
         if field.startswith("target.")
         and field not in swept
+        and fields.specs()[field][0].label
+        and base[field] not in ("", ())
         and any(canonical.has_effect(field, base, swept, point) for point in points)
     ]
     on = [field for field in base if field not in (*swept, *target) and _is_on(field, base[field])]
-    return ", ".join(f"{_field_name(name)} {fields.value_text(base[name])}" for name in target + on)
+    return ", ".join(f"{_field_name(name)} {_short(base[name])}" for name in target + on)
+
+
+def _short(value: Value) -> str:
+    """A value as it would be typed, cut where it is long: names of columns can be."""
+    text = fields.value_text(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
 
 def _is_on(field: str, value: Value) -> bool:

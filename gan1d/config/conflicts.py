@@ -10,6 +10,7 @@ from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
+from gan1d.gan.targets import data
 
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
 
@@ -54,11 +55,13 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
     if latent.kind == "stratified" and setting.training.batch_size == 1:
         yield "training.batch_size", 1, "stratified latents span an interval with 2 points or more"
-    plane = targets.dim(target) == 2
+    plane = targets.dim(target) > 1
     if setting.tricks.input_noise and (latent.dim != 1 or plane):
         remedy = "sorted noise needs 1-D data and latents; use tricks.instance_noise"
         yield "tricks.input_noise", setting.tricks.input_noise, remedy
-    if setting.pretraining.steps and plane:
+    if setting.pretraining.steps and target.kind == data.KIND:
+        yield "pretraining.steps", setting.pretraining.steps, "data have no density; set it to 0"
+    elif setting.pretraining.steps and plane:
         yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
     if target.kind in ("ring", "grid") and target.noise == 0:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"

@@ -24,8 +24,12 @@ from gan1d.gan import judging, spec, targets
 from gan1d.gan.inputs import ALTERNATING
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
+from gan1d.gan.targets import data, files
+from gan1d.gan.targets.files import DataError
 
 MOST_LOG_POINTS = 10**5
+FILE = "target.file"
+ARRAY = "target.array"  # data that are given as such: no field, as a config is plain
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # told apart by identity: what is found out is cached
@@ -46,7 +50,7 @@ class Experiment:
         """The settings in order, built once."""
         base, varied, points = canonical.built_from(self.base, self.swept, self.points)
         build = spec.builder(Setting, base, varied)
-        return tuple(build(point) for point in points)
+        return tuple(_with_columns(build(point)) for point in points)
 
     @functools.cached_property
     def fixed(self) -> str:
@@ -168,6 +172,10 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     sections = {name.rpartition(".")[0] for name in values if "." in name}
     given: set[str] = set()
     for field, value in fields.flatten(declared):
+        if field == FILE and isinstance(value, str) and not value:
+            continue  # as a whole config has it beside an array
+        if field == ARRAY:
+            field, value = _kept(value, problems)
         if field in given:
             problems.append(f"{field}: it is given twice; give it by one of its names")
         given.add(field)
@@ -216,8 +224,55 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     labels = axes.labels(base, swept, points)
     notes += canonical.unused(base, swept, points)
     experiment = Experiment(name, base, swept, points, labels, seeds, schedule, notes)
+    try:
+        base["target.digest"] = _digests(base, experiment.settings)
+        base["target.columns"] = _columns(base, swept, experiment.settings)
+    except DataError as error:
+        raise ConfigError([str(error)]) from None
     _check_settings(experiment)
     return experiment
+
+
+def _kept(array: Value, problems: list[str]) -> tuple[str, str]:
+    """The field, and its value, that an array is read by; what is wrong with it is added."""
+    try:
+        return FILE, files.keep(array)
+    except DataError as error:
+        problems.append(str(error))
+        return FILE, ""
+
+
+def _with_columns(setting: Setting) -> Setting:
+    """A setting that says what its data are."""
+    if setting.target.kind != data.KIND:
+        return setting
+    return dataclasses.replace(setting, target=data.completed(setting.target))
+
+
+def _digests(base: dict[str, Value], settings: Sequence[Setting]) -> str:
+    """Those of all files of data that a sweep's settings have, in order.
+
+    Raises:
+      DataError: it was said what they were, and they aren't.
+    """
+    of_data = [each.target for each in settings if each.target.kind == data.KIND]
+    of_files = {target.file: target.digest for target in of_data}
+    found, said = ",".join(of_files.values()), base["target.digest"]
+    if not of_files:
+        return said
+    if said not in ("", found):
+        remedy = "leave it out to take the file as it is"
+        raise DataError(f"target.digest={said}: {', '.join(of_files)} has {found}; {remedy}")
+    return found
+
+
+def _columns(
+    base: dict[str, Value], swept: Sequence[str], settings: Sequence[Setting]
+) -> tuple[str, ...]:
+    """The columns of data by their names, where all settings have the same."""
+    if {"target.kind", FILE, "target.columns"} & set(swept):
+        return base["target.columns"]
+    return settings[0].target.columns
 
 
 def _check_settings(experiment: Experiment) -> None:
@@ -233,9 +288,10 @@ def _check_settings(experiment: Experiment) -> None:
             remedy = "features are followed through D's steps and then G's; set it to False"
             problems.setdefault(f"judging.features=True: {remedy}", setting_name)
     view = experiment.schedule.judging.view
-    if dims == {2} and view != (0.0, 0.0):
-        problems[f"judging.view={value_text(view)}: no effect in 2-D; leave it out"] = ""
+    if dims and 1 not in dims and view != (0.0, 0.0):
+        problems[f"judging.view={value_text(view)}: on the line only; leave it out"] = ""
     if len(dims) > 1:
-        problems["target.kind: 1-D and 2-D targets are judged differently; run two sweeps"] = ""
+        listed = " and ".join(f"{dim}-D" for dim in sorted(dims))
+        problems[f"target.kind: {listed} targets are judged differently; run two sweeps"] = ""
     if problems:
         raise ConfigError([problem + setting_name for problem, setting_name in problems.items()])

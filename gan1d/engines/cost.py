@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
+from gan1d.engines import one_run
 from gan1d.gan import randomness, train
 from gan1d.gan.setting import Setting
+from gan1d.gan.targets import data
 from gan1d.simd.jaxpr import scan_counts
 
 ELEMENTWISE = frozenset(
@@ -31,6 +33,7 @@ MOVEMENT = frozenset(
 
 def of_update(setting: Setting) -> int:
     """Operations of one update of one GAN."""
+    setting = one_run.bound(setting, data.rows(setting.target))
 
     def example(setting: Setting) -> tuple[train.State, train.Batch]:
         key = randomness.run_key(0)

@@ -1,5 +1,6 @@
 """What results keep of targets: computed before the first run, since runs are judged by it."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
@@ -14,7 +15,8 @@ from gan1d.gan import metrics, randomness
 from gan1d.gan.judging import Judging
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import TargetFields
-from gan1d.simd import Program, Unsupported
+from gan1d.gan.targets.data import Rows
+from gan1d.simd import Program, Unsupported, arrays
 
 CACHED = 64  # structures of targets whose programs are kept
 
@@ -78,9 +80,11 @@ class _Describer:
         self._one, self._scores = _by_xla(self._describe), _by_xla(self._perfect_scores)
         if on_lanes:
             shapes = [_scalar(np.float32)] * size
+            rows = arrays.shared(metrics.rows(self._target(shapes), judging))
             try:
-                self._one = _by_lanes(self._describe, shapes)
-                self._scores = _by_lanes(self._perfect_scores, (shapes, _scalar(np.uint32)))
+                self._one = _by_lanes(self._describe, (shapes, rows))
+                of_replicates = (shapes, _scalar(np.uint32))
+                self._scores = _by_lanes(self._perfect_scores, (of_replicates, rows))
             except Unsupported as problem:
                 logging.info("The xla engine describes this target: lanes has no %s.", problem)
 
@@ -89,18 +93,24 @@ class _Describer:
         count = len(numbers[0])
         repeated = [np.repeat(column, replicates) for column in numbers]
         replicate = np.tile(np.arange(replicates, dtype=np.uint32), count)
-        scores = self._scores((repeated, replicate))
+        rows = metrics.rows(self._target(numbers), self._judging)
+        scores = self._scores((repeated, replicate), rows)
         scores = {name: value.reshape(count, replicates) for name, value in scores.items()}
-        return jax.tree.map(np.asarray, self._one(numbers) | scores)
+        return jax.tree.map(np.asarray, self._one(numbers, rows) | scores)
 
-    def _describe(self, numbers: Numbers) -> dict[str, Array]:
-        return metrics.describe(jax.tree.unflatten(self._structure, numbers), self._judging)
+    def _target(self, numbers: Numbers, rows: Rows | None = None) -> TargetFields:
+        target = jax.tree.unflatten(self._structure, numbers)
+        return dataclasses.replace(target, rows=rows)
 
-    def _perfect_scores(self, sample: tuple[Numbers, np.ndarray]) -> dict[str, Array]:
+    def _describe(self, numbers: Numbers, rows: Rows | None) -> dict[str, Array]:
+        return metrics.describe(self._target(numbers, rows), self._judging)
+
+    def _perfect_scores(
+        self, sample: tuple[Numbers, np.ndarray], rows: Rows | None
+    ) -> dict[str, Array]:
         numbers, replicate = sample
         key = jax.random.fold_in(randomness.run_key(0), replicate)
-        target = jax.tree.unflatten(self._structure, numbers)
-        return metrics.perfect_scores(target, self._judging, self._dims, key)
+        return metrics.perfect_scores(self._target(numbers, rows), self._judging, self._dims, key)
 
 
 _describer = functools.lru_cache(CACHED)(_Describer)
@@ -111,13 +121,17 @@ def _scalar(dtype: type[np.generic]) -> np.ndarray:
     return jax.eval_shape(lambda: jnp.zeros((), dtype))
 
 
-def _by_xla(function: Callable[[Given], Results]) -> Callable[[Given], Results]:
-    """A function of one, for arrays of many, one after the other."""
-    mapped = jax.jit(lambda arrays: jax.lax.map(function, arrays))
-    return lambda arrays: jax.device_get(mapped(arrays))
+def _by_xla(
+    function: Callable[[Given, Rows | None], Results],
+) -> Callable[[Given, Rows | None], Results]:
+    """A function of one and of rows, for arrays of many, one after the other."""
+    mapped = jax.jit(lambda many, rows: jax.lax.map(lambda one: function(one, rows), many))
+    return lambda many, rows: jax.device_get(mapped(many, rows))
 
 
-def _by_lanes(function: Callable[[Given], Results], shapes: Given) -> Callable[[Given], Results]:
+def _by_lanes(
+    function: Callable[[Given, Rows | None], Results], shapes: tuple[Given, Rows | None]
+) -> Callable[[Given, Rows | None], Results]:
     """The same by native code, many at a time."""
-    program = Program(lambda given, carried, number: (carried, function(given)), shapes, ())
-    return lambda arrays: program(arrays, (), 0, 1)[1]
+    program = Program(lambda given, carried, number: (carried, function(*given)), shapes, ())
+    return lambda many, rows: program((many, rows), (), 0, 1)[1]

@@ -58,6 +58,8 @@ class LanesPrograms:
           Unsupported: there is something in them that can't be compiled.
         """
         self._threads = threads
+        self._rows = metrics.rows(setting.target, judging)
+        setting = one_run.bound(setting, arrays.shared(self._rows))
         self._starting = compile_start(setting, judging)
         self._training = compile_training(setting)
         self._scoring = compile_scores(setting, judging)
@@ -69,6 +71,7 @@ class LanesPrograms:
     def start(self, settings: Setting, seeds: np.ndarray, pictured: int) -> Start[Block]:
         """Begin runs."""
         count, starting, staging = len(seeds), self._starting, self._staging
+        settings = one_run.bound(settings, self._rows)
         own = arrays.pack(starting.given, (settings, seeds), self._width)
         memory = arrays.allocate(starting.results, self._vectors(count), self._width)
         run, reference, pretraining = arrays.first(memory)
@@ -222,12 +225,13 @@ def compile_motion(setting: Setting) -> Program[Own, train.State, Motion]:
 
 def _run(setting: Setting) -> train.Run:
     """A run, in shapes."""
-    numbers, _ = one_run.shapes(setting)
+    numbers, _ = arrays.unshared(one_run.shapes(setting))
     return jax.eval_shape(lambda own: train.start(own, randomness.run_key(0))[0], numbers)
 
 
 def _shown(setting: Setting, judging: Judging) -> Shown:
     """A run as it is judged, in shapes."""
     numbers, _ = one_run.shapes(setting)
-    reference = jax.eval_shape(lambda own: metrics.reference(own, judging), numbers)
+    one = arrays.unshared(numbers)
+    reference = jax.eval_shape(lambda own: metrics.reference(own, judging), one)
     return numbers, reference, train.judged(_run(setting).state)

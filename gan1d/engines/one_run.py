@@ -1,5 +1,6 @@
 """What is done to one run: at its start, in an update and at a log point. Engines map these."""
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from gan1d.gan.judging import Judging
 from gan1d.gan.players import Players
 from gan1d.gan.pretrain import Pretraining
 from gan1d.gan.setting import Setting
+from gan1d.gan.targets.data import Rows
 
 Own = tuple[Setting, Array]  # what tells a run from others: its setting and seed
 
@@ -95,6 +97,15 @@ def log_points(scores: Scores, pictures: dict[str, Array], motion: Motion | None
 
 
 def shapes(setting: Setting, *runs: int) -> Own:
-    """The shapes of one run's numbers and seed, or of so many runs'."""
-    dtypes = jax.tree.map(lambda _: np.float32, setting), np.uint32
-    return jax.tree.map(lambda dtype: jax.ShapeDtypeStruct(runs, dtype), dtypes)
+    """The shapes of one run's numbers and seed, or of so many runs'.
+
+    What the setting has of the rows of its data, shapes of arrays that all runs share, it keeps.
+    """
+    dtypes = jax.tree.map(lambda _: np.float32, bound(setting, None)), np.uint32
+    settings, seeds = jax.tree.map(lambda dtype: jax.ShapeDtypeStruct(runs, dtype), dtypes)
+    return bound(settings, setting.target.rows), seeds
+
+
+def bound(setting: Setting, rows: Rows | None) -> Setting:
+    """A setting with the rows of its data, or the shapes of these; None without data."""
+    return dataclasses.replace(setting, target=dataclasses.replace(setting.target, rows=rows))

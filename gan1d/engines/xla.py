@@ -74,11 +74,14 @@ class XlaPrograms:
         self, setting: Setting, schedule: Schedule, block_size: int, devices: Sequence[jax.Device]
     ) -> None:
         """Compile them for blocks of this size."""
+        rows = metrics.rows(setting.target, schedule.judging)
+        setting = one_run.bound(setting, _shapes(rows))
         self._drawn_ahead = drawn_ahead(setting, block_size, schedule.steps)
         self._judging = schedule.judging
         self._block_size = block_size
         self._shows_features = feature_motion.is_picture(setting)
         self._mesh = Mesh(np.asarray(devices), ("runs",), axis_types=(AxisType.Auto,))
+        self._rows = jax.device_put(rows, NamedSharding(self._mesh, ALIKE))
         settings, seeds = one_run.shapes(setting, block_size)
         started, _ = jax.eval_shape(self._start, settings, seeds)
         shown = (settings, started.run, started.reference)
@@ -110,7 +113,8 @@ class XlaPrograms:
         count = len(seeds)
         last = np.minimum(np.arange(self._block_size), count - 1)  # padding repeats the last run
         padded = jax.tree.map(lambda array: array[last], (settings, seeds))
-        own: Own = jax.device_put(padded, NamedSharding(self._mesh, RUNS))
+        of_runs: Own = jax.device_put(padded, NamedSharding(self._mesh, RUNS))
+        own = one_run.bound(of_runs[0], self._rows), of_runs[1]
         started, stages = jax.block_until_ready(self._starting(*own))
         losses = None
         if started.pretraining is not None:
@@ -203,10 +207,10 @@ class XlaPrograms:
             before, after = started.pretraining.initial, started.run.state.params.d
             return started, metrics.stages(setting, started.reference, before, after)
 
-        return jax.vmap(one)(settings, seeds)
+        return jax.vmap(one, in_axes=(_axes(settings), 0))(settings, seeds)
 
     def _draw(self, settings: Setting, seeds: Array, first: Array) -> Batch:
-        over_runs = jax.vmap(one_run.batch, in_axes=(0, 0, None))
+        over_runs = jax.vmap(one_run.batch, in_axes=(_axes(settings), 0, None))
         over_updates = jax.vmap(over_runs, in_axes=(None, None, 0))
         return over_updates(settings, seeds, first + jnp.arange(self._drawn_ahead))
 
@@ -223,7 +227,7 @@ class XlaPrograms:
 
         def step(number: Array, runs: train.Run) -> train.Run:
             batch = jax.tree.map(lambda array: array[number - first], batches)
-            advance = jax.vmap(train.advance, in_axes=(0, 0, 0, None))
+            advance = jax.vmap(train.advance, in_axes=(_axes(settings), 0, 0, None))
             return advance(settings, runs, batch, number)
 
         return jax.lax.fori_loop(start, stop, step, runs)
@@ -232,26 +236,46 @@ class XlaPrograms:
         self, settings: Setting, runs: train.Run, references: metrics.Reference
     ) -> tuple[train.Run, Scores]:
         variables = train.judged(runs.state)
-        sums, scores = jax.vmap(one_run.score)(settings, references, variables, runs.loss_sums)
+        score = jax.vmap(one_run.score, in_axes=(_axes(settings), 0, 0, 0))
+        sums, scores = score(settings, references, variables, runs.loss_sums)
         return runs._replace(loss_sums=sums), scores
 
     def _picture(
         self, settings: Setting, runs: train.Run, references: metrics.Reference
     ) -> dict[str, Array]:
-        return jax.vmap(one_run.picture)(settings, references, train.judged(runs.state))
+        picture = jax.vmap(one_run.picture, in_axes=(_axes(settings), 0, 0))
+        return picture(settings, references, train.judged(runs.state))
 
     def _follow_features(
         self, settings: Setting, seeds: Array, runs: train.Run, number: Array
     ) -> Motion:
-        follow = jax.vmap(one_run.follow_features, in_axes=(0, 0, 0, None))
+        follow = jax.vmap(one_run.follow_features, in_axes=(_axes(settings), 0, 0, None))
         return follow(settings, seeds, runs.state, number)
 
 
-def _spec(shape: object) -> PartitionSpec:
+def _spec(shape: object) -> object:
     """Where an argument of this shape has its runs."""
+    if isinstance(shape, Setting):
+        return _by_runs(shape, RUNS, ALIKE)
     if isinstance(shape, Batch):
         return DRAWN
     return ALIKE if shape is NUMBER else RUNS
+
+
+def _axes(settings: Setting) -> Setting:
+    """Along which axis of each array settings have their runs: the data's rows have none."""
+    return _by_runs(settings, 0, None)
+
+
+def _by_runs(settings: Setting, own: object, alike: object) -> Setting:
+    """One thing in the place of what each run has of its own, another of what all have."""
+    rows = jax.tree.map(lambda _: alike, settings.target.rows)
+    each = jax.tree.map(lambda _: own, one_run.bound(settings, None))
+    return one_run.bound(each, rows)
+
+
+def _shapes(tree: Tree) -> Tree:
+    return jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), tree)
 
 
 def _first(tree: Tree, count: int) -> Tree:

@@ -145,6 +145,11 @@ def number(default: float | tuple[float, ...], doc: str, **spec: Value) -> Value
     return field(default, doc, traced=True, **spec)
 
 
+def filled() -> Value:
+    """An entry that is no field of a config: arrays that whoever uses a section puts there."""
+    return dataclasses.field(default=None, repr=False, compare=False, metadata={"filled": True})
+
+
 def section(default: Value) -> Value:
     """A field that holds fields."""
     return dataclasses.field(default_factory=lambda: default)
@@ -274,7 +279,11 @@ def _added(section: type, values: dict[str, Value], prefix: str) -> dict[str, Ad
 
 
 def _declared(section: type) -> list[dataclasses.Field]:
-    return [entry for entry in dataclasses.fields(section) if entry.name != "added"]
+    return [
+        entry
+        for entry in dataclasses.fields(section)
+        if entry.name != "added" and "filled" not in entry.metadata
+    ]
 
 
 def _inner(entry: dataclasses.Field) -> type:

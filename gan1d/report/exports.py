@@ -12,7 +12,7 @@ from gan1d.report import tables
 from gan1d.results import files, schema, verdicts
 from gan1d.results.files import ResultsError
 
-AXES = ("x", "y")  # of data in the plane
+AXES = ("x", "y")  # of data in the plane; of more dimensions they are numbered
 
 
 def runs_table(runs: xr.Dataset) -> pd.DataFrame:
@@ -47,7 +47,8 @@ def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
         if values.dims == dims:
             columns[str(name)] = values
         elif values.dims == (*dims, "dim"):
-            parts = zip(AXES, values.transpose("dim", ...), strict=False)
+            axes = AXES if values.sizes["dim"] == len(AXES) else range(1, values.sizes["dim"] + 1)
+            parts = zip(axes, values.transpose("dim", ...), strict=True)
             columns |= {f"{name}_{axis}": part for axis, part in parts}
         elif values.dims == (*dims, "moment"):
             for moment in schema.MOMENTS:

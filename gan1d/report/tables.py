@@ -11,7 +11,7 @@ from gan1d.results.schema import coordinate
 
 # What a reader wants to know of the record of a sweep, before all of it.
 PROVENANCE = (
-    "command overrides started finished seconds cohorts block_size devices machines versions "
+    "data command overrides started finished seconds cohorts block_size devices machines versions "
     "python git source platform host processor"
 ).split()
 SPREAD = {"q10": 0.1, "q25": 0.25, "q75": 0.75, "q90": 0.9}

@@ -100,7 +100,7 @@ def check_runs(runs: xr.Dataset) -> None:
     """
     swept = _check_attributes(runs.attrs)
     dim = runs.sizes.get("dim", 1)
-    if dim not in (1, 2):
+    if dim > schema.MOST_DIMENSIONS:
         raise ResultsError(f"its data have {dim} dimensions")
     known = schema.run_variables(dim) | schema.target_variables(dim)
     known |= schema.LOSS_VARIABLES | schema.DERIVED

@@ -18,6 +18,7 @@ from gan1d.results import verdicts
 
 SCHEMA = 6  # raised where what a variable *is* changes (see `older`), not where there are more
 NULL_REPLICATES = 128
+MOST_DIMENSIONS = 64  # of data
 CONVENTIONS = "CF-1.11"
 
 
@@ -114,8 +115,8 @@ SOURCES = ("real", "generated")
 
 
 def run_variables(dim: int) -> dict[str, Variable]:
-    """What may be kept of every run besides metrics, for targets of 1 or 2 dimensions."""
-    each = ("dim",) if dim == 2 else ()
+    """What may be kept of every run besides metrics, for targets of so many dimensions."""
+    each = ("dim",) if dim > 1 else ()
     return {
         "loss_d": Variable(CURVE, "mean loss of D since the last log point"),
         "loss_g": Variable(CURVE, "mean loss of G since the last log point"),
@@ -139,9 +140,9 @@ def run_variables(dim: int) -> dict[str, Variable]:
 
 
 def target_variables(dim: int) -> dict[str, Variable]:
-    """What is kept of every setting's target, of 1 or 2 dimensions."""
-    each = ("dim",) if dim == 2 else ()
-    if dim == 2:
+    """What is kept of every setting's target, of so many dimensions."""
+    each = ("dim",) if dim > 1 else ()
+    if dim > 1:
         picture = Variable(("setting", "point", "dim"), "samples of the target", unit="data units")
     else:
         picture = Variable(("setting", "grid"), "density of the target at x")
@@ -153,7 +154,7 @@ def target_variables(dim: int) -> dict[str, Variable]:
         "target_mean": Variable(("setting", *each), "mean of the target", unit=unit),
         "target_std": Variable(("setting",), "standard deviation of the target, as generated_std"),
         "x": Variable(("setting", "grid", *each), "points where D is drawn", unit=unit),
-        "target_samples" if dim == 2 else "target_density": picture,
+        "target_samples" if dim > 1 else "target_density": picture,
         "target_mode_share": Variable(
             ("setting", "target_mode"), "share of the target at each of its modes"
         ),

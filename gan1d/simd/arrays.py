@@ -6,6 +6,7 @@ that write to neighbouring memory would slow each other down.
 """
 
 import math
+from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
@@ -19,9 +20,40 @@ APART = 128  # bytes: two cache lines, since processors fetch the next one too
 Tree = TypeVar("Tree")
 
 
+@dataclass(frozen=True)
+class Shared:
+    """The shape of a float32 array that all runs have in common: in memory as it is."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return math.prod(self.shape)
+
+
+def shared(tree: Tree) -> Tree:
+    """The shapes of a tree of arrays, or of what has these, as arrays that all runs share."""
+    return jax.tree.map(lambda x: Shared(tuple(x.shape)), tree)
+
+
 def specs(tree: Tree) -> Tree:
     """The shapes and dtypes of a tree of arrays, or of what has these."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(tuple(x.shape), np.dtype(x.dtype)), tree)
+    return jax.tree.map(lambda x: x if isinstance(x, Shared) else _plain(x), tree)
+
+
+def unshared(tree: Tree) -> Tree:
+    """Specs as one run has them."""
+    return jax.tree.map(_plain, tree)
+
+
+def _plain(x: jax.Array | Shared) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(tuple(x.shape), np.dtype(x.dtype))
 
 
 def vector_count(runs: int, width: int) -> int:
@@ -37,7 +69,7 @@ def allocate(
     Shared, it is the same memory at all points, which holds what is written last.
     """
     leaves, structure = jax.tree.flatten(tree)
-    sizes = [spec.size for spec in leaves]
+    sizes = [0 if isinstance(spec, Shared) else spec.size for spec in leaves]
     vectors_apart = APART // (4 * width) or 1
     total = (-(-sum(sizes) // vectors_apart) + 1) * vectors_apart
     memory = aligned((1 if shared else points, vectors, total, width))
@@ -48,12 +80,22 @@ def allocate(
 
 
 def pack(tree: Tree, arrays: object, width: int) -> Tree:
-    """A tree of arrays `[R, ...]` in vectors, the last one padded with copies of a run."""
-    leaves = jax.tree.leaves(arrays)
-    runs = np.shape(leaves[0])[0] if leaves else 0
-    packed = first(allocate(tree, vector_count(runs, width), width))
-    jax.tree.map(lambda spec, array, to: _pack(spec, np.asarray(array), to), tree, arrays, packed)
-    return packed
+    """A tree of arrays `[R, ...]` in vectors, the last one padded with copies of a run.
+
+    Those that all runs share are flat.
+    """
+    room = first(allocate(tree, vector_count(runs_of(tree, arrays), width), width))
+    return jax.tree.map(
+        lambda spec, array, to: _pack(spec, np.asarray(array), to), tree, arrays, room
+    )
+
+
+def runs_of(tree: object, arrays: object) -> int:
+    """R, of how many runs arrays `[R, ...]` are; 0 without any."""
+    counts = jax.tree.map(
+        lambda spec, array: None if isinstance(spec, Shared) else np.shape(array)[0], tree, arrays
+    )
+    return next(iter(jax.tree.leaves(counts)), 0)
 
 
 def unpack(tree: Tree, packed: Tree, runs: int) -> Tree:
@@ -74,12 +116,15 @@ def aligned(shape: tuple[int, ...], alignment: int = 64) -> np.ndarray:
     return raw[start : start + size].view(np.float32).reshape(shape)
 
 
-def _pack(spec: jax.ShapeDtypeStruct, array: np.ndarray, packed: np.ndarray) -> None:
+def _pack(spec: jax.ShapeDtypeStruct | Shared, array: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    if isinstance(spec, Shared):
+        return np.ascontiguousarray(array, np.float32).ravel()
     vectors, size, width = packed.shape
     flat = array.reshape(len(array), size)
     flat = (flat.astype(np.int32) if spec.dtype == BOOL else flat).view(np.float32)
     padded = flat[np.minimum(np.arange(vectors * width), len(flat) - 1)]
     packed[:] = padded.reshape(vectors, width, size).swapaxes(1, 2)
+    return packed
 
 
 def _unpack(spec: jax.ShapeDtypeStruct, packed: np.ndarray, runs: int) -> np.ndarray:

@@ -8,7 +8,8 @@ runs.
     void steps(ptr* arrays, i32 first, i64 count, ptr scratch)
 
 takes one vector of runs through `count` steps, the first of which has number `first`. Each of
-`arrays` is that vector's `[elements, width]` of one input or output.
+`arrays` is that vector's `[elements, width]` of one input or output, or the elements of an input
+that all runs share.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,11 @@ from gan1d.simd.sharing import Shared
 from gan1d.simd.vector import INDEX, POINTER
 from gan1d.simd.writer import WORD, Writer, known
 
-UNFUSED: dict[str, Callable[[Writer, Node], None]] = {"dot": kernels.dot, "sort": kernels.sort}
+UNFUSED: dict[str, Callable[[Writer, Node], None]] = {
+    "dot": kernels.dot,
+    "sort": kernels.sort,
+    "gather": kernels.gather,
+}
 NAME = "steps"
 FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, WORD, INDEX, POINTER])
 

@@ -12,7 +12,7 @@ from gan1d.simd.nodes import REDUCTIONS, Loop, Node, Piece, Reduction, View
 
 RECOMPUTED = 2**14  # entries from which on it is faster to compute something again than to read it
 LEAVES = frozenset({"input", "const"})
-UNFUSED = frozenset({"dot", "cumsum", "sort", "loop"})
+UNFUSED = frozenset({"dot", "cumsum", "sort", "gather", "loop"})
 RESULTS = frozenset({"assemble", "result"})  # written by the pieces, or the loop, that they are of
 
 

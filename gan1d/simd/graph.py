@@ -88,10 +88,23 @@ class Graph:
         self._numbered: dict[Hashable, Node] = {}  # nodes by what they compute
 
     def input(
-        self, shape: Sequence[int], dtype: DTypeLike, varies: bool, *, is_step: bool = False
+        self,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        varies: bool,
+        *,
+        is_step: bool = False,
+        is_shared: bool = False,
     ) -> View:
         """An array that is given."""
-        node = Input("input", _long(shape), np.dtype(dtype), varies=varies, is_step=is_step)
+        node = Input(
+            "input",
+            _long(shape),
+            np.dtype(dtype),
+            varies=varies,
+            is_step=is_step,
+            is_shared=is_shared,
+        )
         self.nodes.append(node)
         return whole_view(node, shape)
 
@@ -165,6 +178,15 @@ class Graph:
         rows, moved = _along(view, axis)
         return View(self._numbered_node(Node("sort", rows.shape, view.dtype, (rows,))), moved)
 
+    def gather(self, table: View, rows: View) -> View:
+        """Rows `[..., *rest]` of a table `[N, *rest]` by their numbers `[...]`, which are in it."""
+        shape = (*rows.shape, *table.shape[1:])
+        whole = self.materialized(table, may_be_shared=True)
+        number = View(rows.node, rows.index.ravel())
+        columns = math.prod(table.shape[1:])
+        node = Node("gather", (rows.index.size, columns), table.dtype, (whole, number))
+        return whole_view(self._numbered_node(node), shape)
+
     def assembled(self, shape: Sequence[int], pieces: Sequence[tuple[View, np.ndarray]]) -> View:
         """An array put together of views, each with the elements that it becomes."""
         dtype = pieces[0][0].dtype
@@ -193,7 +215,11 @@ class Graph:
 
         `start` is what the body's inputs start from: what stays, what is carried, what is scanned.
         """
-        operands = tuple(self.materialized(view) for view in start)
+        stays = len(start) - carried - scanned
+        operands = tuple(
+            self.materialized(view, may_be_shared=number < stays)
+            for number, view in enumerate(start)
+        )
         varies = any(view.node.varies for view in operands)
         loop = Loop(
             "loop",
@@ -217,12 +243,16 @@ class Graph:
             loop.results.append(result)
         return loop.results
 
-    def materialized(self, view: View) -> View:
-        """The view as a node of its own, in order, so that it can be read by position."""
+    def materialized(self, view: View, *, may_be_shared: bool = False) -> View:
+        """The view as a node of its own, in order, so that it can be read by position.
+
+        As vectors over runs, unless it may be what all runs share as numbers.
+        """
         flat = View(view.node, _squeezed(view.index))
         # What is known, and the number of the step, are not in memory.
         known = isinstance(view.node, Constant)
-        known |= isinstance(view.node, Input) and view.node.is_step
+        if isinstance(view.node, Input):
+            known |= view.node.is_step or (view.node.is_shared and not may_be_shared)
         if flat.is_whole() and not known:
             return flat
         node = self._numbered_node(Node("copy", flat.shape, view.dtype, (flat,)))

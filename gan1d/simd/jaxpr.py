@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from gan1d.simd import primitives, threefry
 from gan1d.simd.graph import Graph, distinct
-from gan1d.simd.nodes import REDUCTIONS, Unsupported, View, whole_view
+from gan1d.simd.nodes import REDUCTIONS, Input, Unsupported, View, whole_view
 from gan1d.simd.primitives import Params, Shaped
 from gan1d.simd.threefry import Key
 
@@ -198,7 +198,8 @@ class _BodyInputs:
 
     def add(self, view: View, shape: Sequence[int], *, varies: bool) -> View:
         self.start.append(view)
-        return self.graph.input(shape, view.dtype, varies)
+        shared = not varies and isinstance(view.node, Input) and view.node.is_shared
+        return self.graph.input(shape, view.dtype, varies, is_shared=shared and view.is_whole())
 
     def constant(self, operand: Value) -> Value:
         """An operand that stays the same in all iterations."""

@@ -1,4 +1,4 @@
-"""Kernels that are no plain loop nests: matrix products, cumulative sums and sorts."""
+"""Kernels that are no plain loop nests: matrix products, cumulative sums, sorts and gathers."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import ir
 
 from gan1d.simd.loops import combine
-from gan1d.simd.nodes import Affine, CumulativeSum, Node
+from gan1d.simd.nodes import F32, Affine, CumulativeSum, Input, Node
 from gan1d.simd.vector import INDEX
 from gan1d.simd.writer import WORD, Access, Writer, access, known
 
@@ -113,6 +113,27 @@ def cumsum(w: Writer, node: CumulativeSum) -> None:
             value = combine(w, "reduce_sum", node.dtype, before, value)
             w.b.store(value, total)
             w.store(value, target, [row, column])
+
+
+def gather(w: Writer, node: Node) -> None:
+    """Rows of a table by numbers that each run has of its own: entry by entry."""
+    count, columns = node.shape
+    table, number = node.operands
+    numbers, target = access(number), Access(node, Affine(0, (columns, 1)))
+    shared = isinstance(table.node, Input) and table.node.is_shared
+    scalar = ir.FloatType() if node.dtype == F32 else WORD
+    base = w.memory[table.node]
+    with w.loop(known(0), known(count)) as row:
+        starts = w.b.mul(w.load(numbers, [row]), w.v.i(columns))
+        with w.loop(known(0), known(columns)) as column:
+            found = ir.Constant(w.v.type(node.dtype), ir.Undefined)
+            for lane in range(w.width):
+                place = ir.Constant(WORD, lane)
+                at = w.b.add(w.b.sext(w.b.extract_element(starts, place), INDEX), column)
+                if not shared:
+                    at = w.b.add(w.b.mul(at, known(w.width)), known(lane))
+                found = w.b.insert_element(found, w.entry_of(base, at, scalar), place)
+            w.store(found, target, [row, column])
 
 
 def sort(w: Writer, node: Node) -> None:

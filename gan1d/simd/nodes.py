@@ -48,6 +48,7 @@ class Input(Node):
     """An array that is given."""
 
     is_step: bool = field(default=False, kw_only=True)  # the number of the step: not in memory
+    is_shared: bool = field(default=False, kw_only=True)  # the same in all runs: numbers in memory
 
 
 @dataclass(eq=False, repr=False, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from gan1d.simd.graph import Graph
 from gan1d.simd.nodes import BOOL, F32, I32, U32, Unsupported, View, positions
 
-SELECTED = 64  # rows at most of a table that each run looks up for itself
+SELECTED = 64  # rows at most of a table through all of which a run goes for one of them
 
 Params = dict[str, Any]  # of an equation, as JAX has them
 Move = Callable[[np.ndarray], np.ndarray]
@@ -215,7 +215,12 @@ def _gather(graph: Graph, params: Params, out: Shaped, table: View, indices: Vie
     if params["mode"] is jax.lax.GatherScatterMode.FILL_OR_DROP:
         raise Unsupported("primitive gather that fills in what is outside of its table")
     if last >= SELECTED:
-        raise Unsupported(f"primitive gather from more than {SELECTED} rows")
+        if rows.dtype != I32 or table.dtype == BOOL:
+            raise Unsupported("primitive gather of flags, or by other than int32")
+        first = graph.constant(np.zeros((), np.int32))
+        low = graph.elementwise("max", I32, rows.shape, rows, first)
+        end = graph.constant(np.asarray(last, np.int32))
+        return graph.gather(table, graph.elementwise("min", I32, rows.shape, low, end))
     # Each run has an index of its own: go through all rows.
     spread = rows.moved(lambda index: index.reshape(*index.shape, *(1,) * len(trailing)))
     result = table.moved(lambda index: np.broadcast_to(index[0], out.shape))

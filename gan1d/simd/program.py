@@ -37,8 +37,8 @@ class Program(Generic[Given, Carried, Results]):
 
         Args:
           step: a function of arrays of one run, without Python side effects; `number` is an int32.
-          given: a tree of arrays, or of their shapes.
-          carried: the same.
+          given: a tree of arrays, or of their shapes, which may be `arrays.Shared`.
+          carried: the same, but none of them shared.
           width: runs in a vector; None for what this processor's registers hold.
 
         Raises:
@@ -46,8 +46,9 @@ class Program(Generic[Given, Carried, Results]):
         """
         self.width = width or llvm.register_width()
         number = jax.ShapeDtypeStruct((), np.int32)
-        jaxpr, shape = jax.make_jaxpr(step, return_shape=True)(given, carried, number)
         self.given, self.carried = arrays.specs(given), arrays.specs(carried)
+        one_run = arrays.unshared((self.given, self.carried))
+        jaxpr, shape = jax.make_jaxpr(step, return_shape=True)(*one_run, number)
         self.results: Results = arrays.specs(shape[1])
         graph = Graph()
         fixed, state = _inputs(graph, self.given, False), _inputs(graph, self.carried, True)
@@ -68,7 +69,7 @@ class Program(Generic[Given, Carried, Results]):
 
         Args:
           vectors: how many.
-          given: arrays `[vectors, elements, width]`.
+          given: arrays `[vectors, elements, width]`, or `[elements]` that all runs share.
           carried: the same; each call replaces what they hold.
           results: memory for the results of each span, `[spans, vectors, elements, width]`.
 
@@ -81,8 +82,9 @@ class Program(Generic[Given, Carried, Results]):
         fixed = jax.tree.leaves((given, carried))
         return Task(self.function, self.plan.size, vectors, fixed, jax.tree.leaves(results))
 
-    def _check(self, spec: jax.ShapeDtypeStruct, array: np.ndarray) -> None:
-        if array.shape[-2:] != (spec.size, self.width):
+    def _check(self, spec: jax.ShapeDtypeStruct | arrays.Shared, array: np.ndarray) -> None:
+        shared = isinstance(spec, arrays.Shared)
+        if (array.shape != (spec.size,)) if shared else array.shape[-2:] != (spec.size, self.width):
             raise ValueError(f"an array {array.shape}, not of {spec} in vectors of {self.width}")
 
     def __call__(
@@ -91,7 +93,7 @@ class Program(Generic[Given, Carried, Results]):
         """Make `count` steps, the first of which has number `first`.
 
         Args:
-          given: arrays `[R, ...]`.
+          given: arrays `[R, ...]`; those that all runs share as they are.
           carried: arrays `[R, ...]`; they are left as they are.
           first: the first step's number.
           count: how many steps; 0 leaves the results undefined.
@@ -100,7 +102,7 @@ class Program(Generic[Given, Carried, Results]):
         Returns:
           What is carried after the last step, and its results: numpy arrays `[R, ...]`.
         """
-        runs = np.shape(jax.tree.leaves((given, carried))[0])[0]
+        runs = arrays.runs_of((self.given, self.carried), (given, carried))
         vectors = arrays.vector_count(runs, self.width)
         fixed = arrays.pack(self.given, given, self.width)
         state = arrays.pack(self.carried, carried, self.width)
@@ -113,4 +115,7 @@ class Program(Generic[Given, Carried, Results]):
 
 def _inputs(graph: Graph, tree: object, varies: bool) -> list[View]:
     """An input for each array of a tree."""
-    return [graph.input(spec.shape, spec.dtype, varies) for spec in jax.tree.leaves(tree)]
+    return [
+        graph.input(spec.shape, spec.dtype, varies, is_shared=isinstance(spec, arrays.Shared))
+        for spec in jax.tree.leaves(tree)
+    ]

@@ -31,12 +31,15 @@ class Task(NamedTuple):
     function: llvm.Function
     scratch: int  # vectors that it needs
     vectors: int  # of runs: it is called on the first so many
-    fixed: Sequence[np.ndarray]  # its first arrays `[vectors, elements, width]`
+    fixed: Sequence[np.ndarray]  # its first arrays `[vectors, elements, width]`, or `[elements]`
     results: Sequence[np.ndarray]  # the others, `[spans, vectors, elements, width]`
 
     def layout(self) -> np.ndarray:
         """Where its arrays begin, and how far the next span's and vector's are: `[arrays, 3]`."""
-        rows = [(array.ctypes.data, 0, array.strides[0]) for array in self.fixed]
+        rows = [
+            (array.ctypes.data, 0, array.strides[0] if array.ndim == 3 else 0)
+            for array in self.fixed
+        ]
         rows += [(each.ctypes.data, each.strides[0], each.strides[1]) for each in self.results]
         return np.asarray(rows, np.int64).reshape(-1, 3)
 

@@ -47,7 +47,8 @@ def form(w: Writer, kernel: Kernel) -> Form:
             return node.dtype, node.elements.tobytes(), index, view.shape
         if isinstance(node, Input) and node.is_step:
             return "step"
-        return node.dtype, array(node), index, view.shape
+        common = isinstance(node, Input) and node.is_shared
+        return node.dtype, common, array(node), index, view.shape
 
     def described(node: Node) -> Hashable:
         operands = tuple(operand(node, view) for view in node.operands)

@@ -119,7 +119,10 @@ class Writer:
             return self._constant(node, index, axes)
         if isinstance(node, Input) and node.is_step:
             return self.v.splat(self.step)
-        address = self.address(self.memory[node], self.element(index, axes), self.v.float)
+        element = self.element(index, axes)
+        if isinstance(node, Input) and node.is_shared:
+            return self.v.splat(self.entry_of(self.memory[node], element, _scalar(node.dtype)))
+        address = self.address(self.memory[node], element, self.v.float)
         if node.dtype == F32:
             return self._load_vector(address, self.v.float)
         value = self._load_vector(address, self.v.int)

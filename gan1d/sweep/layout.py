@@ -15,7 +15,7 @@ import numpy as np
 
 from gan1d import engines, results
 from gan1d.config.fields import ConfigError
-from gan1d.engines import cost, xla
+from gan1d.engines import cost, one_run, xla
 from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
 from gan1d.sweep import collect, provenance
@@ -308,9 +308,12 @@ def block_bytes(layout: Layout) -> int:
     Estimated from shapes, without compiling or training anything.
     """
     key = jax.eval_shape(randomness.run_key, 0)
-    schedule, sizes = layout.sweep.experiment.schedule, []
+    schedule, sizes, shared = layout.sweep.experiment.schedule, [], []
     for cohort in layout.sweep.cohorts:
         setting = cohort.example()
+        rows = metrics.rows(setting.target, schedule.judging)
+        shared.append(_bytes(rows))
+        setting = one_run.bound(setting, rows)
         state = jax.eval_shape(train.start, setting, key)[0]
         noise = jax.eval_shape(train.draw, setting, key, 0)
         steps = xla.drawn_ahead(setting, layout.block_size, schedule.steps)
@@ -318,7 +321,7 @@ def block_bytes(layout: Layout) -> int:
         # Four times: a working copy, gradients, and what an update holds between layers.
         # Twice: noise is drawn while that before it is still there.
         sizes.append(4 * _bytes(state) + 2 * steps * _bytes(noise) + _bytes(judged))
-    return layout.block_size * max(sizes)
+    return layout.block_size * max(sizes) + max(shared)
 
 
 def _bytes(tree: object) -> int:

@@ -14,6 +14,7 @@ from typing import Self, TypedDict
 from gan1d.config import fields
 from gan1d.config.experiment import Experiment
 from gan1d.gan import register
+from gan1d.gan.targets import data
 from gan1d.results import ResultsError, files
 from gan1d.system import hardware, switches
 from gan1d.system.hardware import Machine
@@ -200,4 +201,12 @@ def record(
         "cohorts": [cohort.program() if cohort else {} for cohort in trained.cohorts],
         "seconds": trained.seconds,
         **hardware.provenance(),
+        **_data(experiment),
     }
+
+
+def _data(experiment: Experiment) -> dict[str, object]:
+    """What the sweep's settings have of the user's own data, if any does."""
+    used = dict.fromkeys(each.target for each in experiment.settings)
+    said = [data.described(target) for target in used if target.kind == data.KIND]
+    return {"data": said} if said else {}

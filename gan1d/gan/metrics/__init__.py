@@ -16,7 +16,7 @@ from jax import Array
 from gan1d.gan import latents, losses, perceptrons, targets
 from gan1d.gan.judging import Judging
 from gan1d.gan.losses import LOSSES, LossFields
-from gan1d.gan.metrics import line, modes, perfect, plane
+from gan1d.gan.metrics import held_out, line, modes, perfect, plane
 from gan1d.gan.metrics.levels import LEVELS
 from gan1d.gan.metrics.metric import (
     MODE_ROWS,
@@ -33,7 +33,8 @@ from gan1d.gan.perceptrons import Variables
 from gan1d.gan.players import Params, Players
 from gan1d.gan.randomness import stream
 from gan1d.gan.setting import Setting
-from gan1d.gan.targets import TargetFields
+from gan1d.gan.targets import TargetFields, data
+from gan1d.gan.targets.data import Rows
 
 __all__ = [
     "LEVELS",
@@ -52,6 +53,7 @@ __all__ = [
     "of",
     "perfect_scores",
     "reference",
+    "rows",
     "shared",
     "snapshot",
     "stages",
@@ -82,6 +84,14 @@ def of(setting: Setting) -> dict[str, Metric]:
 def grid_size(dim: int) -> int:
     """G: at how many points D is drawn for data of this dimension."""
     return line.GRID_POINTS if dim == 1 else plane.GRID_SIDE**2
+
+
+def rows(target: TargetFields, judging: Judging) -> Rows | None:
+    """What programs are given of a target that is data; None of families."""
+    found = data.rows(target)
+    if found is None or targets.dim(target) == 1:
+        return found
+    return held_out.rows(target, judging.points)
 
 
 def reference(setting: Setting, judging: Judging) -> Reference:
@@ -223,6 +233,8 @@ def perfect_scores(
     nothing, more = jnp.zeros(0), None
     if targets.mode_count(target) > 1:
         more = perfect.samples(target, MODE_ROWS, dims, stream(key, "modes"))
+    if plane.is_remembered(setting):
+        more = target.rows.held_out
     judged = Judged(
         setting,
         Players({}, {}),

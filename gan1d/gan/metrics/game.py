@@ -10,14 +10,19 @@ from jax import Array
 from gan1d.gan import perceptrons, targets
 from gan1d.gan.metrics.metric import Judged, Metric, shared
 from gan1d.gan.setting import Setting
+from gan1d.gan.targets import data
 
 
 def is_game(setting: Setting) -> bool:
-    """Whether the generator is a point on the line, and D linear in one row and without a bias."""
+    """Whether a point on the line plays against a D that is linear in one row, without a bias.
+
+    For a family's mean, which is known without its rows.
+    """
     d = setting.discriminator
     return (
         setting.generator.kind == "point"
         and targets.dim(setting.target) == 1
+        and setting.target.kind != data.KIND
         and not (d.hidden or d.bias)
         and d.output_activation == "linear"
         and not perceptrons.compares_rows(setting)

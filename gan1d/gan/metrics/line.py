@@ -1,35 +1,45 @@
 """Judging generators of one coordinate by the target's own CDF.
 
 W1 and KS are exact for the empirical distribution of the generated samples: no second sample, no
-bins.
+bins. The CDF of own data is that of their held-out rows.
 """
 
 import jax.numpy as jnp
 from jax import Array
 
 from gan1d.gan import targets
+from gan1d.gan.metrics import empirical
+from gan1d.gan.metrics.empirical import HeldOut
 from gan1d.gan.metrics.game import METRICS as GAME_METRICS
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
 from gan1d.gan.metrics.modes import has_no_modes
 from gan1d.gan.metrics.moments import LARGEST, mean, std
-from gan1d.gan.targets import TargetFields
+from gan1d.gan.targets import TargetFields, data
 from gan1d.gan.targets.deviations import Point
 
 GRID_POINTS = 201  # where a target's density and D are drawn
+BIN = 3  # of these points in a bin of a histogram
 GRID_STDS = 5.0  # how far that grid reaches from the target's mean, unless a view is given
 TAIL = 0.001  # of the target on either side, where a sample is not precise
 SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
-def law(target: TargetFields, points: int) -> Point:
+Law = Point | HeldOut
+
+
+def law(target: TargetFields, points: int) -> Law:
     """The target's quantiles at 0, 1 / points, ..., 1: the edges of slices of equal probability."""
+    if target.kind == data.KIND:
+        return HeldOut(points)
     return targets.point(target, jnp.linspace(0.0, 1.0, points + 1))
 
 
-def points(edges: Point) -> int:
+def points(edges: Law) -> int:
     """How many samples are judged by these edges."""
+    if isinstance(edges, HeldOut):
+        return edges.points
     return edges.high.shape[-1] - 1
 
 
@@ -49,12 +59,12 @@ def grid(target: TargetFields, view: tuple[float, float]) -> Array:
     return x[:, None]
 
 
-def w1(target: TargetFields, samples: Array, edges: Point) -> Array:
+def w1(target: TargetFields, samples: Array, edges: Law) -> Array:
     """The Wasserstein-1 distance of samples `[N, 1]` from the target."""
     return w1_of_sorted(target, jnp.sort(samples[:, 0]), edges)
 
 
-def w1_of_sorted(target: TargetFields, samples: Array, edges: Point) -> Array:
+def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     """The Wasserstein-1 distance of sorted samples `[N]` from the target, exactly.
 
     It is the integral of |Q_N(u) - Q(u)| over u, with Q_N the empirical quantile function. In the
@@ -62,6 +72,8 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Point) -> Array:
     nearest point c of it counts in full, and beyond that the slice's deviation around c. No term is
     negative, so no digits are lost. In float32 what is larger than a float is the largest one.
     """
+    if isinstance(edges, HeldOut):
+        return empirical.w1_of_sorted(samples, target.rows.held_out[:, 0])
     scale = target.scale
     away = jnp.clip(samples - target.loc, -LARGEST, LARGEST)
     t = jnp.clip(away / scale, -LARGEST, LARGEST)
@@ -86,6 +98,13 @@ def ks_of_sorted(probabilities: Array) -> Array:
     """The Kolmogorov-Smirnov distance sup |F_N - F| of sorted samples, by F at each, `[N]`."""
     levels = jnp.linspace(0.0, 1.0, probabilities.shape[0] + 1)
     return jnp.maximum(levels[1:] - probabilities, probabilities - levels[:-1]).max()
+
+
+def _ks(judged: Judged) -> Array:
+    target, samples = judged.setting.target, judged.ordered[:, 0]
+    if target.kind == data.KIND:
+        return empirical.ks_of_sorted(samples, target.rows.held_out)
+    return ks_of_sorted(_probabilities(judged))
 
 
 @shared
@@ -133,7 +152,7 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         applies=sees_few_latents,
     ),
     "ks": Metric(
-        lambda judged: ks_of_sorted(_probabilities(judged)),
+        _ks,
         "Kolmogorov-Smirnov distance of the generator from the target",
         better="lower",
         of_samples_alone=True,
@@ -170,7 +189,7 @@ def quantiles(judged: Judged) -> Array:
     return at_levels(judged.ordered[:, 0])
 
 
-def describe(target: TargetFields, edges: Point, x: Array) -> dict[str, Array]:
+def describe(target: TargetFields, edges: Law, x: Array) -> dict[str, Array]:
     """The target's quantiles `[101]`, its std `[]`, and its density `[201]` at x `[201, 1]`."""
     del edges  # the quantiles are known better than at these
     x = x[:, 0]
@@ -178,5 +197,17 @@ def describe(target: TargetFields, edges: Point, x: Array) -> dict[str, Array]:
         "target_quantiles": targets.quantile(target, jnp.asarray(LEVELS, jnp.float32)),
         "target_std": targets.std(target),
         "x": x,
-        "target_density": jnp.exp(targets.log_prob(target, x)),
+        "target_density": _density(target, x),
     }
+
+
+def _density(target: TargetFields, x: Array) -> Array:
+    """The target's density at evenly spaced x `[201]`; of data a histogram of those that train."""
+    if target.kind != data.KIND:
+        return jnp.exp(targets.log_prob(target, x))
+    apart = x[1] - x[0]
+    # Each bin has as many of the x, and the x in its midst is that of the middle one.
+    edges = x[0] + apart * (jnp.arange(0.0, GRID_POINTS + 1, BIN) - 0.5)
+    shares = data.share_below(target.rows.train, edges)
+    heights = (shares[1:] - shares[:-1]) / (BIN * apart)
+    return jnp.repeat(heights, BIN)

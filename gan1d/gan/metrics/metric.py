@@ -43,7 +43,8 @@ class Judged:
     variables: Players[Variables]
     reference: Reference
     samples: Array  # [N, X] generated on an even grid of latents
-    more: Array | None = None  # [M, X] samples that modes are judged by, if they aren't generated
+    # Samples [M, X] that aren't generated, for modes or for what training has not seen.
+    more: Array | None = None
     _shared: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -54,6 +55,11 @@ class Judged:
         if targets.mode_count(self.setting.target) < 2:
             return self.samples
         return self.generated(latents.grid(self.setting.latent, MODE_ROWS))
+
+    @property
+    def unseen_rows(self) -> Array:
+        """Samples that training is told apart from: perfect ones are rows that it has not seen."""
+        return self.samples if self.more is None else self.more
 
     @functools.cached_property
     def trained_rows(self) -> Array:

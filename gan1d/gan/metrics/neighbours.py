@@ -1,4 +1,4 @@
-"""Distances between rows in the plane, each computed once, and what is made of them.
+"""Distances between rows of coordinates, each computed once, and what is made of them.
 
 Energy distance: Szekely and Rizzo 2013. Precision, density and coverage: Naeem et al. 2020,
 "Reliable fidelity and diversity metrics for generative models"; recall: Kynkaanniemi et al. 2019,
@@ -33,12 +33,12 @@ class Across(NamedTuple):
 
 
 def distances(rows: Array, row: Array) -> Array:
-    """Of each of the rows `[N, 2]` from one `[2]`."""
+    """Of each of the rows `[N, X]` from one `[X]`."""
     return jnp.sqrt(((rows - row[None]) ** 2).sum(-1))
 
 
 def among(rows: Array, *, radii: bool) -> Own:
-    """What there is to know of rows `[N, 2]` among themselves."""
+    """What there is to know of rows `[N, X]` among themselves."""
     # As many as there are neighbours, and the row itself; kept in order as rows come one by one,
     # which takes far less than to sort all of a row's distances.
     kept = min(NEIGHBOURS + 1, rows.shape[0]) if radii else 0
@@ -59,7 +59,7 @@ def among(rows: Array, *, radii: bool) -> Own:
 
 
 def across(rows: Array, own: Own, real: Array, theirs: Own) -> Across:
-    """Compare generated rows `[N, 2]` with real ones `[M, 2]`, both with their radii."""
+    """Compare generated rows `[N, X]` with real ones `[M, X]`, both with their radii."""
     if own.radii is None or theirs.radii is None:
         raise ValueError("rows are compared by their radii")
     real_radii = theirs.radii
@@ -86,5 +86,5 @@ def across(rows: Array, own: Own, real: Array, theirs: Own) -> Across:
 
 
 def mean_distance(rows: Array, others: Array) -> Array:
-    """Of rows `[N, 2]` from others `[M, 2]`."""
+    """Of rows `[N, X]` from others `[M, X]`."""
     return jax.lax.map(lambda row: distances(others, row).mean(), rows).mean()

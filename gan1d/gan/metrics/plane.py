@@ -1,9 +1,9 @@
-"""Judging generators of two coordinates by a fixed sample of the target.
+"""Judging generators of two coordinates by a fixed sample of the target, and of more of data.
 
 Distances are taken in *standardised* coordinates: from each the target's mean is subtracted, and
 what is left is divided by the target's std there. Without that, y alone would count where the
 target is a hundred times as high as it is wide. So w1, energy, std and residual do not depend on
-the target's loc and scale.
+the target's loc and scale. Own data are judged by rows that were held out (`held_out`).
 """
 
 from typing import NamedTuple
@@ -14,19 +14,21 @@ import numpy as np
 from jax import Array
 
 from gan1d.gan import latents, targets
-from gan1d.gan.metrics import moments, neighbours
+from gan1d.gan.metrics import empirical, moments, neighbours
+from gan1d.gan.metrics.empirical import HeldOut
 from gan1d.gan.metrics.levels import at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
 from gan1d.gan.metrics.modes import METRICS as MODE_METRICS
 from gan1d.gan.metrics.modes import has_modes, has_no_modes
 from gan1d.gan.metrics.neighbours import Across, Own
 from gan1d.gan.setting import Setting
-from gan1d.gan.targets import TargetFields
+from gan1d.gan.targets import TargetFields, data
 
 DIRECTIONS = 64  # that samples are projected on
 SEGMENTS = 512  # straight ones, that stand for the target's curve
 GRID_SIDE = 41  # points on each side of the grid where D is drawn
 GRID_STDS = 2.5  # how far that grid reaches from the target's mean, along each axis
+MOST_REMEMBERED = 5000  # rows that train, of which it is told whether they are memorised
 KEPT_SAMPLES = 256  # of a target, for pictures
 FARTHEST = 1e15  # stds from the target's mean that are told apart: squared, they are still floats
 
@@ -34,51 +36,79 @@ FARTHEST = 1e15  # stds from the target's mean that are told apart: squared, the
 class Cloud(NamedTuple):
     """A sample of a target, in standardised coordinates, and its curve."""
 
-    rows: Array  # [N, 2]
+    rows: Array  # [N, X]
     projections: Array  # [64, N] sorted along each direction
     own: Own  # how far they are from each other; radii where there are no modes
     segments: tuple[Array, Array] | None  # starts and ends [512, 2]; None without a curve
 
 
-def law(target: TargetFields, points: int) -> Cloud:
+Law = Cloud | HeldOut
+
+
+class HeldOutRows(NamedTuple):
+    """What there is to know of the held-out rows of data, in standardised coordinates."""
+
+    cloud: Cloud
+    directions: Array  # [64, X] that samples are projected on
+    # Rows that train [n, X], and the distance of each to its nearest other one [n]; None of many.
+    trained: Array | None
+    apart: Array | None
+
+
+def law(target: TargetFields, points: int) -> Law:
     """`points` rows that stand for the target, and what is compared with them."""
+    if target.kind == data.KIND:
+        return HeldOut(points)
     rows = _standardised(target, _sample(target, points))
-    projections = jnp.sort(_project(rows), axis=1)
+    projections = jnp.sort(_project(target, rows), axis=1)
     own = neighbours.among(rows, radii=not targets.mode_count(target))
     return Cloud(rows, projections, own, _segments(target))
 
 
-def points(cloud: Cloud) -> int:
-    """How many samples are judged by this cloud."""
-    return cloud.rows.shape[-2]
+def points(law: Law) -> int:
+    """How many samples are judged by this law."""
+    return law.points if isinstance(law, HeldOut) else law.rows.shape[-2]
+
+
+def _cloud(target: TargetFields, law: Law) -> Cloud:
+    return target.rows.judging.cloud if isinstance(law, HeldOut) else law
 
 
 def batches(target: TargetFields, count: int, size: int) -> Array:
-    """Rows of the target in batches `[count, size, 2]`, each spread over the whole of it."""
+    """Rows of the target in batches `[count, size, X]`, each spread over the whole of it."""
+    if target.kind == data.KIND:
+        rows = _evenly(target.rows.held_out, count * size)
+        return rows.reshape(size, count, -1).transpose(1, 0, 2)
     # Along the curve, or over the modes, a batch has one row in each of `size` equal slices.
     places = latents.levels(count * size, 1).reshape(size, count).T[:, :, None]
     noise = latents.levels(count * size, targets.uniforms(target) - 1).reshape(count, size, -1)
     return targets.sample(target, jnp.asarray(np.concatenate([places, noise], axis=-1)))
 
 
-def grid(target: TargetFields, view: tuple[float, float]) -> Array:
-    """A grid of points `[1681, 2]` around the target's mean, the second coordinate running first.
+def _evenly(rows: Array, count: int) -> Array:
+    """So many of the rows `[N, X]`, each as often as the others, or nearly so."""
+    return rows[((np.arange(count) + 0.5) * (rows.shape[0] / count)).astype(int)]
 
-    `view` is meant for the line.
+
+def grid(target: TargetFields, view: tuple[float, float]) -> Array:
+    """A grid of points `[1681, X]` around the target's mean, the second coordinate running first.
+
+    Of more than two coordinates the others are at their means. `view` is meant for the line.
     """
     del view
     side = np.linspace(-GRID_STDS, GRID_STDS, GRID_SIDE, dtype=np.float32)
     t = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    t = np.pad(t, [(0, 0), (0, targets.dim(target) - 2)])
     return _row(targets.mean(target)) + _row(targets.std(target)) * t
 
 
-def w1(target: TargetFields, samples: Array, cloud: Cloud) -> Array:
-    """The sliced Wasserstein-1 distance of samples `[N, 2]` from the cloud."""
-    return _sliced_w1(_project(_standardised(target, samples)), cloud)
+def w1(target: TargetFields, samples: Array, law: Law) -> Array:
+    """The sliced Wasserstein-1 distance of samples `[N, X]` from the target."""
+    return _sliced_w1(_project(target, _standardised(target, samples)), _cloud(target, law))
 
 
 def _sample(target: TargetFields, points: int) -> Array:
-    """Rows `[points, 2]` that represent the target."""
+    """Rows `[points, X]` that represent the target."""
     return batches(target, 1, points)[0]
 
 
@@ -87,13 +117,15 @@ def _row(values: Array) -> Array:
 
 
 def _standardised(target: TargetFields, x: Array) -> Array:
-    """Rows `[N, 2]` in standardised coordinates."""
+    """Rows `[N, X]` in standardised coordinates."""
     t = (x - _row(targets.mean(target))) / _row(targets.std(target))
     return jnp.clip(t, -FARTHEST, FARTHEST)
 
 
-def _project(rows: Array) -> Array:
-    """Rows `[N, 2]` along each direction, `[64, N]`."""
+def _project(target: TargetFields, rows: Array) -> Array:
+    """Rows `[N, X]` along each direction, `[64, N]`."""
+    if target.kind == data.KIND:
+        return (target.rows.judging.directions[:, None] * rows[None]).sum(-1)
     angles = np.pi * np.arange(DIRECTIONS)[:, None] / DIRECTIONS
     x, y = rows[None, :, 0], rows[None, :, 1]
     # No matrix product: GPUs would round its factors to a few digits.
@@ -101,7 +133,10 @@ def _project(rows: Array) -> Array:
 
 
 def _sliced_w1(projections: Array, cloud: Cloud) -> Array:
-    return jnp.abs(jnp.sort(projections, axis=1) - cloud.projections).mean()
+    projections = jnp.sort(projections, axis=1)
+    if projections.shape != cloud.projections.shape:
+        return empirical.w1_of_sorted(projections.T, cloud.projections.T).mean()
+    return jnp.abs(projections - cloud.projections).mean()
 
 
 def _segments(target: TargetFields) -> tuple[Array, Array] | None:
@@ -118,14 +153,14 @@ def _segments(target: TargetFields) -> tuple[Array, Array] | None:
 
 @shared
 def _rows(judged: Judged) -> Array:
-    """The generated samples `[N, 2]` in standardised coordinates."""
+    """The generated samples `[N, X]` in standardised coordinates."""
     return _standardised(judged.setting.target, judged.samples)
 
 
 @shared
 def _projections(judged: Judged) -> Array:
     """The generated samples along each direction, `[64, N]`."""
-    return _project(_rows(judged))
+    return _project(judged.setting.target, _rows(judged))
 
 
 @shared
@@ -137,7 +172,7 @@ def _own(judged: Judged) -> Own:
 @shared
 def _across(judged: Judged) -> Across:
     """The generated samples and the cloud."""
-    cloud = judged.reference.law
+    cloud = _cloud(judged.setting.target, judged.reference.law)
     return neighbours.across(_rows(judged), _own(judged), cloud.rows, cloud.own)
 
 
@@ -146,7 +181,7 @@ def _energy(judged: Judged) -> Array:
 
     Each pair of rows is counted, those of a row with itself too.
     """
-    rows, cloud = _rows(judged), judged.reference.law
+    rows, cloud = _rows(judged), _cloud(judged.setting.target, judged.reference.law)
     if has_modes(judged.setting):
         between = neighbours.mean_distance(rows, cloud.rows)
     else:
@@ -169,6 +204,27 @@ def _residual(judged: Judged) -> Array:
     return jax.lax.map(distance, _rows(judged)).mean()
 
 
+def _memorised(judged: Judged) -> Array:
+    target = judged.setting.target
+    known = target.rows.judging
+
+    def is_copy(row: Array) -> Array:
+        found = neighbours.distances(known.trained, row)
+        nearest = found.min()
+        return jnp.where(found == nearest, known.apart, 0.0).max() > nearest
+
+    copies = jax.lax.map(is_copy, _standardised(target, judged.unseen_rows))
+    return jnp.where(copies, 1.0, 0.0).mean()
+
+
+def is_remembered(setting: Setting) -> bool:
+    """Whether its target is data of so few rows that it can be told if they are memorised."""
+    target = setting.target
+    if target.kind != data.KIND or targets.dim(target) == 1:
+        return False
+    return len(data.parts(target).originals) <= MOST_REMEMBERED
+
+
 def _has_curve(setting: Setting) -> bool:
     return targets.pieces(setting.target) > 0
 
@@ -178,7 +234,9 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
     # Bonneel et al. 2015: the mean, over directions spread evenly over the half circle, of that of
     # the projections.
     "w1": Metric(
-        lambda judged: _sliced_w1(_projections(judged), judged.reference.law),
+        lambda judged: _sliced_w1(
+            _projections(judged), _cloud(judged.setting.target, judged.reference.law)
+        ),
         "sliced Wasserstein-1 distance, in standardised coordinates, of the generator from the "
         "target",
         unit=STANDARDISED,
@@ -237,6 +295,13 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         unit="data units",
         dims=("dim",),
     ),
+    # Alaa et al. 2022, "How faithful is your synthetic data?" (arXiv 2102.08921): 1 - authenticity.
+    "memorised": Metric(
+        _memorised,
+        "share of samples nearer to a row that trains than that is to any other such row",
+        applies=is_remembered,
+        of_samples_alone=True,
+    ),
     "residual": Metric(
         _residual,
         "mean distance from the curve, in standardised coordinates",
@@ -248,15 +313,19 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
 
 
 def quantiles(judged: Judged) -> Array:
-    """Of each coordinate of the generated samples at LEVELS, in data units, `[101, 2]`."""
+    """Of each coordinate of the generated samples at LEVELS, in data units, `[101, X]`."""
     return at_levels(judged.ordered)
 
 
-def describe(target: TargetFields, cloud: Cloud, x: Array) -> dict[str, Array]:
-    """The cloud's quantiles `[101, 2]` and std `[]` (as METRICS have them), x and a sample."""
+def describe(target: TargetFields, law: Law, x: Array) -> dict[str, Array]:
+    """The cloud's quantiles `[101, X]` and std `[]` (as METRICS have them), x and a sample."""
+    cloud, is_data = _cloud(target, law), target.kind == data.KIND
     return {
-        "target_quantiles": at_levels(jnp.sort(_sample(target, points(cloud)), axis=0)),
+        "target_quantiles": at_levels(jnp.sort(_sample(target, points(law)), axis=0)),
         "target_std": cloud.projections.std(axis=1).mean(),
         "x": x,
-        "target_samples": _sample(target, KEPT_SAMPLES),
+        # Of data those that train, which are more.
+        "target_samples": _evenly(target.rows.train, KEPT_SAMPLES)
+        if is_data
+        else _sample(target, KEPT_SAMPLES),
     }

@@ -1,9 +1,10 @@
-"""The distributions to be learned: location-scale families on the line and in the plane.
+"""The distributions to be learned: location-scale families on the line and in the plane, and data.
 
 Every family is written in standard coordinates t = (x - loc) / scale: `line` has those with a
 density, CDF and quantiles in closed form, `plane` curves and clusters with noise around them. The
 functions here take the setting's `target` section and work in data coordinates. A target has `dim`
-coordinates, loc and scale are the same for all of them, and X below is dim.
+coordinates, loc and scale are the same for all of them, and X below is dim. Own data (`data`) have
+as many coordinates as columns, and are neither moved nor scaled; X = 1 is the line here too.
 """
 
 from collections import ChainMap
@@ -11,25 +12,42 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan1d.gan.spec import choice, field, number, pytree
-from gan1d.gan.targets import line, plane
+from gan1d.gan.spec import OFF, choice, field, filled, number, pytree
+from gan1d.gan.targets import data, line, plane
 from gan1d.gan.targets.deviations import LEAST_SLICES, Point
 from gan1d.system.lazy import Array, jax, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
-FAMILIES: ChainMap[str, Any] = ChainMap({}, LINE, PLANE)
+DATA = {data.KIND: "rows of a file, or of an array"}
+FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
+
+
+OF_DATA = ("kind", data.KIND)
+
+
+def _is_family(kind: str) -> bool:
+    """any but data"""  # noqa: D403, D415 - as `Condition.words` has it
+    return kind != data.KIND
 
 
 @pytree
 class TargetFields:
     """The distribution to be learned."""
 
-    kind: str = choice("gaussian", "family", FAMILIES, label="target")
-    loc: float = number(4.0, "location", unit="data units", label="target loc")
+    kind: str = choice("gaussian", "family, or data", FAMILIES, label="target")
+    loc: float = number(
+        4.0, "location", unit="data units", label="target loc", only=("kind", _is_family)
+    )
     scale: float = number(
-        0.5, "scale", low=0, open_low=True, unit="data units", label="target scale"
+        0.5,
+        "scale",
+        low=0,
+        open_low=True,
+        unit="data units",
+        label="target scale",
+        only=("kind", _is_family),
     )
     weights: tuple[float, ...] = number(
         (0.5, 0.5),
@@ -73,10 +91,39 @@ class TargetFields:
         label="modes",
         only=("kind", "ring", "grid"),
     )
+    file: str = field(
+        "", "table of numbers: .csv, .tsv, .parquet, .npy or .nc", label="file", only=OF_DATA
+    )
+    columns: tuple[str, ...] = field(
+        (), "columns to be learned, by their names; (): all", label="columns", only=OF_DATA
+    )
+    weight: str = field(
+        "", "column of the rows' weights; none where empty", label="weight", only=OF_DATA
+    )
+    held_out: float = field(
+        0.2,
+        f"share of the rows that judge and do not train, {data.MOST_HELD_OUT} rows at most",
+        low=0.01,
+        high=0.9,
+        unit="ratio",
+        label="held out",
+        only=OF_DATA,
+    )
+    standardise: str = choice(
+        OFF,
+        "each column less its mean and over its std, of the rows that train",
+        (OFF, "on"),
+        label="standardised",
+        only=OF_DATA,
+    )
+    digest: str = field("", "SHA-256 of the file, filled in where empty", only=OF_DATA)
+    rows: Any = filled()  # data.Rows of own data, None of families
 
 
 def dim(target: TargetFields) -> int:
-    """How many coordinates a row of data has: 1 or 2."""
+    """How many coordinates a row of data has."""
+    if target.kind == data.KIND:
+        return len(target.columns)
     return 2 if target.kind in PLANE else 1
 
 
@@ -90,20 +137,26 @@ def sample(target: TargetFields, u: Array) -> Array:
 
     The uniforms are in the open interval (0, 1).
     """
+    if target.kind == data.KIND:
+        return data.sample(target, u)
     if target.kind in PLANE:
         return target.loc + target.scale * plane.sample(target, u)
     return target.loc + target.scale * LINE[target.kind].sample(target, u)
 
 
 def mean(target: TargetFields) -> Array:
-    """E[X]: a scalar, in the plane `[2]`."""
+    """E[X]: a scalar, in more dimensions `[X]`."""
+    if target.kind == data.KIND:
+        return target.rows.mean[0] if dim(target) == 1 else target.rows.mean
     if target.kind in PLANE:
         return target.loc + target.scale * plane.mean(target)
     return target.loc + target.scale * LINE[target.kind].mean(target)
 
 
 def std(target: TargetFields) -> Array:
-    """The standard deviation: a scalar, in the plane each coordinate's, `[2]`."""
+    """The standard deviation: a scalar, in more dimensions each coordinate's, `[X]`."""
+    if target.kind == data.KIND:
+        return target.rows.std[0] if dim(target) == 1 else target.rows.std
     if target.kind in PLANE:
         return target.scale * plane.std(target)
     return target.scale * LINE[target.kind].std(target)
@@ -124,6 +177,8 @@ class Modes(NamedTuple):
 
 def mode_count(target: TargetFields) -> int:
     """K, of how many normals a target is made; 0 where it is made of something else."""
+    if target.kind == data.KIND:
+        return 0
     if target.kind in PLANE:
         centres = PLANE[target.kind].modes
         return 0 if centres is None else len(centres(target))
@@ -167,6 +222,8 @@ def log_prob(target: TargetFields, x: Array) -> Array:
 
 def cdf(target: TargetFields, x: Array) -> Array:
     """P(X <= x) of a target on the line, any shape."""
+    if target.kind == data.KIND:
+        return data.cdf(target, x)
     return LINE[target.kind].cdf(target, standardise(target, x))
 
 
@@ -175,6 +232,8 @@ def quantile(target: TargetFields, u: Array) -> Array:
 
     Infinite tails give infinity.
     """
+    if target.kind == data.KIND:
+        return data.quantile(target, u)
     return target.loc + target.scale * LINE[target.kind].quantile(target, u)
 
 
@@ -207,8 +266,8 @@ def deviation_of_slices(target: TargetFields, low: Point, middle: Point, high: P
 
 
 def pieces(target: TargetFields) -> int:
-    """Of how many pieces the curve under a target consists; 0 where it has modes instead."""
-    return PLANE[target.kind].curve
+    """Of how many pieces the curve under a target consists; 0 where there is none."""
+    return 0 if target.kind == data.KIND else PLANE[target.kind].curve
 
 
 def curve(target: TargetFields, s: Array) -> Array:

@@ -16,6 +16,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gan1d.report.figures import (
+    columns,
     common,
     effects,
     evolution,
@@ -65,12 +66,13 @@ KINDS: dict[str, Kind] = {
     "training_density": evolution.training_density,
     "samples": plane.samples,
     "seeds": plane.seeds,
+    "columns": columns.columns,
     "features": plane.features,
     "animation": film.animation,
     "seeds_animation": film.seeds_animation,
 }
 # What a sweep draws by itself: what the runs came to, what made the difference, and what was made.
-SHOWN = ("densities", "samples", "verdicts", "profiles", "differences", "effects", "w1")
+SHOWN = ("densities", "samples", "columns", "verdicts", "profiles", "differences", "effects", "w1")
 ANIMATIONS = ("animation", "seeds_animation")  # slow
 # With what is kept out of each, so that the same picture is the same file.
 FORMATS = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}

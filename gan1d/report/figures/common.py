@@ -150,8 +150,18 @@ def best(selection: Selection) -> str:
 
 
 def one_run(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int | None) -> xr.Dataset:
+    """As `of_one`, of the first two columns of data that have more."""
+    return in_plane(of_one(runs, snapshots, setting, seed))
+
+
+def of_one(runs: xr.Dataset, snapshots: xr.Dataset, setting: str, seed: int | None) -> xr.Dataset:
     """One run's snapshots, NaN from its divergence on, and what is known of its target."""
     return films(runs.sel(setting=[setting]), snapshots.sel(setting=[setting]), [seed])[0][0]
+
+
+def in_plane(data: xr.Dataset) -> xr.Dataset:
+    """The first two columns of data that have more: D is known along these, all else average."""
+    return data.isel(dim=slice(2)) if data.sizes.get("dim", 1) > 2 else data
 
 
 def films(

@@ -30,7 +30,7 @@ def can_show(selection: Selection) -> bool:
     )
 
 
-def _draw_points(
+def draw_points(
     ax: Axes, points: np.ndarray, source: str, size: float, alpha: float, label: str | None = None
 ) -> Line2D:
     """Points `[N, 2]` in the colour of where they come from."""
@@ -70,8 +70,8 @@ class PlanePanel:
             shading="nearest",
             rasterized=True,
         )
-        self._real = _draw_points(ax, run.target_samples.values, "real", 2, 0.7)
-        self._generated = _draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
+        self._real = draw_points(ax, run.target_samples.values, "real", 2, 0.7)
+        self._generated = draw_points(ax, np.empty((0, 2)), "generated", 2, 0.7)
         ax.set(xlim=self._limits[:, 0], ylim=self._limits[:, 1])
         width, height = np.ptp(self._limits, axis=0)
         if max(width, height) <= MOST_STRETCH * min(width, height):
@@ -126,7 +126,9 @@ def _grid(
         at_most = layout.characters(height)
         row[0].set_ylabel(common.wrapped(setting, at_most) + fate)
     draw_scales(figure, rows)
-    layout.finish(figure, ds, what, note, seeds=seeds, markerscale=2)
+    dim = selection.runs.sizes["dim"]
+    more = f"the first 2 of {dim} columns" if dim > 2 else ""
+    layout.finish(figure, ds, what, more, note, seeds=seeds, markerscale=2)
     return figure
 
 
@@ -196,8 +198,8 @@ def _draw_move(ax: Axes, rows: xr.DataArray) -> np.ndarray:
     centroids = rows.mean("row").values  # [moment, source, feature]
     for i, (source, color) in enumerate(SOURCES.items()):
         before, after = rows.sel(source=source).values
-        _draw_points(ax, before, source, 3, 0.12, label="")
-        _draw_points(ax, after, source, 3, 0.4)
+        draw_points(ax, before, source, 3, 0.12, label="")
+        draw_points(ax, after, source, 3, 0.4)
         for when, (x, y), face, edge in zip(
             ("before", "after"), centroids[:, i], ("white", color), (color, "white"), strict=True
         ):

@@ -34,6 +34,7 @@ def choose(shown: Shown, frame_bytes: int) -> Films | None:
     seeds = snapshots.snapshot_seed.values[:most].tolist()
     snapshots = snapshots.isel(step=frames)
     runs = runs[[name for name in KNOWN if name in runs]]  # to choose runs of takes its time
+    runs, snapshots = common.in_plane(runs), common.in_plane(snapshots)
     return Films(snapshots.step.values, common.films(runs, snapshots, seeds))
 
 

@@ -63,7 +63,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
         real=points["real"],
         generated=points["generated"],
         side=side,
-        target=single(runs.target_samples.transpose("setting", "point", "dim")),
+        target=single(common.in_plane(runs).target_samples.transpose("setting", "point", "dim")),
         **_frames(films, side),
     )
 
