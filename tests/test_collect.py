@@ -5,6 +5,7 @@ import pytest
 from helpers import TINY
 
 import gan1d
+from gan1d import results
 from gan1d.config import experiment
 from gan1d.engines.programs import LogPoints, Start
 from gan1d.gan import metrics
@@ -183,7 +184,7 @@ def test_a_metric_of_ones_own_is_in_results_tables_and_figures(monkeypatch, tmp_
     monkeypatch.setitem(metrics.METRICS, "spread", SPREAD)
     fields = {**TINY, "sweep": ["tricks.minibatch=off,append"], "judging.points": 253}
     gan1d.run(fields, workdir=tmp_path)
-    runs = gan1d.load(tmp_path)
+    runs = results.load(tmp_path)
     assert runs.spread.attrs == {
         "long_name": "distance of the farthest samples",
         "units": "1",

@@ -391,7 +391,7 @@ SHORT = TINY | {"steps": 20, "latent.kind": "uniform", "target.kind": "data", "s
 @pytest.mark.parametrize("columns", [("a",), ("a", "b", "c")], ids=["line", "three columns"])
 def test_engines_agree_on_data(columns, compiled_once):
     config = SHORT | {"target.array": ROWS, "target.columns": columns, "latent.dim": len(columns)}
-    lanes, xla = (gan1d.run(config, engine=engine) for engine in ("lanes", "xla"))
+    lanes, xla = (gan1d.run(config, engine=each).to_dataset() for each in ("lanes", "xla"))
     assert set(lanes) == set(xla)
     for name in lanes:
         if lanes[name].dtype.kind == "f":

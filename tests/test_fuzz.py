@@ -74,9 +74,11 @@ def valid(draw, field):
         return draw(st.sampled_from(list(known.options)))
     if isinstance(default, bool):
         return draw(st.booleans())
-    entry = default[0] if isinstance(default, tuple) else default
+    entry = (*default, "")[0] if isinstance(default, tuple) else default
     low, high = max(known.low, -1e6), min(known.high, 1e6)
-    if isinstance(entry, int):
+    if isinstance(entry, str):
+        one = st.text(max_size=3)
+    elif isinstance(entry, int):
         one = st.integers(math.ceil(low), math.floor(high))
     else:
         one = st.floats(low, high, exclude_min=known.open_low)

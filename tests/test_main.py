@@ -100,7 +100,7 @@ def test_a_sweep_from_start_to_end(place, call):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["--config=configs/sweep.py"]),
+        ([], ["config: give one, FILE.py or a name"]),
         (["--config=absent.py"], ["absent.py", "no such file"]),
         (
             ["--config=tiny.py", "--config.generator.optimizer.rate=0.001"],

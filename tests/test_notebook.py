@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
-from matplotlib.figure import Figure
 
 import gan1d
 from gan1d import results
 from gan1d.report import comparisons, effects, figures, tables
+from gan1d.report.figures import layout
 from gan1d.report.runs import SelectionError
 from gan1d.results.files import WriteError
 
@@ -51,8 +51,8 @@ def test_every_kind_of_figure_is_drawn_by_its_name(runs):
 
 
 def test_a_setting_and_a_seed_are_chosen_as_on_the_command_line(runs, monkeypatch):
-    asked = []
-    monkeypatch.setitem(figures.KINDS, "boundary", lambda of: asked.append(of) or Figure())
+    asked, blank = [], lambda: layout.single(1, 1)[0]
+    monkeypatch.setitem(figures.KINDS, "boundary", lambda of: asked.append(of) or blank())
     for setting in ("b", 2, "2"):
         gan1d.draw.boundary(runs, setting=setting, seed=1)
         assert asked[-1].runs.setting.values.tolist() == ["b"] == asked[-1].summary.setting.tolist()

@@ -30,5 +30,5 @@ def test_the_main_job_computes_its_summary_once(tmp_path, monkeypatch, capsys):
     assert len(calls) == 1 and calls[0].sizes["setting"] == 6
     drawn = {path.stem for path in (workdir / "figures").iterdir()}
     # Of what a sweep shows those that apply: on the line, of two swept fields.
-    assert drawn == set(figures.SHOWN) - {"samples"}
+    assert drawn == set(figures.SHOWN) - {"samples", "columns"}
     assert "| target loc 1" in capsys.readouterr().out

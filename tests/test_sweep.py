@@ -137,7 +137,7 @@ def test_a_run_is_bitwise_the_same_in_a_sweep_in_another_order(reference):
 
 def test_a_run_is_bitwise_the_same_beside_another_cohort(reference):
     both = trained(declared(seeds="0:5", sweep=(RATES, "generator.hidden=(4,),(5,)")))
-    half = both.isel(setting=(both["generator.hidden"] == "(4,)").values)
+    half = both.isel(setting=(both["generator_hidden"] == "(4,)").values)
     assert_same(half, reference)
 
 

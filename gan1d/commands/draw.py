@@ -14,7 +14,7 @@ from absl import flags
 from gan1d import results
 from gan1d.commands import shell
 from gan1d.report import drawing, figures, tables
-from gan1d.report.figures import Look, Mapped, layout
+from gan1d.report.figures import Look, Mapped, layout, measured
 from gan1d.report.runs import SelectionError
 
 _KIND = flags.DEFINE_multi_string(
@@ -63,6 +63,7 @@ def main(argv: list[str]) -> int:
     mapped = Mapped(_X.value, _Y.value, _MEASURE.value)
     try:
         runs, snapshots = results.load(folder), results.load_snapshots(folder)
+        measured.measure(runs, mapped.measure)  # or it is refused, whatever is drawn
         summary = tables.summary(runs)
         drawn = drawing.draw_all(
             folder,

@@ -29,6 +29,7 @@ VERDICT_COLORS = dict(
     )
 )
 
+CROWD, FAINTEST = 50, 0.2  # curves from which on they are drawn fainter, and how faint at most
 MAX_PANELS = 24
 MAX_LINES = 60  # of settings, where each has a line of its own in one axes
 MAX_ROWS = 12  # of settings, where each has several panels
@@ -262,4 +263,7 @@ def draw_band(
 
 def draw_behind(ax: Axes, curves: list[np.ndarray], label: str) -> None:
     """All settings' curves `[point, 2]` in grey, for one of them to stand out from."""
-    ax.add_collection(LineCollection(curves, color=GREY, lw=0.5, zorder=1, label=label))
+    alpha = max(FAINTEST, min(1.0, CROWD / max(len(curves), 1)))
+    ax.add_collection(
+        LineCollection(curves, color=GREY, lw=0.5, alpha=alpha, zorder=1, label=label)
+    )

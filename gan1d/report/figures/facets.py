@@ -39,7 +39,8 @@ class Cell(NamedTuple):
 
     def title(self, *lines: str) -> None:
         """Say above the panel which setting it is, where that isn't said at an edge, and more."""
-        said = [textwrap.fill(line, self.wide) for line in lines if line]
+        parts = [part for line in lines for part in line.splitlines()]
+        said = [textwrap.fill(part, self.wide) for part in parts]
         self.ax.set_title("\n".join([*self.heading, *said]))
 
     def label(self, what: str) -> str:

@@ -40,8 +40,8 @@ def _draw_intervals(ax: Axes, frame: pd.DataFrame) -> None:
     centre = frame.success_rate.to_numpy()
     error = np.abs([frame.success_low - centre, frame.success_high - centre])
     for color, width, cap, label in (
-        ("white", 4, 5, None),
-        ("black", 1.4, 4, "success rate, 95% interval (Wilson)"),
+        ("white", 2.4, 4.5, None),
+        ("black", 1.2, 4, "success rate, 95% interval (Wilson)"),
     ):
         ax.errorbar(
             centre,

@@ -117,7 +117,7 @@ def _grid(
     for setting, runs, row in zip(frame.setting, films, axes, strict=True):
         rows.append([])
         for (seed, i), ax in zip(columns, row, strict=True):
-            run = runs[shown.index(seed)]
+            run = common.in_plane(runs[shown.index(seed)])
             rows[-1].append(panel := PlanePanel(ax, run))
             step = common.moment(run.step.values[i])
             heading = [step] if len(shown) == 1 else [f"seed {seed}: {common.fate(run)}"]
