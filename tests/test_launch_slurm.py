@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import jax
 import pytest
 import slurm
 from helpers import assert_same_bits, config_of, run_command, run_main
@@ -103,10 +104,15 @@ def started(place, sweep, shards, capfd, **options):
     """A cluster whose commands are called as users call them."""
     with slurm.cluster(place / "slurm", **options) as env, pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        # As the main job is run: with all that compiles as it does for users.
+        # As the main job is run: with all that compiles as it does for users, here and in jobs.
         for name, value in (env | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}).items():
             patch.setenv(name, value)
-        yield Cluster(place / "sweep", sweep, shards, capfd)
+        before = jax.config.values["jax_disable_most_optimizations"]
+        jax.config.update("jax_disable_most_optimizations", False)
+        try:
+            yield Cluster(place / "sweep", sweep, shards, capfd)
+        finally:
+            jax.config.update("jax_disable_most_optimizations", before)
 
 
 def test_a_time_of_grace_is_used_and_all_can_be_cancelled(tmp_path, capfd):
