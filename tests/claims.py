@@ -320,7 +320,7 @@ def factors(name: str, *criteria: str) -> str:
 
 def _effect(what: str) -> str:
     """An effect as texts name it."""
-    return what.replace("input_noise=0 ", "").replace("_", " ")
+    return what.replace("input noise=0 ", "")
 
 
 def _points(found) -> str:

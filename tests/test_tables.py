@@ -440,10 +440,10 @@ def test_effects_are_those_of_the_statistics_on_each_criterion():
     assert {each.seeds for each in found} == {8}
     assert [(name, e.estimate) for name, e in found[0].effects] == [
         ("minibatch=replace", 0.25),
-        ("input_noise=0.1", 0.25),
-        ("minibatch=replace x input_noise=0.1", 0.5),
+        ("input noise=0.1", 0.25),
+        ("minibatch=replace x input noise=0.1", 0.5),
     ]
-    levels = {"minibatch": np.array([0, 0, 1, 1]), "input_noise": np.array([0, 1, 0, 1])}
+    levels = {"minibatch": np.array([0, 0, 1, 1]), "input noise": np.array([0, 1, 0, 1])}
     expected = statistics.effects(runs.succeeded(ds).astype(float), levels)
     assert [e for _, e in found[0].effects] == expected
 
@@ -453,7 +453,7 @@ def test_effects_are_of_the_seeds_that_all_settings_finished():
     ds["verdict"][3, 0] = verdicts.UNFINISHED
     found = effects.find(ds)[0]
     assert found.seeds == 7
-    assert dict(found.effects)["minibatch=replace x input_noise=0.1"].estimate == pytest.approx(
+    assert dict(found.effects)["minibatch=replace x input noise=0.1"].estimate == pytest.approx(
         4 / 7
     )
     ds["verdict"][0, 1:] = verdicts.UNFINISHED
@@ -466,20 +466,20 @@ def test_fields_that_vary_in_step_are_one_factor(tricks):
     known = effects.factors(tricks)
     assert [factor.name for factor in known] == [
         "minibatch",
-        "input_noise and instance_noise",
-        "feature_matching",
+        "input noise and instance noise",
+        "feature matching",
     ]
     assert known[1].levels == (
-        "input_noise=0 instance_noise=0",
-        "input_noise=0.001",
-        "instance_noise=0.1",
+        "input noise=0 instance noise=0",
+        "input noise=0.001",
+        "instance noise=0.1",
     )
     assert known[1].of_setting.tolist() == [0, 0, 1, 1, 2, 2] * 2
     whole = synthetic.dataset(**synthetic.tricks_sweep(), seeds=4, unfinished=0, log_points=2)
     names = [name for name, _ in effects.find(whole)[0].effects]
     assert len(names) == 4 + 2 + 1 + 2 and len(set(names)) == 9
-    assert "input_noise=0.001 x feature_matching=paired" in names
-    assert not any("input_noise=0.001 x instance" in name for name in names)
+    assert "input noise=0.001 x feature matching=paired" in names
+    assert not any("input noise=0.001 x instance" in name for name in names)
 
 
 def test_factors_of_one_name_are_told_apart():
@@ -527,7 +527,7 @@ def test_a_table_of_effects_says_what_it_rests_on():
     corrected = statistics.holm(np.array([effect.p for effect in found]))
     assert [row["p"] for row in rows] == [f"{p:.2g}" for p in corrected]
     for words in (
-        "minibatch: minibatch=off; input_noise: input_noise=0.",
+        "minibatch: minibatch=off; input noise: input noise=0.",
         "Of 8 seeds",
         "W1 <= 0.25 target stds",
     ):

@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     look = Look(tuple(dict.fromkeys(_FORMAT.value)), _WIDTH.value, _STYLE.value)
     mapped = Mapped(_X.value, _Y.value, _MEASURE.value)
     try:
-        runs, snapshots = results.load(folder), results.load_snapshots(folder)
+        runs, snapshots = results.read(folder)
         measured.measure(runs, mapped.measure)  # or it is refused, whatever is drawn
         summary = tables.summary(runs)
         drawn = drawing.draw_all(

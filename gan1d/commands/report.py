@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
         return shell.refuse("usage: python -m gan1d report results/NAME")
     folder = Path(argv[1])
     try:
-        runs, snapshots = results.load(folder), results.load_snapshots(folder)
+        runs, snapshots = results.read(folder)
         print(page.write(folder, runs, snapshots, tables.summary(runs)))
     except (results.ResultsError, results.WriteError) as error:
         return shell.refuse(str(error))

@@ -67,8 +67,8 @@ def printing() -> Iterator[None]:
 
 def _say_that_output_is_lost(error: OSError) -> NoReturn:
     """End a process whose standard output could not be written."""
-    # What is left in the buffer is written once more when Python ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno()) if sys.__stdout__ else None
+    if sys.__stdout__ is not None:  # what is left in its buffer is written again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
     if isinstance(error, BrokenPipeError):  # whoever reads has enough, as `head` has
         sys.exit(128 + signal.SIGPIPE)
     print(f"gan1d: what was printed is lost ({error.strerror})", file=sys.stderr)

@@ -61,29 +61,18 @@ def _crossed(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _factor(runs: xr.Dataset, fields: list[str], code: np.ndarray) -> Factor:
     first = [int(np.flatnonzero(code == level)[0]) for level in range(code.max() + 1)]
-    short = [_short(field, of_runs.swept_fields(runs)) for field in fields]
+    short = [of_runs.short_name(runs, field) for field in fields]
     reference = [runs[coordinate(field)].values[first[0]] for field in fields]
     levels = []
     for setting in first:
         values = [runs[coordinate(field)].values[setting] for field in fields]
         words = [
-            f"{name}={_text(value)}"
+            f"{name}={of_runs.value_text(value)}"
             for name, value, other in zip(short, values, reference, strict=True)
             if value != other or setting == first[0]
         ]
         levels.append(" ".join(words))
     return Factor(" and ".join(short), tuple(levels), code)
-
-
-def _short(field: str, swept: list[str]) -> str:
-    """A field's last word, or all of them where another swept field has the same last one."""
-    last = field.rpartition(".")[2]
-    shared = sum(other.rpartition(".")[2] == last for other in swept) > 1
-    return field if shared else last
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class Found(NamedTuple):

@@ -18,6 +18,18 @@ def swept_fields(runs: xr.Dataset) -> list[str]:
     return json.loads(runs.attrs["swept"])
 
 
+def short_name(runs: xr.Dataset, field: str) -> str:
+    """A swept field in words: its last one, or all of them where another one has the same last."""
+    last = field.rpartition(".")[2]
+    alone = sum(other.rpartition(".")[2] == last for other in swept_fields(runs)) == 1
+    return (last if alone else field).replace("_", " ")
+
+
+def value_text(value: object) -> str:
+    """A field's value in words."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def finished(runs: xr.Dataset) -> np.ndarray:
     """Which runs `[setting, seed]` were trained to their end."""
     return runs.verdict.values != verdicts.UNFINISHED

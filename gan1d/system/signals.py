@@ -3,12 +3,13 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 from gan1d.system import progress
 
-DEFAULTS: dict[int, Any] = {
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+DEFAULTS: dict[signal.Signals, Handler] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
 }

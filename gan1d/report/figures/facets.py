@@ -243,4 +243,4 @@ def _names(factors: Sequence[Factor]) -> list[str]:
     if not factors:
         return []
     levels = itertools.product(*(factor.levels for factor in factors))
-    return [" + ".join(each).replace("_", " ") for each in levels]
+    return [" + ".join(each) for each in levels]

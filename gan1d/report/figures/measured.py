@@ -107,10 +107,8 @@ def field(runs: xr.Dataset, name: str, option: str) -> str:
 
 
 def short(runs: xr.Dataset, name: str) -> str:
-    """A swept field's last word, or all of it where another one has the same, to be wrapped."""
-    last = name.rpartition(".")[2]
-    alone = sum(each.rpartition(".")[2] == last for each in of_runs.swept_fields(runs)) == 1
-    return (last if alone else name.replace(".", ". ")).replace("_", " ")
+    """A swept field in words that can be wrapped."""
+    return of_runs.short_name(runs, name).replace(".", ". ")
 
 
 def column(runs: xr.Dataset, name: str) -> np.ndarray:
@@ -129,8 +127,3 @@ def levels(runs: xr.Dataset, name: str) -> list:
 def is_number(runs: xr.Dataset, name: str) -> bool:
     """Whether a swept field's values are numbers."""
     return column(runs, name).dtype.kind in "iuf"
-
-
-def text(value: object) -> str:
-    """A field's value in words."""
-    return f"{value:g}" if isinstance(value, float) else str(value)

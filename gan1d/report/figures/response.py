@@ -127,7 +127,7 @@ def _pooled(runs: xr.Dataset, shown: tuple[str, ...]) -> str:
         return ""
     listed = []
     for name in others:
-        values = [measured.text(value) for value in measured.levels(runs, name)]
+        values = [of_runs.value_text(value) for value in measured.levels(runs, name)]
         few = ", ".join(values) if len(values) <= 4 else f"{len(values)} values"
         listed.append(f"{name} ({few})")
     return f"pooled over {', '.join(listed)}"
@@ -136,8 +136,8 @@ def _pooled(runs: xr.Dataset, shown: tuple[str, ...]) -> str:
 def _name_levels(ax: Axes, levels: list[list]) -> None:
     for axis, values in zip((ax.xaxis, ax.yaxis), levels, strict=True):
         places = common.checkpoints(len(values), MOST_LEVELS)
-        axis.set_ticks(places, [measured.text(values[place]) for place in places])
-    longest = max(len(measured.text(value)) for value in levels[0])
+        axis.set_ticks(places, [of_runs.value_text(values[place]) for place in places])
+    longest = max(len(of_runs.value_text(value)) for value in levels[0])
     if longest * min(len(levels[0]), MOST_LEVELS) > layout.characters(4.5):
         ax.tick_params(axis="x", rotation=40)
 
@@ -185,7 +185,7 @@ def response(selection: Selection) -> Figure | None:
     values = np.unique(measured.column(runs, x))
     if values[0] > 0 and values[-1] >= LOG_FROM * values[0]:
         cells[0].ax.set_xscale("log")
-    words = [measured.text(float(value)) for value in values]
+    words = [of_runs.value_text(float(value)) for value in values]
     if sum(map(len, words)) + 4 * len(words) <= layout.characters(plan.panel[0], "xtick.labelsize"):
         cells[0].ax.set_xticks(values, words)
         cells[0].ax.xaxis.set_minor_locator(NullLocator())
@@ -220,7 +220,7 @@ def _others(runs: xr.Dataset, x: str) -> tuple[list[Factor], str]:
         order = {row: i for i, row in enumerate(dict.fromkeys(rows))}
         words = [
             ", ".join(
-                f"{name.rpartition('.')[2]}={measured.text(value)}"
+                f"{of_runs.short_name(runs, name)}={of_runs.value_text(value)}"
                 for name, value in zip(fields, row, strict=True)
             )
             for row in order
@@ -241,7 +241,6 @@ def _others(runs: xr.Dataset, x: str) -> tuple[list[Factor], str]:
 def _planned(others: list[Factor], lines: list[list[int]], width: float) -> facets.Plan:
     first = [members[0] for members in lines]
     names = [" + ".join(factor.levels[factor.of_setting[i]] for factor in others) for i in first]
-    names = [name.replace("_", " ") for name in names]
     return facets.of_factors(others, first, names, width, coloured=True, panel=facets.PANEL)
 
 
@@ -311,7 +310,7 @@ def _draw_axis(ax: Axes, place: int, runs: xr.Dataset, name: str) -> None:
     ax.axvline(place, color="black", lw=0.8)
     for i in common.checkpoints(len(levels), MOST_LEVELS):
         ax.annotate(
-            measured.text(levels[i]),
+            of_runs.value_text(levels[i]),
             (place, i / (len(levels) - 1)),
             (3, 0),
             textcoords="offset points",
