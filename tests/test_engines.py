@@ -148,6 +148,15 @@ def test_all_randomness_of_an_update_is_drawn_alike(fields):
     assert_close(ours, hurried(jax.vmap(draw), own, SEEDS, numbers))
 
 
+@pytest.mark.parametrize("options", xla.COMPILER_OPTIONS.values(), ids=xla.COMPILER_OPTIONS)
+def test_options_of_the_compiler_are_options_that_it_knows(options):
+    """It refuses others: on a machine that has such a device, if not here."""
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    assert lowered.compile(options)(1.0) == 2
+    with pytest.raises(jax.errors.JaxRuntimeError, match="No such compile option"):
+        lowered.compile(dict.fromkeys((name + "?" for name in options), True))
+
+
 def test_every_part_of_a_batch_is_drawn_above():
     batches = [jax.eval_shape(draw, setting(**fields), 0, 0) for fields in DRAWN]
     batches += [batch.later for batch in batches if batch.later]

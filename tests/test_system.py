@@ -76,6 +76,14 @@ def test_what_a_shell_or_notebook_has_set_in_jax_changes_nothing(monkeypatch):
         assert numbers.dtype == expected.dtype and (numbers == expected).all(), name
 
 
+def test_matrices_are_multiplied_in_full_float32_wherever_that_is_not_the_default():
+    """GPUs would take TF32, and be off by 1e-2 after 60 updates."""
+    ones = jax.numpy.ones((2, 2))
+    with switches.pinned():
+        lowered = jax.jit(lambda a, b: a @ b).lower(ones, ones).as_text()
+    assert "precision = [HIGHEST, HIGHEST]" in lowered
+
+
 def test_other_switches_are_part_of_what_a_sweeps_numbers_depend_on(monkeypatch):
     """Shards by -ffast-math and without are refused to each other."""
     layouts = [choose(Sweep(resolve({"seeds": "0:4"})), Choices()) for _ in range(2)]

@@ -30,7 +30,7 @@ from gan1d.commands import shell
 from gan1d.engines import cost
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Blocks, Choices, Layout, choose
-from gan1d.system import backend, hardware
+from gan1d.system import backend, hardware, switches
 
 _RUNS = flags.DEFINE_integer("runs", 1024, "GANs trained at a time.", lower_bound=1)
 _WORKLOADS = flags.DEFINE_list("workloads", list(WORKLOADS), "What to measure, by name.")
@@ -56,6 +56,7 @@ class Size(NamedTuple):
 QUICK = Size(rounds=1, runs=64, steps=2, scaled_runs=(64, 256), scaled_steps=2)
 
 
+@switches.pinned()
 def main(argv: list[str]) -> int:
     """Measure, print and write; returns the exit code."""
     if len(argv) > 1:

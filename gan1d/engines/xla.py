@@ -25,6 +25,8 @@ RUNS, ALIKE, DRAWN = PartitionSpec("runs"), PartitionSpec(), PartitionSpec(None,
 NUMBER = jax.ShapeDtypeStruct((), np.int32)
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
 DRAWN_AHEAD = 250  # updates at most
+# Without them GPUs add in an order of chance, by kernels that win races in the compiler.
+COMPILER_OPTIONS = {"gpu": {"xla_gpu_deterministic_ops": True}}
 
 Tree = TypeVar("Tree")
 
@@ -89,10 +91,11 @@ class XlaPrograms:
         batches = jax.eval_shape(self._draw, *drawing)
         training = (settings, started.run, batches, NUMBER, NUMBER, NUMBER)
         moved = (settings, seeds, started.run, NUMBER)
+        options = COMPILER_OPTIONS.get(devices[0].platform)
         with ThreadPoolExecutor() as pool:  # XLA compiles without the interpreter's lock
 
             def compiled(lowered: Lowered) -> Future[Compiled]:
-                return pool.submit(lowered.compile)
+                return pool.submit(lowered.compile, options)
 
             # Those that take longest come first.
             train_runs = compiled(self._lowered(self._train, training, donated=1))
