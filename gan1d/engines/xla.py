@@ -26,7 +26,7 @@ NUMBER = jax.ShapeDtypeStruct((), np.int32)
 NOISE_BYTES = 2**25  # drawn ahead for a block in one go
 DRAWN_AHEAD = 250  # updates at most
 # Without them GPUs add in an order of chance, by kernels that win races in the compiler.
-COMPILER_OPTIONS = {"gpu": {"xla_gpu_deterministic_ops": True}}
+COMPILER_OPTIONS: dict[str, dict[str, str | bool]] = {"gpu": {"xla_gpu_deterministic_ops": True}}
 
 Tree = TypeVar("Tree")
 
