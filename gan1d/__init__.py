@@ -13,6 +13,7 @@ __all__ = [
     "default_config",
     "draw",
     "effects",
+    "generator",
     "load",
     "register",
     "report",
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers and editors see of the names below
     from gan1d.gan import register
     from gan1d.report import draw
     from gan1d.report.notebook import compare, effects, load, report, summary
+    from gan1d.sweep.generators import generator
     from gan1d.sweep.notebook import run
 
 _MODULES = {"draw": "gan1d.report.draw", "register": "gan1d.gan.register", "report": "gan1d.report"}
@@ -34,6 +36,7 @@ _HOMES = {
     "compare": "gan1d.report.notebook",
     "default_config": "gan1d.config.experiment",
     "effects": "gan1d.report.notebook",
+    "generator": "gan1d.sweep.generators",
     "load": "gan1d.report.notebook",
     "run": "gan1d.sweep.notebook",
     "summary": "gan1d.report.notebook",

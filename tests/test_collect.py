@@ -29,9 +29,9 @@ def looks(w1, losses=(0.0, 0.0), finite=True):
 def entered(*seen, diverged_at=(-1, -1)):
     made = experiment.resolve({"steps": 2, "seeds": "0:2"})  # that has as many log points
     assert len(made.log_steps()) == len(LOG_STEPS)
-    room = Sweep(made).shape.of_block(runs=2, pictured=0)
+    room = Sweep(made).shape.of_block(runs=2, pictured=0, kept=0)
     nothing = Start(None, None, {})
-    return collect.judged(LOG_STEPS, room, nothing, np.int32(diverged_at), list(seen))
+    return collect.judged(LOG_STEPS, room, nothing, np.int32(diverged_at), list(seen), None)
 
 
 def test_losses_are_means_over_the_span_before_a_log_point():
@@ -111,8 +111,8 @@ def test_modes_are_kept_for_settings_with_different_numbers_of_them():
     seen = seen._replace(
         metrics=seen.metrics | {"mode_mass": masses}, quantiles=np.zeros((2, 101, 2))
     )
-    room = shape.of_block(runs=2, pictured=0)
-    runs = collect.judged([0, 1], room, Start(None, None, {}), np.int32([-1, -1]), [seen])
+    room = shape.of_block(runs=2, pictured=0, kept=0)
+    runs = collect.judged([0, 1], room, Start(None, None, {}), np.int32([-1, -1]), [seen], None)
     assert (runs["mode_mass"][..., :9] == np.float32(1 / 9)).all()
     assert np.isnan(runs["mode_mass"][..., 9:]).all()
     described = collect.describe_targets(made, made.settings, on_lanes=True)

@@ -12,19 +12,13 @@ from pathlib import Path
 from absl import flags
 
 from gan1d import results
-from gan1d.commands import shell
+from gan1d.commands import chosen, shell
 from gan1d.report import drawing, figures, tables
 from gan1d.report.figures import Look, Mapped, layout, measured
 from gan1d.report.runs import SelectionError
 
 _KIND = flags.DEFINE_multi_string(
     "kind", [], "Kind of figure to draw; repeatable. Default: all that apply, but animations."
-)
-_SETTING = flags.DEFINE_string(
-    "setting", None, "The only setting to draw: its label, its number or a part of its label."
-)
-_SEED = flags.DEFINE_integer(
-    "seed", None, "The seed that kinds of one seed draw. Default: the first one with snapshots."
 )
 _FORMAT = flags.DEFINE_list(
     "format", ["png"], f"Files to write of each figure: {', '.join(figures.FORMATS)}."
@@ -47,6 +41,8 @@ _MEASURE = flags.DEFINE_string(
     "success",
     "What heatmap, response and parallel show: a verdict, sustained, w1 or a metric.",
 )
+flags.declare_key_flag("setting")
+flags.declare_key_flag("seed")
 
 
 def main(argv: list[str]) -> int:
@@ -71,8 +67,8 @@ def main(argv: list[str]) -> int:
             snapshots,
             summary,
             wanted or None,
-            _SETTING.value,
-            _SEED.value,
+            chosen.SETTING.value,
+            chosen.SEED.value,
             look,
             mapped,
             _say,

@@ -20,20 +20,18 @@ from pathlib import Path
 
 from absl import flags
 
-from gan1d.commands import shell
+from gan1d.commands import chosen, shell
 from gan1d.report import exports, tables
 from gan1d.results import blocks, files, judge, netcdf, verdicts
 from gan1d.results.files import ResultsError, WriteError
 from gan1d.results.verdicts import Thresholds
 from gan1d.sweep.contents import refuse_others
 
-_TO = flags.DEFINE_string(
-    "to", None, "export: the file to write, .csv or .parquet; rejudge: the folder to write."
-)
 _TABLE = flags.DEFINE_enum("table", "runs", list(exports.TABLES), "export: what has a row.")
 
 for _name in Thresholds._fields:
     flags.DEFINE_float(_name, None, f"rejudge: another judging.{_name}.")
+flags.declare_key_flag("to")
 
 USAGE = "usage: python -m gan1d results verify|info|export|rejudge results/NAME; see --help"
 
@@ -110,11 +108,11 @@ def info(folder: Path) -> int:
 
 def export(folder: Path) -> int:
     """Write a table of a folder's results."""
-    if _TO.value is None:
+    if chosen.TO.value is None:
         return shell.refuse("to: name the file to write, for example --to=runs.csv")
     frame = exports.TABLES[_TABLE.value](netcdf.load(folder))
-    exports.export(frame, Path(_TO.value))
-    print(f"{_TO.value}: {len(frame)} rows, {len(frame.columns)} columns")
+    exports.export(frame, Path(chosen.TO.value))
+    print(f"{chosen.TO.value}: {len(frame)} rows, {len(frame.columns)} columns")
     return 0
 
 
@@ -125,7 +123,7 @@ def rejudge(folder: Path) -> int:
     if not changed:
         names = ", ".join(f"--{name}" for name in given)
         return shell.refuse(f"rejudge: give another threshold, one of {names}")
-    to = None if _TO.value is None else Path(_TO.value)
+    to = None if chosen.TO.value is None else Path(chosen.TO.value)
     if to is not None and any((to / name).exists() for name in (netcdf.RECORD, blocks.FOLDER)):
         return shell.refuse(f"to={to}: there are results already; name another folder")
     if to is not None:

@@ -48,9 +48,13 @@ class Experiment:
     @functools.cached_property
     def settings(self) -> tuple[Setting, ...]:
         """The settings in order, built once."""
+        return tuple(map(_with_columns, self.built))
+
+    @functools.cached_property
+    def built(self) -> tuple[Setting, ...]:
+        """The settings as they are declared: what is found out of data is not in them."""
         base, varied, points = canonical.built_from(self.base, self.swept, self.points)
-        build = spec.builder(Setting, base, varied)
-        return tuple(_with_columns(build(point)) for point in points)
+        return tuple(map(spec.builder(Setting, base, varied), points))
 
     @functools.cached_property
     def fixed(self) -> str:
@@ -159,6 +163,22 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     Raises:
       ConfigError: with every problem found, one a line.
     """
+    experiment = _with_data(_declared(config, name))
+    _check_settings(experiment)
+    return experiment
+
+
+def recorded(config: Mapping[str, object]) -> Experiment:
+    """The sweep whose resolved config a record has; its data need not be there any more.
+
+    Raises:
+      ConfigError: this version can't make anything of it, or what is registered in it is missing.
+    """
+    return _declared(config, "recorded")
+
+
+def _declared(config: Value, name: str) -> Experiment:
+    """What a config declares, checked value by value and axis by axis."""
     declared, problems = _entries(config), list[str]()
     if not (isinstance(name, str) and name.isprintable()):
         problems.append(f"name={name!r}: it must be text that can be printed; choose another name")
@@ -223,13 +243,17 @@ def resolve(config: Value, name: str = "sweep") -> Experiment:
     points, notes = canonical.distinct(base, swept, points)
     labels = axes.labels(base, swept, points)
     notes += canonical.unused(base, swept, points)
-    experiment = Experiment(name, base, swept, points, labels, seeds, schedule, notes)
+    return Experiment(name, base, swept, points, labels, seeds, schedule, notes)
+
+
+def _with_data(experiment: Experiment) -> Experiment:
+    """A sweep that says what its data are."""
+    base, swept = experiment.base, experiment.swept
     try:
         base["target.digest"] = _digests(base, experiment.settings)
         base["target.columns"] = _columns(base, swept, experiment.settings)
     except DataError as error:
         raise ConfigError([str(error)]) from None
-    _check_settings(experiment)
     return experiment
 
 

@@ -69,3 +69,9 @@ class Programs(Protocol[Block]):
 
         The block must not be used again: its memory may be that of the one that is returned.
         """
+
+    def generators(self, block: Block, count: int) -> np.ndarray:
+        """The weights of the first generators as they would be judged now, `[count, W]`.
+
+        In the order of `gan.generators`.
+        """

@@ -17,7 +17,7 @@ from gan1d.config.schedule import Schedule
 from gan1d.engines import one_run
 from gan1d.engines.one_run import Motion, Own, Scores, Started
 from gan1d.engines.programs import Advance, Span, Start
-from gan1d.gan import feature_motion, metrics, train
+from gan1d.gan import feature_motion, generators, metrics, train
 from gan1d.gan.inputs import Batch
 from gan1d.gan.setting import Setting
 
@@ -143,6 +143,10 @@ class XlaPrograms:
             log_points = one_run.log_points(*jax.tree.map(lambda *each: np.stack(each), *points))
         share = judging_seconds / (time.monotonic() - started)
         return Advance(block, diverged_at, log_points, share)
+
+    def generators(self, block: Block, count: int) -> np.ndarray:
+        """The weights of the first generators as they would be judged now, `[count, W]`."""
+        return generators.flat(_first(train.judged(block.runs.state).g, count))
 
     def _trained(self, block: Block, span: Span) -> Block:
         number = span.first

@@ -58,6 +58,13 @@ class Judging:
         low=0,
         high=64,
     )
+    generator_seeds: int = field(
+        1024,
+        "first seeds whose final generators are kept, to be sampled from",
+        unit="seeds",
+        low=0,
+        high=2**20,
+    )
     features: bool = field(
         False, "follow D's features through one more update at each log point; True costs compiling"
     )

@@ -64,7 +64,7 @@ def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
 
 
 def export(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV or, if the file's name ends in that, as Parquet.
+    """Write a table as its file's name ends: .csv, .tsv or .parquet.
 
     Raises:
       ResultsError: the name has another ending, or what writes Parquet is not installed.
@@ -72,6 +72,7 @@ def export(frame: pd.DataFrame, path: Path) -> None:
     """
     writers = {
         ".csv": functools.partial(frame.to_csv, index=False),
+        ".tsv": functools.partial(frame.to_csv, index=False, sep="\t"),
         ".parquet": functools.partial(frame.to_parquet, index=False, engine="pyarrow"),
     }
     if path.suffix not in writers:

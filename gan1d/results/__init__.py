@@ -29,6 +29,7 @@ from gan1d.results.netcdf import (
 )
 from gan1d.results.schema import (
     CURVE,
+    GENERATORS,
     LOSS_VARIABLES,
     MOMENTS,
     NULL_REPLICATES,
@@ -54,6 +55,7 @@ from gan1d.results.schema import (
 
 __all__ = [
     "CURVE",
+    "GENERATORS",
     "LOSS_VARIABLES",
     "MOMENTS",
     "NULL_REPLICATES",

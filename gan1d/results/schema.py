@@ -67,6 +67,7 @@ class Axes(NamedTuple):
     seed: Sequence[int]
     step: Sequence[int]
     quantile_level: np.ndarray
+    generator_seed: Sequence[int] = ()  # of those that are kept, the first seeds
 
 
 Scalar = bool | int | float | str
@@ -92,11 +93,12 @@ class Sweep(NamedTuple):
 
 RUN = ("setting", "seed")
 CURVE = (*RUN, "step")
+GENERATORS = "generator_weights"
 # All dimensions that variables can have, besides those of what is kept of the first seeds only.
 DIMENSIONS = frozenset(
     (
         *(*CURVE, "quantile_level", "moment", "part", "grid", "point", "dim"),
-        *("target_mode", "replicate"),
+        *("target_mode", "replicate", "generator_seed", "weight"),
     )
 )
 SNAPSHOT_DIMENSIONS = DIMENSIONS | {"snapshot_seed", "latent_axis", "source", "row", "feature"}
@@ -106,6 +108,9 @@ COORDINATES = {
     "seed": Variable(("seed",), "seed of all randomness of a run", np.int64),
     "step": Variable(("step",), "updates done at the log point", np.int64, unit="updates"),
     "snapshot_seed": Variable(("snapshot_seed",), "seed of a run that is pictured", np.int64),
+    "generator_seed": Variable(
+        ("generator_seed",), "seed of a run whose generator is kept", np.int64
+    ),
     "quantile_level": Variable(("quantile_level",), "probability of the quantile", unit="ratio"),
     "moment": Variable(("moment",), "moment of an update", np.str_),
     "source": Variable(("source",), "where rows come from", np.str_),
@@ -128,6 +133,10 @@ def run_variables(dim: int) -> dict[str, Variable]:
         ),
         "quantiles": Variable(
             (*RUN, "quantile_level", *each), "quantiles of the final generator", unit="data units"
+        ),
+        GENERATORS: Variable(
+            ("setting", "generator_seed", "weight"),
+            "weights of the final generator, as jax.flatten_util.ravel_pytree has its variables",
         ),
         "diverged_at": Variable(
             RUN,
@@ -297,8 +306,10 @@ def snapshot_dataset(snapshots: Values, axes: Axes) -> xr.Dataset:
 
 def _coordinates(axes: Axes, variables: Mapping[str, xr.Variable]) -> dict[str, xr.Variable]:
     """A coordinate a dimension whose places have names."""
-    named = {name: np.asarray(values) for name, values in axes._asdict().items()}
     used = {dim for variable in variables.values() for dim in variable.dims}
+    named = {name: np.asarray(values) for name, values in axes._asdict().items()}
+    if "generator_seed" not in used:
+        del named["generator_seed"]
     words = {"moment": np.asarray(MOMENTS), "source": np.asarray(SOURCES)}
     named |= {dim: values for dim, values in words.items() if dim in used}
     return {str(name): _coordinate(str(name), values) for name, values in named.items()}

@@ -15,17 +15,19 @@ from gan1d.config.experiment import Experiment
 from gan1d.config.fields import ConfigError, specs, value_text
 from gan1d.engines.describe import describe
 from gan1d.engines.programs import LogPoints, Start
-from gan1d.gan import feature_motion, judging, metrics, pretrain, targets
+from gan1d.gan import feature_motion, generators, judging, metrics, pretrain, targets
 from gan1d.gan.losses import LOSSES, LossFields
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF
 
 SNAPSHOT_BYTES = 2**27  # that the snapshots of a whole sweep may take
+GENERATOR_BYTES = 2**27  # and its generators
 PICTURE = "snapshots/"  # what the names of a block's snapshots begin with
+OF_RUNS = ("setting", "seed", "snapshot_seed", "generator_seed")  # dimensions
 _NEVER = np.iinfo(np.int32).max
 
-# What is kept of the runs of a block, by name: arrays `[R, ...]`, or `[K, ...]` of snapshots, of
-# the block's first runs.
+# What is kept of the runs of a block, by name: arrays `[R, ...]`, or `[K, ...]` of snapshots and
+# generators, of the block's first runs.
 Arrays = dict[str, np.ndarray]
 # A finished block: index of the setting `[R]`, index of the seed `[R]`, what is kept of the runs.
 Entry = tuple[np.ndarray, np.ndarray, Arrays]
@@ -50,19 +52,31 @@ class Shape(NamedTuple):
         """How many seeds snapshots are kept of, the first ones."""
         return self.sizes["snapshot_seed"]
 
-    def of_block(self, runs: int, pictured: int) -> Arrays:
-        """Room for a block of so many runs, filled with what stands for "no value"."""
-        variables = {name: _of(variable, "run") for name, variable in self.variables.runs.items()}
+    @property
+    def generator_seeds(self) -> int:
+        """How many seeds generators are kept of, the first ones."""
+        return self.sizes["generator_seed"]
+
+    def of_block(self, runs: int, pictured: int, kept: int) -> Arrays:
+        """Room for a block of so many runs, filled with what stands for "no value".
+
+        Pictures are of the first of them, as many as are `pictured`, and `kept` are generators.
+        """
+        variables = {
+            name: _of(variable, "kept" if name == results.GENERATORS else "run")
+            for name, variable in self.variables.runs.items()
+        }
         variables |= {
             PICTURE + name: _of(variable, "picture")
             for name, variable in self.variables.snapshots.items()
         }
-        return results.allocate(variables, self.sizes | {"run": runs, "picture": pictured})
+        rows = {"run": runs, "picture": pictured, "kept": kept}
+        return results.allocate(variables, self.sizes | rows)
 
 
 def _of(variable: results.Variable, row: str) -> results.Variable:
     """A variable of a sweep as one of a block's rows."""
-    rest = [dim for dim in variable.dims if dim not in ("setting", "seed", "snapshot_seed")]
+    rest = [dim for dim in variable.dims if dim not in OF_RUNS]
     return variable._replace(dims=(row, *rest))
 
 
@@ -81,9 +95,16 @@ def shape_of(experiment: Experiment, settings: Sequence[Setting]) -> Shape:
             [f"metric {name!r}: that is {taken[name]}; rename it" for name in sorted(clashes)]
         )
     shape = Shape(variables, sizes(experiment, settings, variables))
-    asked = min(experiment.schedule.judging.snapshot_seeds, len(experiment.seeds))
-    if shape.snapshot_seeds < asked:
-        logging.info("Snapshots of %d seeds, not %d, to bound memory.", shape.snapshot_seeds, asked)
+    if not shape.generator_seeds:
+        del variables.runs[results.GENERATORS]
+    asked = experiment.schedule.judging
+    for what, found, wanted in (
+        ("Snapshots", shape.snapshot_seeds, asked.snapshot_seeds),
+        ("Generators", shape.generator_seeds, asked.generator_seeds),
+    ):
+        wanted = min(wanted, len(experiment.seeds))
+        if found < wanted:
+            logging.info("%s of %d seeds, not %d, to bound memory.", what, found, wanted)
     return shape
 
 
@@ -151,11 +172,17 @@ def sizes(
         "source": len(results.SOURCES),
         "row": max(setting.training.batch_size for setting in settings),
         "feature": 2,
+        # Settings of one structure have generators of one size.
+        "weight": max(
+            map(generators.size, {jax.tree.structure(each): each for each in settings}.values())
+        ),
     }
+    asked = experiment.schedule.judging
     seed_bytes = results.nbytes(variables.snapshots, lengths | {"snapshot_seed": 1})
-    fitting = SNAPSHOT_BYTES // seed_bytes
-    wanted = min(experiment.schedule.judging.snapshot_seeds, lengths["seed"])
-    return lengths | {"snapshot_seed": min(wanted, fitting)}
+    pictured = min(asked.snapshot_seeds, lengths["seed"], SNAPSHOT_BYTES // seed_bytes)
+    generator_bytes = 4 * lengths["setting"] * lengths["weight"]
+    kept = min(asked.generator_seeds, lengths["seed"], GENERATOR_BYTES // generator_bytes)
+    return lengths | {"snapshot_seed": pictured, "generator_seed": kept}
 
 
 def _kept_modes(setting: Setting) -> int:
@@ -170,6 +197,7 @@ def judged(
     start: Start,
     diverged_at: np.ndarray,
     looks: Sequence[LogPoints],
+    weights: np.ndarray | None,
 ) -> Arrays:
     """What is kept of finished runs.
 
@@ -179,6 +207,7 @@ def judged(
       start: what is known before the first update.
       diverged_at: in the end, `[R]`.
       looks: at all log points, in order.
+      weights: of the final generators that are kept, `[K, W]`; None of none.
     """
     steps = np.asarray(log_steps)[:, None]
     whole = jax.tree.map(
@@ -199,6 +228,8 @@ def judged(
     block["quantiles"][:] = _masked(looks[-1].quantiles, ended < _NEVER)
     block["diverged_at"][:] = np.where(ended < _NEVER, ended, np.nan)
     block["finished"][:] = 1
+    if weights is not None:
+        block[results.GENERATORS][:, : weights.shape[1]] = weights  # settings differ in their sizes
     if start.pretraining_loss is not None:
         block["pretraining_loss"][:] = start.pretraining_loss
     for name, value in start.snapshots.items():
@@ -245,14 +276,20 @@ def datasets(
     )
     for setting, seed, block in blocks:
         for name, value in block.items():
+            row, column = setting[: len(value)], seed[: len(value)]
             if not name.startswith(PICTURE):
-                arrays[name][setting, seed] = value
+                arrays[name][row, column] = value
             elif snapshots:
-                row, column = setting[: len(value)], seed[: len(value)]
                 whole = snapshots[name.removeprefix(PICTURE)]
                 # All seeds of a setting share their pictures' latents.
                 whole[row if name == PICTURE + "latent" else (row, column)] = value
-    axes = results.Axes(experiment.labels, experiment.seeds, experiment.log_steps(), metrics.LEVELS)
+    axes = results.Axes(
+        experiment.labels,
+        experiment.seeds,
+        experiment.log_steps(),
+        metrics.LEVELS,
+        experiment.seeds[: shape.generator_seeds],
+    )
     runs = results.dataset(
         results.Values(shape.variables.runs, arrays),
         results.Values(shape.variables.targets, target | rest(experiment.settings)),

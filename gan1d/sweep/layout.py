@@ -20,7 +20,7 @@ from gan1d.gan import metrics, randomness, train
 from gan1d.gan.setting import Setting
 from gan1d.sweep import collect, provenance
 from gan1d.sweep.cohorts import Cohort, Sweep
-from gan1d.sweep.collect import Arrays, Shape
+from gan1d.sweep.collect import Arrays
 from gan1d.sweep.provenance import ANY, Identity
 from gan1d.system import backend, hardware
 
@@ -56,9 +56,9 @@ class Block(NamedTuple):
         """Some of its runs."""
         return jax.tree.map(lambda array: array[runs], self)
 
-    def pictured(self, shape: Shape) -> int:
-        """Of how many of its runs, the first ones, snapshots are kept."""
-        return int((self.seed_index < shape.snapshot_seeds).sum())
+    def of_first(self, seeds: int) -> int:
+        """How many of its runs, the first ones, are of so many of the first seeds."""
+        return int((self.seed_index < seeds).sum())
 
 
 class CohortBlocks(NamedTuple):
@@ -130,7 +130,8 @@ class Blocks:
     def room(self, block: Block) -> Arrays:
         """Room for what is kept of a block."""
         shape = self.sweep.shape
-        return shape.of_block(block.run_count, block.pictured(shape))
+        pictured, kept = map(block.of_first, (shape.snapshot_seeds, shape.generator_seeds))
+        return shape.of_block(block.run_count, pictured, kept)
 
     @functools.cached_property
     def costs(self) -> np.ndarray:

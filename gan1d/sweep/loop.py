@@ -324,7 +324,8 @@ def _train_part(
     log_steps = sweep.experiment.log_steps()
     updates_before, diverged_before = progress.updates_done, progress.diverged
     began = time.monotonic()
-    start = programs.start(runs.settings, runs.seeds, runs.pictured(sweep.shape))
+    pictured = runs.of_first(sweep.shape.snapshot_seeds)
+    start = programs.start(runs.settings, runs.seeds, pictured)
     block = start.block
     seconds["starting"] += time.monotonic() - began
     done, log_points, ahead = 0, list[LogPoints](), log_steps
@@ -344,4 +345,6 @@ def _train_part(
         progress.updates_done = updates_before + done * runs.run_count
         progress.diverged = diverged_before + int((diverged_at >= 0).sum())
         progress.say(training.doing)
-    collect.judged(log_steps, room, start, diverged_at, log_points)
+    kept = runs.of_first(sweep.shape.generator_seeds)
+    weights = programs.generators(block, kept) if kept else None
+    collect.judged(log_steps, room, start, diverged_at, log_points, weights)

@@ -182,11 +182,22 @@ def _copied(values: np.ndarray, weights: np.ndarray | None, some: np.ndarray) ->
     return values[some[np.minimum(np.searchsorted(total, at), len(some) - 1)]]
 
 
+def told(target: "TargetFields") -> dict[str, object]:
+    """What a target asks of its data, as plain data: it tells a sweep's targets apart."""
+    asked: dict[str, object] = {
+        "file": target.file,
+        "standardise": target.standardise,
+        "share": target.held_out,
+    }
+    if target.columns:
+        asked["columns"] = list(target.columns)
+    return asked | ({"weight": target.weight} if target.weight else {})
+
+
 def described(target: "TargetFields") -> dict[str, object]:
     """What is to be said of a completed target's data, as plain data."""
     found = parts(target)
-    said: dict[str, object] = {
-        "file": target.file,
+    said: dict[str, object] = told(target) | {
         "sha256": target.digest,
         "rows": found.row_count,
         "columns": list(found.columns),
@@ -194,8 +205,6 @@ def described(target: "TargetFields") -> dict[str, object]:
         "held_out": found.held_out_count,
         "split": f"by seed {SPLIT_SEED}",
     }
-    if target.weight:
-        said["weight"] = target.weight
     if target.standardise != OFF:
         said |= {"less": found.centre.tolist(), "over": found.unit.tolist()}
     return said
