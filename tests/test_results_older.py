@@ -83,6 +83,19 @@ def test_a_seed_that_stood_alone_is_that_one_seed(tmp_path):
         contents.results_of(experiment.resolve({"seeds": 7}), tmp_path)
 
 
+def test_a_field_that_came_later_is_what_it_is_by_default(tmp_path):
+    """Else every field that is added would make all results those of another sweep."""
+    made = experiment.resolve({"seeds": 1})
+    recorded = made.config()
+    del recorded["judging"]["generator_seeds"], recorded["penalty"]
+    runs = synthetic.dataset(seeds=1).assign_attrs(config=json.dumps(recorded))
+    results.write(tmp_path, runs, None, {"config": recorded, "complete": True}, {})
+    assert contents.results_of(made, tmp_path) is not None
+    other = experiment.resolve({"seeds": 1, "judging.generator_seeds": 3})
+    with pytest.raises(experiment.ConfigError, match="generator_seeds=1024 there, 3 now"):
+        contents.results_of(other, tmp_path)
+
+
 # All that can be left out: what is not needed by verdicts.
 MINIMAL = {*schema.RUN, "step", "w1", "generated_std", "target_std"}
 MINIMAL |= {"diverged_at", "finished"}

@@ -197,14 +197,15 @@ def told(target: "TargetFields") -> dict[str, object]:
 def described(target: "TargetFields") -> dict[str, object]:
     """What is to be said of a completed target's data, as plain data."""
     found = parts(target)
-    said: dict[str, object] = told(target) | {
+    said: dict[str, object] = {
+        "file": target.file,
         "sha256": target.digest,
         "rows": found.row_count,
         "columns": list(found.columns),
         "trains": len(found.originals),
         "held_out": found.held_out_count,
         "split": f"by seed {SPLIT_SEED}",
-    }
+    } | told(target)
     if target.standardise != OFF:
         said |= {"less": found.centre.tolist(), "over": found.unit.tolist()}
     return said
