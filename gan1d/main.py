@@ -9,11 +9,12 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
         --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
     python -m gan1d.main --config=configs/sweep.py --shard=3/8
 
-A sweep that was stopped, in whatever way, goes on when the same command is given again. With
---shard a process trains a part only, on any machine that shares the results folder: launch.local
-and launch.slurm start the shards of a sweep and merge what they leave. Figures can be drawn again
-with `python -m gan1d draw results/NAME`, and the report be written with `python -m gan1d report`;
-`python -m gan1d results` verifies, describes and exports what is there.
+A sweep that was stopped, in whatever way, goes on when the same command is given again, and one
+that has grown, by more seeds or values, trains only what is new. With --shard a process trains a
+part only, on any machine that shares the results folder: launch.local and launch.slurm start the
+shards of a sweep and merge what they leave. Figures can be drawn again with `python -m gan1d draw
+results/NAME`, and the report be written with `python -m gan1d report`; `python -m gan1d results`
+verifies, describes and exports what is there.
 """
 
 import re

@@ -13,9 +13,11 @@ from gan1d import results
 from gan1d.config.experiment import ConfigError
 from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
+from gan1d.sweep import known as parts
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, refuse_others, results_of
+from gan1d.sweep.known import Known
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
@@ -38,8 +40,12 @@ def _as_published(runs: xr.Dataset) -> Published:
     return Published(runs, tables.summary(runs))
 
 
-def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
+def layout_in(
+    contents: Contents, sweep: Sweep, choices: Choices, known: Known | None = None
+) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
+
+    Runs of it that are known decide where their bits depend on it.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
@@ -52,6 +58,9 @@ def layout_in(contents: Contents, sweep: Sweep, choices: Choices) -> Layout:
             block_size=choices.block_size or identity.block_size,
             mixed=choices.mixed or identity.mixed,
         )
+    elif known is not None:
+        size = choices.block_size or known.block_size
+        choices = dataclasses.replace(choices, block_size=size)
     return choose(sweep, choices)
 
 
@@ -93,12 +102,15 @@ def train_and_publish(
         runs = None if overwrite else contents.complete()
         if runs is not None:
             return _as_published(runs)
-        layout = layout_in(contents, sweep, choices)
+        known = None if overwrite else parts.find(folder, sweep.experiment, sweep.shape)
+        layout = layout_in(contents, sweep, choices, known)
+        if known is not None:
+            parts.check_made_alike(folder, known, layout.identity)
         if overwrite:
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)
         with signals.noted() as noted:
-            result = train(layout, report, noted, finished)
+            result = train(layout, report, noted, finished, known)
             if result.unfinished:
                 raise results.ResultsError(
                     f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
@@ -299,10 +311,16 @@ def written(folder: Path) -> list[str]:
     ]
 
 
-def train(layout: Layout, report: Report, noted: list[int], finished: Store) -> loop.Result:
+def train(
+    layout: Layout,
+    report: Report,
+    noted: list[int],
+    finished: Store,
+    known: Known | None = None,
+) -> loop.Result:
     """Train what is missing of a sweep, until a signal is noted; as `loop.run`."""
     updates = _begin(layout.sweep, layout.sweep.run_count)
-    return loop.run(layout, signals.Attentive(report(updates), noted), finished)
+    return loop.run(layout, signals.Attentive(report(updates), noted), finished, known=known)
 
 
 def _begin(sweep: Sweep, runs: int) -> int:

@@ -16,6 +16,7 @@ from gan1d.config import fields
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.gan import register
 from gan1d.results import ResultsError, blocks
+from gan1d.sweep import known
 from gan1d.sweep.provenance import Identity, Plan
 
 # What publishing replaces, and overwriting removes.
@@ -80,7 +81,7 @@ def _holds_anything(path: Path) -> bool:
 
 
 def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
-    """A sweep's own results in a folder, if all of its runs are in them.
+    """A sweep's own results in a folder, if all of its runs are in them; None of a part of it.
 
     Raises:
       ConfigError: it holds another sweep's.
@@ -98,6 +99,8 @@ def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
         record["config"] | {"registered": record.get("registered", {})},
         experiment.config() | {"registered": register.sources()},
     )
+    if differing and known.part_of(record["config"], experiment) is not None:
+        return None  # it has grown
     if differing:
         raise ConfigError([f"workdir={folder}: it holds another sweep ({differing}); {REMEDY}"])
     return results.load(folder) if record["complete"] else None

@@ -52,7 +52,7 @@ class Block(NamedTuple):
         """How many runs it has."""
         return len(self.seeds)
 
-    def part(self, runs: slice) -> "Block":
+    def part(self, runs: slice | np.ndarray) -> "Block":
         """Some of its runs."""
         return jax.tree.map(lambda array: array[runs], self)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import xarray as xr
 from absl import logging
 
@@ -25,6 +26,7 @@ from gan1d.sweep import collect
 from gan1d.sweep.call_length import CallLength
 from gan1d.sweep.cohorts import Cohort
 from gan1d.sweep.collect import Arrays
+from gan1d.sweep.known import Known
 from gan1d.sweep.layout import SMALLEST_SHARE, Block, CohortBlocks, Layout
 from gan1d.sweep.provenance import Trained, Training
 from gan1d.sweep.store import InMemory, Store
@@ -49,6 +51,7 @@ def run(
     report: Silent | None = None,
     store: Store | None = None,
     compile: "Compile | None" = None,
+    known: Known | None = None,
 ) -> Result:
     """Train and judge every run of a sweep.
 
@@ -60,6 +63,7 @@ def run(
       report: is told how far it is, and may end it by an exception.
       store: where finished blocks are kept; None is memory.
       compile: gives a cohort's programs; None is `engines.compile_programs`.
+      known: runs that are there already, and need not be trained.
 
     Raises:
       ConfigError: a target can't be judged by, an engine can't train a cohort, or no block is small
@@ -67,7 +71,7 @@ def run(
       WriteError: a block can't be kept.
     """
     began, store = time.monotonic(), store or InMemory()
-    waited = train(layout, range(layout.blocks.count), report, store, compile)
+    waited = train(layout, range(layout.blocks.count), report, store, compile, known)
     result = gather(layout, store, {"waiting for compilation": waited})
     result.trained.seconds["total"] = time.monotonic() - began
     return result
@@ -79,6 +83,7 @@ def train(
     report: Silent | None,
     store: Store,
     compile: "Compile | None" = None,
+    known: Known | None = None,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -90,7 +95,8 @@ def train(
     _ = layout.targets  # refuses those that runs can't be judged by
     progress = _Progress(layout, layout.blocks.runs_of(numbers), report or Silent())
     try:
-        _train_missing(layout, numbers, progress, store, compile or engines.compile_programs)
+        compile = compile or engines.compile_programs
+        _train_missing(layout, numbers, progress, store, compile, known)
     except BaseException:
         logging.warning("Stopped; %d of %d runs are kept.", progress.runs_done, progress.runs)
         raise
@@ -208,11 +214,16 @@ class _CohortTraining:
 
 
 def _train_missing(
-    layout: Layout, numbers: range, progress: _Progress, store: Store, compile: "Compile"
+    layout: Layout,
+    numbers: range,
+    progress: _Progress,
+    store: Store,
+    compile: "Compile",
+    known: Known | None,
 ) -> None:
     """Train all blocks that are not kept yet."""
     cohorts = layout.blocks.by_cohort
-    missing = [_missing(layout, cohort, numbers, progress, store) for cohort in cohorts]
+    missing = [_missing(layout, cohort, numbers, progress, store, known) for cohort in cohorts]
     todo = [i for i, block_numbers in enumerate(missing) if block_numbers]
     if progress.runs_done:
         logging.info("%d of %d runs are there already.", progress.runs_done, progress.runs)
@@ -235,7 +246,8 @@ def _train_missing(
             )
             for number in missing[i]:
                 block = cohorts[i].block(number)
-                store.add(number, _train_block(training, block, layout.blocks.room(block)))
+                room = layout.blocks.room(block)
+                store.add(number, _train_rest(training, block, room, known))
                 progress.runs_done += block.run_count
         progress.say("done")
     finally:
@@ -243,17 +255,23 @@ def _train_missing(
 
 
 def _missing(
-    layout: Layout, cohort: CohortBlocks, numbers: range, progress: _Progress, store: Store
+    layout: Layout,
+    cohort: CohortBlocks,
+    numbers: range,
+    progress: _Progress,
+    store: Store,
+    known: Known | None,
 ) -> list[int]:
-    """The numbers of a cohort's blocks to be trained; those that are kept are counted."""
+    """The numbers of a cohort's blocks to be trained; those that are there are kept and counted."""
     missing = []
     first, last = max(cohort.numbers.start, numbers.start), min(cohort.numbers.stop, numbers.stop)
     for number in range(first, last):
-        if number not in store:
-            missing.append(number)
-            continue
         block = cohort.block(number)
-        finished = store.get(number, layout.blocks.room(block))
+        room = layout.blocks.room(block)
+        finished = store.get(number, room) if number in store else None
+        if finished is None and known is not None and not len(known.missing(block)):
+            finished = Finished(room, known.fill(block, room).plain())
+            store.add(number, finished)
         if finished is None:
             missing.append(number)
             continue
@@ -291,6 +309,22 @@ def _compile(
 ) -> tuple[str, Programs]:
     schedule, devices = layout.sweep.experiment.schedule, layout.devices
     return compile(layout.engine, cohort.example(), schedule, runs_at_a_time, devices)
+
+
+def _train_rest(
+    training: _CohortTraining, block: Block, room: Arrays, known: Known | None
+) -> Finished:
+    """Train those runs of a block that are not known, and put them beside the others."""
+    rest = np.arange(block.run_count) if known is None else known.missing(block)
+    if known is None or len(rest) == block.run_count:
+        return _train_block(training, block, room)
+    known.fill(block, room)
+    training.progress.updates_done += (block.run_count - len(rest)) * training.progress.steps
+    part = block.part(rest)
+    trained = _train_block(training, part, training.layout.blocks.room(part))
+    for name, values in trained.arrays.items():
+        room[name][rest[: len(values)]] = values
+    return Finished(room, trained.facts)
 
 
 def _train_block(training: _CohortTraining, block: Block, room: Arrays) -> Finished:

@@ -191,6 +191,7 @@ def record(
         "started": plan.started,
         "finished": hardware.now(),
         "complete": trained.complete,
+        "engine": identity.engine,
         "block_size": identity.block_size,
         "devices": identity.devices,
         "registered": identity.registered,

@@ -1,0 +1,186 @@
+"""Runs that a sweep has already, where a part of it was trained before: it has grown.
+
+More seeds, values and settings leave what was trained as it is, and thresholds only judge. Such
+runs are found in the results of the part, and blocks take them from there. They have the bits of
+one sweep where the same code has trained them on the same kind of machine; where it has not, that
+is said, and nothing is mixed.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from gan1d import results
+from gan1d.config import experiment, fields
+from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.results.verdicts import Thresholds
+from gan1d.sweep import cohorts
+from gan1d.sweep.collect import PICTURE, Arrays, Shape
+from gan1d.sweep.layout import Block
+from gan1d.sweep.provenance import Identity, Training
+from gan1d.system.hardware import Machine
+
+# Of `judging` what a part may have otherwise than the whole.
+FREE = frozenset((*Thresholds._fields, "snapshot_seeds", "generator_seeds"))
+REMEDY = "choose another folder (workdir), or train all of it anew (overwrite)"
+
+
+class Part(NamedTuple):
+    """Where a sweep's settings and seeds are in a part of it; -1: nowhere."""
+
+    setting: np.ndarray  # [S]
+    seed: np.ndarray  # [N]
+
+
+def part_of(config: Mapping[str, object], whole: Experiment) -> Part | None:
+    """Where a sweep's runs are in another one that is a part of it, by its resolved config.
+
+    None where that is no part: it has runs that the whole has not, or trains or looks otherwise.
+    """
+    try:
+        part = experiment.recorded(config)
+    except ConfigError:
+        return None  # of a version with other fields
+    if _alike(part) != _alike(whole):
+        return None
+    # As the record will have it: what was found out of data is declared there.
+    declared = experiment.recorded(whole.config()).built
+    found = Part(
+        _places(list(map(repr, part.built)), list(map(repr, declared))),
+        _places(part.seeds, whole.seeds),
+    )
+    sizes = len(part.points), len(part.seeds)
+    return found if tuple(int((each >= 0).sum()) for each in found) == sizes else None
+
+
+def _alike(of: Experiment) -> dict[str, object]:
+    """What the schedules of a whole and its parts have in common."""
+    judging = dataclasses.asdict(of.schedule.judging)
+    return {"steps": of.schedule.steps} | {
+        name: value for name, value in judging.items() if name not in FREE
+    }
+
+
+def _places(there: Any, wanted: Any) -> np.ndarray:
+    """Where each of what is wanted is among what is there; -1 where it is not."""
+    places = {each: i for i, each in enumerate(there)}
+    return np.array([places.get(each, -1) for each in wanted])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """The runs of a sweep that are in results of a part of it."""
+
+    shape: Shape  # of the whole sweep's results
+    part: Part
+    runs: xr.Dataset
+    snapshots: xr.Dataset | None
+    trained: Mapping[int, Training]  # how, by the places of the part's settings
+    # Where the whole's seeds are along those dimensions of the part's results that are of seeds.
+    seed_places: Mapping[str, np.ndarray]
+
+    @property
+    def block_size(self) -> int | None:
+        """That of what XLA has trained, on which its rounding depends; None where it has not."""
+        sizes = [each.runs_at_a_time for each in self.trained.values() if each.engine == "xla"]
+        return max(sizes, default=None)
+
+    def missing(self, block: Block) -> np.ndarray:
+        """Which of a block's runs are not known, by their places in it."""
+        setting, seed = self._places(block, "seed")
+        there = (setting >= 0) & (seed >= 0) & (self.runs.finished.values[setting, seed] == 1)
+        for kept, count in (
+            ("snapshot_seed", self.shape.snapshot_seeds),
+            ("generator_seed", self.shape.generator_seeds),
+        ):
+            there &= (block.seed_index >= count) | (self._places(block, kept)[1] >= 0)
+        return np.flatnonzero(~there)
+
+    def fill(self, block: Block, room: Arrays) -> Training:
+        """Fill in the runs of a block that are known; returns how one of them was trained."""
+        known = np.setdiff1d(np.arange(block.run_count), self.missing(block))
+        for name, array in room.items():
+            data, kept = self._source(name)
+            rows, short = known[known < len(array)], name.removeprefix(PICTURE)
+            if data is None or short not in data or not len(rows):
+                continue  # nothing that these settings have
+            setting, seed = (each[rows] for each in self._places(block, kept))
+            of_setting = name == f"{PICTURE}latent"  # all seeds share them
+            values = data[short].values[(setting,) if of_setting else (setting, seed)]
+            inner = tuple(map(slice, values.shape[1:]))  # the whole may have more, as padding
+            for row, value in zip(rows, values, strict=True):
+                array[(row, *inner)] = value
+        return self.trained[self._places(block, "seed")[0][known[0]]]
+
+    def _source(self, name: str) -> tuple[xr.Dataset | None, str]:
+        """The part's results that have what a block keeps, and along which seeds."""
+        if name.startswith(PICTURE):
+            return self.snapshots, "snapshot_seed"
+        return self.runs, "generator_seed" if name == results.GENERATORS else "seed"
+
+    def _places(self, block: Block, kept: str) -> tuple[np.ndarray, np.ndarray]:
+        """Where each of a block's runs is along the part's settings, and its seeds; -1: nowhere."""
+        return self.part.setting[block.setting_index], self.seed_places[kept][block.seed_index]
+
+
+def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
+    """The results of a part of a sweep in a folder, if it holds such.
+
+    Raises:
+      ResultsError: they are damaged.
+    """
+    record = results.load_record(folder)
+    part = None if record is None else part_of(record["config"], whole)
+    if record is None or part is None:
+        return None
+    runs, snapshots = results.read(folder)
+    machine = _machine(record)
+    trained = dict[int, Training]()
+    settings = experiment.recorded(record["config"]).built
+    for cohort, program in zip(cohorts.group(settings), record["cohorts"], strict=True):
+        how = Training(program["engine"], program["runs_at_a_time"], {}, machine)
+        trained |= dict.fromkeys(cohort.setting_indices.tolist(), how)
+    kept = {"seed": runs, "snapshot_seed": snapshots, "generator_seed": runs}
+    places_of_seeds = {
+        dim: _places([] if data is None or dim not in data else data[dim].values, whole.seeds)
+        for dim, data in kept.items()
+    }
+    return Known(shape, part, runs, snapshots, trained, places_of_seeds)
+
+
+def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
+    """Raise ConfigError if the runs that a folder holds would be others as they are trained now."""
+    record = results.load_record(folder) or {}
+    versions = record.get("versions", {})
+    machine = _machine(record)
+    before = {
+        "engine": record.get("engine"),
+        "device_kind": machine.device_kind,
+        "processor": machine.processor,
+        "versions": {name: versions.get(name) for name in now.versions},
+        "source": record.get("source"),
+        "registered": record.get("registered"),
+        "switches": record.get("switches"),
+    }
+    if known.block_size is not None:
+        before |= {"block_size": record["block_size"], "devices": record["devices"]}
+    plain = now.plain()
+    differing = fields.differences(before, {name: plain[name] for name in before})
+    if differing:
+        raise ConfigError(
+            [
+                f"workdir={folder}: a part of this sweep is there, but was trained in another way, "
+                f"which may round numbers differently ({differing}); {REMEDY}"
+            ]
+        )
+
+
+def _machine(record: Mapping[str, Any]) -> Machine:
+    """The machine that has trained; where there were several, one that stands for none."""
+    machines = [Machine(*(each[name] for name in Machine._fields)) for each in record["machines"]]
+    kinds = {(each.processor, each.device_kind) for each in machines}
+    return machines[0] if len(kinds) == 1 else Machine("several", "several", "several")

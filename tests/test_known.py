@@ -1,0 +1,178 @@
+"""Sweeps that grow: what was trained before is not trained again, and the bits are those of one."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from helpers import TINY
+
+import gan1d
+from gan1d import results
+from gan1d.config.experiment import ConfigError, resolve
+from gan1d.results import files, netcdf
+from gan1d.sweep import api, known, loop
+from gan1d.sweep.cohorts import Sweep
+from gan1d.sweep.layout import Choices
+from gan1d.system.progress import Silent
+
+FEW = {"seeds": "0:5", "sweep": ("loss.kind=non_saturating,hinge",)}
+GROWN = {
+    "seeds": {"seeds": "0:9"},
+    "a value between the others": {"sweep": ("loss.kind=non_saturating,least_squares,hinge",)},
+    # With variables, modes, weights and structures that the others have not, which come first.
+    "another kind": {
+        "seeds": "0:7",
+        "sweep": (
+            "target.kind=mixture,gaussian generator.hidden=(3,2),(2,) pretraining.steps=3,0",
+            "loss.kind=hinge,non_saturating",
+        ),
+    },
+    "snapshots": {"seeds": "0:7", "judging.snapshot_seeds": 5},
+    "thresholds": {"judging.success_w1": 0.5},
+}
+
+
+def sweep_of(**fields):
+    swept = {field.partition("=")[0] for axis in fields.get("sweep", ()) for field in axis.split()}
+    plain = {name: value for name, value in TINY.items() if name not in swept}
+    return Sweep(resolve(plain | FEW | fields))
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    """A folder with the results of few runs."""
+    folder = tmp_path_factory.mktemp("part")
+    trained(sweep_of(), folder)
+    return folder
+
+
+def trained(sweep, folder, **choices):
+    return api.train_and_publish(
+        sweep, folder, Choices(**choices), report=lambda updates: Silent(), kinds=()
+    )
+
+
+def copied(part, folder):
+    for path in part.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def counting(monkeypatch):
+    """How many runs are trained."""
+    counts, train = [], loop._train_part
+
+    def counted(training, runs, *rest):
+        counts.append(runs.run_count)
+        return train(training, runs, *rest)
+
+    monkeypatch.setattr(loop, "_train_part", counted)
+    return counts
+
+
+def same(first, second):
+    for one, other in zip(results.read(first), results.read(second), strict=True):
+        xr.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
+
+
+@pytest.mark.parametrize("change", GROWN)
+def test_a_sweep_that_has_grown_is_one_sweep_bit_for_bit(change, part, tmp_path, monkeypatch):
+    whole = sweep_of(**GROWN[change])
+    grown, one = copied(part, tmp_path), tmp_path / "one"
+    counts = counting(monkeypatch)
+    trained(whole, grown)
+    again = {"snapshots": 4}.get(change, 0)  # runs of seeds that had none before
+    assert sum(counts) == whole.run_count - 10 + again
+    trained(whole, one)
+    same(grown, one)
+
+
+def test_blocks_of_any_size_take_what_they_can(part, tmp_path):
+    whole = sweep_of(seeds="0:9", **GROWN["a value between the others"])
+    trained(whole, copied(part, tmp_path), block_size=4)
+    trained(whole, tmp_path / "one")
+    same(tmp_path, tmp_path / "one")
+
+
+def test_xla_goes_on_with_the_blocks_it_began_with(tmp_path):
+    few, whole = (
+        sweep_of(),
+        sweep_of(seeds="0:9", sweep=("loss.kind=non_saturating,least_squares,hinge",)),
+    )
+    trained(few, tmp_path, engine="xla", block_size=6)
+    with pytest.raises(ConfigError, match="block_size=6 there, 8 now"):
+        trained(whole, tmp_path, engine="xla", block_size=8)
+    trained(whole, tmp_path, engine="xla")
+    trained(whole, tmp_path / "one", engine="xla", block_size=6)
+    same(tmp_path, tmp_path / "one")
+
+
+def test_a_part_is_kept_until_the_whole_is_there(part, tmp_path, monkeypatch):
+    """Interrupted between two blocks, and begun again."""
+    whole, folder = sweep_of(seeds="0:9"), copied(part, tmp_path)
+    counts, train = counting(monkeypatch), loop._train_rest
+
+    def interrupted(*arguments):
+        if counts:
+            raise KeyboardInterrupt
+        return train(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_train_rest", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(whole, folder)
+    assert results.load(folder).sizes["seed"] == 5
+    trained(whole, folder)
+    assert sum(counts) == 8
+    trained(whole, tmp_path / "one")
+    same(folder, tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seeds": "0:4"},
+        {"seeds": "1:9"},
+        {"steps": 11},
+        {"judging.points": 252},
+        {"training.batch_size": 9},
+        {"sweep": ("loss.kind=non_saturating,least_squares",)},
+        {"target.loc": 3.0},
+    ],
+)
+def test_what_is_no_part_is_refused(fields, part):
+    with pytest.raises(ConfigError, match="it holds another sweep"):
+        trained(sweep_of(**fields), part)
+    assert netcdf.damaged(part) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("source", "0" * 16),
+        ("engine", "xla"),
+        ("versions", {"jax": "0.0.1"}),
+        ("switches", {"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}),
+        ("machines", []),
+    ],
+)
+def test_what_was_made_otherwise_is_not_mixed_with(field, value, part, tmp_path):
+    """By other code, on another machine; with several machines nobody knows which."""
+    record = results.load_record(copied(part, tmp_path))
+    files.write_json(tmp_path / netcdf.RECORD, record | {field: value})
+    with pytest.raises(
+        ConfigError, match="a part of this sweep is there, but was trained in another"
+    ):
+        trained(sweep_of(seeds="0:9"), tmp_path)
+    assert not (tmp_path / "blocks").exists()
+
+
+def test_in_a_notebook_a_folder_grows_by_the_same_call(tmp_path):
+    for seeds in (3, 5):
+        runs = gan1d.run(TINY, seeds=seeds, workdir=tmp_path)
+    assert runs.sizes["seed"] == 5
+    alone = gan1d.run(TINY, seeds=5)
+    np.testing.assert_array_equal(runs.w1, alone.w1)
+    assert json.loads(runs.attrs["provenance"])["complete"]
+    assert known.part_of(TINY | {"seeds": "0:3"}, resolve(TINY | {"seeds": "0:2"})) is None
