@@ -99,13 +99,15 @@ FAMILIES: dict[str, Family] = {
         2**0.5,
     ),
     "student_t": Family(
-        student.log_prob,
-        student.cdf,
-        student.quantile,
-        student.deviation,
-        student.mean,
-        student.std,
-        student.quantile,
+        log_prob=lambda target, t: student.log_prob(target.freedom, t),
+        cdf=lambda target, t: student.cdf(target.freedom, t),
+        quantile=lambda target, u: student.quantile(target.freedom, u),
+        deviation=lambda target, *places: deviations.symmetric(student.side(target.freedom))(
+            target, *places
+        ),
+        mean=lambda target: jnp.zeros(()),
+        std=lambda target: jnp.full((), student.std(target.freedom)),
+        sample=lambda target, u: student.quantile(target.freedom, u),
     ),
     **{kind: _skewed(law_of) for kind, law_of in skewed.LAWS.items()},
     "mixture": Family(

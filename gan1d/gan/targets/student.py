@@ -1,57 +1,45 @@
-"""Student's t in standard coordinates, with the degrees of freedom of the setting's `target`.
+"""Student's t in standard coordinates, by its degrees of freedom; with 1 it is Cauchy's law.
 
-With 4 of them all is in closed form. With others CDF and quantiles are of tables; above 2 W1 and
-the standard deviation, which outcomes are judged by, are both finite.
+With 4 of them all is in closed form. With others CDF and quantiles are of tables.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 from gan1d.gan.targets import tables
-from gan1d.gan.targets.deviations import FAR, Point, Side, smooth, symmetric
+from gan1d.gan.targets.deviations import FAR, Side, smooth
 from gan1d.system.lazy import Array, jnp, jst
-
-if TYPE_CHECKING:
-    from gan1d.gan.targets import TargetFields
 
 CLOSED = 4  # degrees of freedom
 
 
-def log_prob(target: "TargetFields", t: Array) -> Array:
+def log_prob(freedom: float, t: Array) -> Array:
     """Log density, any shape."""
-    if target.freedom == CLOSED:
+    if freedom == CLOSED:
         return jst.t.logpdf(t, CLOSED)
-    return _log_density(target.freedom, t)
+    return _log_density(freedom, t)
 
 
-def cdf(target: "TargetFields", t: Array) -> Array:
+def cdf(freedom: float, t: Array) -> Array:
     """P(T <= t), any shape; it has all digits in its lower tail."""
-    return _closed_cdf(t) if target.freedom == CLOSED else _cdf(target.freedom, t)
+    return _closed_cdf(t) if freedom == CLOSED else _cdf(freedom, t)
 
 
-def quantile(target: "TargetFields", u: Array) -> Array:
+def quantile(freedom: float, u: Array) -> Array:
     """The inverse of the CDF at levels u in [0, 1], any shape."""
-    if target.freedom == CLOSED:
+    if freedom == CLOSED:
         return _closed_quantile(u)
-    y = tables.student_t(target.freedom).coordinate(u)
+    y = tables.student_t(freedom).coordinate(u)
     return 0.5 * (jnp.exp(y) - jnp.exp(-y))
 
 
-def deviation(target: "TargetFields", low: Point, middle: Point, high: Point) -> Array:
-    """That of each slice `[N]` around points in them, as `deviations` says."""
-    side = _CLOSED_SIDE if target.freedom == CLOSED else _side(target.freedom)
-    return symmetric(side)(target, low, middle, high)
+def side(freedom: float) -> Side:
+    """E(a, c) of slices, as `deviations` has it."""
+    return _CLOSED_SIDE if freedom == CLOSED else _side(freedom)
 
 
-def mean(target: "TargetFields") -> Array:
-    """E[T]."""
-    del target
-    return jnp.zeros(())
-
-
-def std(target: "TargetFields") -> Array:
-    """The standard deviation."""
-    return jnp.full((), (target.freedom / (target.freedom - 2)) ** 0.5)
+def std(freedom: float) -> float:
+    """The standard deviation, with more than 2 degrees of freedom."""
+    return (freedom / (freedom - 2)) ** 0.5
 
 
 def _log_density(freedom: float, t: Array) -> Array:
