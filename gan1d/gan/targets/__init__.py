@@ -23,7 +23,7 @@ DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
 OF_DATA = ("kind", data.KIND)
-# The heaviest tails that can be judged: an even sample of 501 points has half of the law's std.
+# The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
 
 
