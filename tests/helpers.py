@@ -191,7 +191,14 @@ LAWS = {
     "gaussian": lambda target: scipy.stats.norm(target.loc, target.scale),
     "uniform": lambda target: scipy.stats.uniform(target.loc - target.scale, 2 * target.scale),
     "laplace": lambda target: scipy.stats.laplace(target.loc, target.scale),
-    "student_t": lambda target: scipy.stats.t(4, target.loc, target.scale),
+    "student_t": lambda target: scipy.stats.t(target.freedom, target.loc, target.scale),
+    "exponential": lambda target: scipy.stats.expon(target.loc, target.scale),
+    "rayleigh": lambda target: scipy.stats.rayleigh(target.loc, target.scale),
+    "weibull": lambda target: scipy.stats.weibull_min(target.shape, target.loc, target.scale),
+    "gamma": lambda target: scipy.stats.gamma(target.shape, target.loc, target.scale),
+    "pareto": lambda target: scipy.stats.pareto(target.shape, target.loc, target.scale),
+    "lognormal": lambda target: scipy.stats.lognorm(target.sigma, target.loc, target.scale),
+    "beta": lambda target: scipy.stats.beta(target.alpha, target.beta, target.loc, target.scale),
     "mixture": Mixture,
 }
 
@@ -215,6 +222,8 @@ for _name, _weights, _means, _stds in (
             "target.stds": _stds,
         }
     ).target
+
+TARGETS["student_t of 3"] = setting(**{"target.kind": "student_t", "target.freedom": 3.0}).target
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 each_family = pytest.mark.parametrize(

@@ -37,6 +37,7 @@ COMPETITIVE = {
         ),
         (MIXTURE | {"target.weights": (1.0, 9e-7)}, "target.weights"),
         (MIXTURE | {"target.weights": (1e-4, 1000.0)}, "target.weights"),
+        ({"target.kind": "pareto", "target.shape": 2.0}, "target.shape"),
         ({"latent.dim": 2}, "latent.dim"),
         ({"latent.low": 8.0}, "latent.low"),
         ({"latent.kind": "uniform", "latent.low": 9.0}, "latent.low"),

@@ -71,6 +71,14 @@ def test_normal_latents_ignore_the_range_and_have_the_normals_moments(dim):
     np.testing.assert_allclose(moments, np.outer([0, 1, 0, 3], np.ones(dim)), atol=0.03)
 
 
+@pytest.mark.parametrize("freedom", [1.0, 2.5, 4.0])
+def test_latents_of_students_t_are_its_quantiles_in_each_dimension(freedom):
+    made = {"latent.kind": "student_t", "latent.freedom": freedom, "latent.dim": 2}
+    u = np.column_stack([EVEN[:, 0], EVEN[::-1, 0]])
+    expected = scipy.stats.t.ppf(u.astype(float), freedom)
+    np.testing.assert_allclose(draw(setting(**made).latent, u), expected, rtol=2e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", latents.KINDS)
 def test_the_most_extreme_uniforms_give_finite_latents(kind):
     assert np.isfinite(draw(latent(kind), [[EPSILON], [1 - EPSILON]])).all()

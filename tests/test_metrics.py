@@ -37,6 +37,19 @@ def fine(target):
     return law(target).ppf(midpoints(FINE))
 
 
+@functools.cache
+def in_the_tails_too(target):
+    """Values and weights that stand for the target; the rarest is one of 5e8."""
+    edges = scipy.special.expit(np.linspace(-20, 20, FINE + 1))
+    return law(target).ppf((edges[1:] + edges[:-1]) / 2), np.diff(edges)
+
+
+def w1_of_float64(samples, target):
+    """The Wasserstein-1 distance of samples from these values."""
+    values, weights = in_the_tails_too(target)
+    return scipy.stats.wasserstein_distance(samples, values, v_weights=weights)
+
+
 def midpoints(count):
     return (np.arange(count) + 0.5) / count
 
@@ -65,8 +78,7 @@ samples_in_stds = st.one_of(
 def test_w1_and_ks_of_any_samples_are_scipys(target, in_stds):
     reference = law(target)
     samples = np.float32(reference.mean() + reference.std() * np.array(in_stds)).astype(float)
-    expected = scipy.stats.wasserstein_distance(samples, fine(target))
-    # What the fine quantiles lack of the heaviest tail is 1e-4 of the std.
+    expected = w1_of_float64(samples, target)
     np.testing.assert_allclose(
         w1(target, float32(samples)), expected, rtol=1e-5, atol=3e-4 * reference.std()
     )
@@ -95,11 +107,12 @@ def test_w1_of_a_collapsed_generator_is_the_mean_absolute_deviation(kind, loc, s
 @pytest.mark.parametrize("shift", [-1.0, 0.1, 3.0])
 def test_w1_of_shifted_quantiles_is_the_shift(target, shift):
     reference = law(target)
-    samples = reference.ppf(midpoints(2001)) + shift * reference.std()
-    # Within a slice the quantiles lie on either side of its midpoint: 1 / 2001 of a few stds.
-    np.testing.assert_allclose(
-        w1(target, float32(samples)), abs(shift) * reference.std(), atol=2e-3 * reference.std()
-    )
+    samples, shift = reference.ppf(midpoints(2001)), shift * reference.std()
+    # Within a slice the quantiles lie on either side of its midpoint: 1 / 2001 of a few stds, and
+    # more in the heaviest tails.
+    there = w1(target, float32(samples))
+    assert there < 1e-2 * reference.std()
+    np.testing.assert_allclose(w1(target, float32(samples + shift)), abs(shift), atol=there)
 
 
 @each_target
@@ -108,8 +121,9 @@ def test_w1_of_samples_on_one_side_is_the_difference_of_means(target, shift):
     reference = law(target)
     samples = np.float32(reference.mean() + reference.std() * (shift + np.linspace(-2, 2, 2001)))
     expected = abs(samples.mean(dtype=float) - reference.mean())
+    # Of the heaviest tails 1e-5 of the distance is beyond the samples.
     # Rounding must not add up over the slices: 2001 CDFs off by 6e-8 would make 1e-4.
-    np.testing.assert_allclose(w1(target, float32(samples)), expected, rtol=1e-5)
+    np.testing.assert_allclose(w1(target, float32(samples)), expected, rtol=2e-5)
 
 
 @each_target
@@ -139,7 +153,7 @@ def test_w1_has_the_units_of_the_data_and_ks_none(target, loc, power):
     x = np.float32(loc + scale * t).astype(float)
     t = (x - loc) / scale  # what is left of t after rounding
     reference = law(standard)
-    expected = scale * scipy.stats.wasserstein_distance(t, fine(standard))
+    expected = scale * w1_of_float64(t, standard)
     np.testing.assert_allclose(
         w1(moved, float32(x)), expected, rtol=1e-4, atol=3e-4 * scale * reference.std()
     )

@@ -75,16 +75,16 @@ def test_a_static_field_is_part_of_the_structure(name):
 # What options need beside them.
 ARRAY = files.keep(np.arange(50.0))
 BESIDE = {
-    "data": {
+    ("target.kind", "data"): {
         "target.file": ARRAY,
         "target.columns": ("0",),
         "target.digest": files.table(ARRAY).digest,
     },
-    "mode_seeking": {"latent.kind": "normal"},
-    "distances": {"latent.kind": "normal"},
-    "exponential": {"tricks.noise_fade": 0.1},
-    "past_extragradient": {"training.order": "simultaneous"},
-    "competitive": {
+    ("diversity.kind", "mode_seeking"): {"latent.kind": "normal"},
+    ("diversity.kind", "distances"): {"latent.kind": "normal"},
+    ("tricks.noise_fade_shape", "exponential"): {"tricks.noise_fade": 0.1},
+    ("training.dynamics", "past_extragradient"): {"training.order": "simultaneous"},
+    ("training.dynamics", "competitive"): {
         "training.order": "simultaneous",
         "training.fresh_batches": False,
         "loss.kind": "saturating",
@@ -109,7 +109,7 @@ def effective(name):
     if FIELDS[name][0].condition() is None:
         return {}
     other, value = beside(name, holds=True)
-    return BESIDE.get(value, {}) | {other: value} | effective(other)
+    return BESIDE.get((other, value), {}) | {other: value} | effective(other)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def effective(name):
 )
 def test_every_option_can_be_chosen_in_a_config(name, option):
     # Sorted rows are no pairs for a loss that holds rows against each other.
-    fields = {"training.sort": False} | BESIDE.get(option, {}) | effective(name) | {name: option}
+    fields = {"training.sort": False} | BESIDE.get((name, option), {}) | effective(name)
+    fields[name] = option
     assert dataclasses.asdict(whole_setting(**fields)) == dataclasses.asdict(built(**fields))
 
 
@@ -189,5 +190,5 @@ CONDITIONAL = [name for name, (spec, _) in FIELDS.items() if spec.condition() is
 @pytest.mark.parametrize("name", CONDITIONAL)
 def test_a_value_without_effect_is_not_handed_on(name):
     other, off = beside(name, holds=False)
-    needed = BESIDE.get(off, {}) | effective(other) | {other: off}
+    needed = BESIDE.get((other, off), {}) | effective(other) | {other: off}
     assert whole_setting(**needed, **{name: changed(name)}) == whole_setting(**needed)

@@ -33,6 +33,15 @@ PERFECT = {
     "uniform": {"target.kind": "uniform"},
     "laplace": {"target.kind": "laplace"},
     "student_t": {"target.kind": "student_t"},
+    "student_t of 3": {"target.kind": "student_t", "target.freedom": 3.0},
+    "exponential": {"target.kind": "exponential"},
+    "rayleigh": {"target.kind": "rayleigh"},
+    "weibull": {"target.kind": "weibull"},
+    "gamma": {"target.kind": "gamma"},
+    # With a shape of 3, of 251 independent samples 4 in 1,000 are beyond the threshold.
+    "pareto": {"target.kind": "pareto", "target.shape": 5.0},
+    "lognormal": {"target.kind": "lognormal"},
+    "beta": {"target.kind": "beta"},
     "two modes": verdict_cases.TWO,
     "far modes": verdict_cases.FAR_TWO,
     "a rare mode": verdict_cases.RARE,
@@ -124,7 +133,9 @@ def test_known_faults_get_their_verdicts(target):
 
 
 @pytest.mark.parametrize("points", [251, 501, 2501] if DRAWS > FEW else [501])
-@pytest.mark.parametrize("family", PERFECT if DRAWS > FEW else ("laplace", "ring", "moons"))
+@pytest.mark.parametrize(
+    "family", PERFECT if DRAWS > FEW else ("laplace", "gamma", "ring", "moons")
+)
 def test_perfect_samplers_succeed(family, points):
     """As many of 1,000 as are to, in the thorough way; a few draws of a few families here."""
     one = of_target(PERFECT[family])

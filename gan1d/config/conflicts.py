@@ -49,8 +49,11 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "target.weights", target.weights, remedy
     if latent.kind == "stratified" and latent.dim != 1:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
-    if latent.kind != "normal" and latent.low >= latent.high:
+    if latent.kind in ("stratified", "uniform") and latent.low >= latent.high:
         yield "latent.low", latent.low, f"it must be below latent.high={latent.high:g}"
+    if target.kind == "pareto" and target.shape < targets.LEAST_PARETO:
+        remedy = f"Pareto's tail leaves no std to judge by; give {targets.LEAST_PARETO:g} or more"
+        yield "target.shape", target.shape, remedy
     if abs(target.loc) > 1e4 * target.scale:
         yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
     if latent.kind == "stratified" and setting.training.batch_size == 1:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan1d.gan.spec import choice, field, number, pytree
+from gan1d.gan.targets import student
 from gan1d.system.lazy import Array, jnp, jsp
 
 LATTICE_DIMS = 8  # at most; in more the coordinates of a lattice are all but copies of each other
@@ -32,10 +33,15 @@ def _interval(latent: "LatentFields", u: Array) -> Array:
     return latent.low + (latent.high - latent.low) * u
 
 
+def _heavy_tailed(latent: "LatentFields", u: Array) -> Array:
+    return student.quantile(latent.freedom, u)
+
+
 KINDS = {
     "stratified": Kind(_stratified, _interval),
     "uniform": Kind(_interval, _interval),
     "normal": Kind(lambda latent, u: jsp.ndtri(u), lambda latent, u: jsp.ndtri(u)),
+    "student_t": Kind(_heavy_tailed, _heavy_tailed),
 }
 
 
@@ -96,6 +102,15 @@ class LatentFields:
     kind: str = choice("stratified", "distribution", KINDS, label="latent")
     dim: int = field(
         1, "dimension (stratified: 1)", low=1, high=1024, unit="dimensions", label="latent dim"
+    )
+    freedom: float = field(
+        4.0,
+        "Student's t: degrees of freedom; 1: Cauchy",
+        low=1.0,
+        high=1000.0,
+        unit="ratio",
+        label="latent degrees of freedom",
+        only=("kind", "student_t"),
     )
     low: float = number(
         -8.0,

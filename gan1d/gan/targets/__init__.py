@@ -22,9 +22,9 @@ PLANE = plane.FAMILIES
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
 MIXTURE = ("kind", "mixture")  # what `only` says of several fields
-
-
 OF_DATA = ("kind", data.KIND)
+# The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
+LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
 
 
 def _is_family(kind: str) -> bool:
@@ -73,6 +73,51 @@ class TargetFields:
         unit="target scales",
         label="stds",
         only=MIXTURE,
+    )
+    shape: float = field(
+        3.0,
+        f"gamma and Weibull: k; Pareto: alpha, at least {LEAST_PARETO:g}",
+        low=0.5,
+        high=100.0,
+        unit="ratio",
+        label="shape",
+        only=("kind", "gamma", "weibull", "pareto"),
+    )
+    sigma: float = field(
+        0.5,
+        "lognormal: standard deviation of the logarithm, before loc and scale",
+        low=0.01,
+        high=MOST_SIGMA,
+        unit="ratio",
+        label="sigma",
+        only=("kind", "lognormal"),
+    )
+    alpha: float = field(
+        2.0,
+        "beta: alpha, of the end at 0",
+        low=0.5,
+        high=100.0,
+        unit="ratio",
+        label="alpha",
+        only=("kind", "beta"),
+    )
+    beta: float = field(
+        5.0,
+        "beta: beta, of the end at 1",
+        low=0.5,
+        high=100.0,
+        unit="ratio",
+        label="beta",
+        only=("kind", "beta"),
+    )
+    freedom: float = field(
+        4.0,
+        "Student's t: degrees of freedom",
+        low=LEAST_FREEDOM,
+        high=1000.0,
+        unit="ratio",
+        label="degrees of freedom",
+        only=("kind", "student_t"),
     )
     noise: float = number(
         0.02,

@@ -92,7 +92,7 @@ def scaled(
       std: the unit of the result.
     """
     length = c - a
-    short = _integral(density, a, length, GAUSS)
+    short = integral(density, a, length, GAUSS)
     # Of the probability between a and c: in the tail in which it has digits.
     side = jnp.where(a > 0, -1.0, 1.0)
     probability = side * (cdf(side * c) - cdf(side * a))
@@ -100,7 +100,7 @@ def scaled(
     return jnp.maximum(jnp.where(length < SHORT, std * length**2 * short, long), 0.0)
 
 
-def _integral(density: Function, a: Array, length: Array, rule: list[tuple[float, float]]) -> Array:
+def integral(density: Function, a: Array, length: Array, rule: list[tuple[float, float]]) -> Array:
     """The integral of (1 - x) f(a + x length) over x from 0 to 1."""
     first, *others = (weight * density(a + x * length) for x, weight in rule)
     return sum(others, first)
@@ -114,7 +114,7 @@ def normal_slices(low: Point, middle: Point, high: Point) -> Array:
     """
 
     def side(a: Array, c: Array) -> Array:
-        return (c - a) ** 2 * _integral(normal_density, a, c - a, FEW)
+        return (c - a) ** 2 * integral(normal_density, a, c - a, FEW)
 
     a, c, b = low.nearest, middle.nearest, high.nearest
     inner = slice(1, -1)
@@ -167,32 +167,3 @@ def _first_moment(h: Array) -> Array:
         series = series * near + term
     far = jnp.minimum(h, 80.0)  # keeps exp(-inf) * inf from becoming NaN
     return jnp.where(h < SHORT, series * near**2, 1 - jnp.exp(-far) * (1 + far))
-
-
-# Student's t with 4 degrees of freedom, by cos(theta) and sin(theta) of tan(theta) = t / 2.
-
-
-def _student_angle(t: Array) -> tuple[Array, Array]:
-    half = jnp.clip(0.5 * t, -FAR, FAR)
-    cosine = 1 / jnp.sqrt(1 + half * half)
-    return cosine, half * cosine
-
-
-def student_density(t: Array) -> Array:
-    """Of Student's t, any shape."""
-    cosine, _ = _student_angle(t)
-    return 0.375 * cosine**5
-
-
-def student_cdf(t: Array) -> Array:
-    """Of Student's t, any shape; it has all digits in its lower tail, and is good at infinity."""
-    cosine, sine = _student_angle(t)
-    size = jnp.abs(sine)
-    tail = 0.25 * (cosine**2 / (1 + size)) ** 2 * (2 + size)  # 1/2 - 3/4 size + 1/4 size^3
-    return jnp.where(t < 0, tail, 1 - tail)
-
-
-def student_partial_mean(t: Array) -> Array:
-    """E[T; T <= t] of Student's t, any shape."""
-    cosine, _ = _student_angle(t)
-    return -0.5 * cosine**3

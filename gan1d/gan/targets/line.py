@@ -1,14 +1,14 @@
 """Targets on the line: families in closed form, in standard coordinates t = (x - loc) / scale.
 
 `scale` is each family's usual parameter: the standard deviation for the Gaussian, the half-width
-for the uniform, b for the Laplace, the scale of Student's t. The mixture's components are part of
-the setting's `target` section.
+for the uniform, b for the Laplace, the scale of Student's t and of those in `skewed`. Shapes, and
+the mixture's components, are part of the setting's `target` section.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan1d.gan.targets import deviations, mixture
+from gan1d.gan.targets import deviations, mixture, skewed, student
 from gan1d.gan.targets.deviations import Deviation, Point
 from gan1d.system.lazy import Array, jnp, jsp, jst
 
@@ -53,18 +53,21 @@ def _inverse_transform(
     )
 
 
+def _skewed(law_of: skewed.LawOf) -> Family:
+    """A family on the half-line, sampled by its quantile function."""
+    return Family(
+        log_prob=lambda target, t: skewed.log_prob(law_of(target), t),
+        cdf=lambda target, t: skewed.cdf(law_of(target), t),
+        quantile=lambda target, u: law_of(target).quantile(u),
+        deviation=lambda target, *places: skewed.deviation(law_of(target), *places),
+        mean=lambda target: jnp.full((), law_of(target).mean),
+        std=lambda target: jnp.full((), law_of(target).std),
+        sample=lambda target, u: law_of(target).quantile(u),
+    )
+
+
 def _laplace_quantile(u: Array) -> Array:
     return jnp.where(u < 0.5, jnp.log(2 * u), -jnp.log(2 * (1 - u)))
-
-
-def _student_quantile(u: Array) -> Array:
-    # Shaw (2006): closed form for 4 degrees of freedom.
-    root = jnp.sqrt(4 * u * (1 - u))
-    ratio = jnp.cos(jnp.arccos(jnp.minimum(root, 1.0)) / 3) / root
-    t = jnp.sign(u - 0.5) * 2 * jnp.sqrt(jnp.maximum(ratio - 1, 0.0))
-    # ratio - 1 cancels near the median: one Newton step gives the lost digits back.
-    refined = t - (deviations.student_cdf(t) - u) / deviations.student_density(t)
-    return jnp.where(jnp.abs(t) < 1, refined, t)
 
 
 FAMILIES: dict[str, Family] = {
@@ -95,17 +98,18 @@ FAMILIES: dict[str, Family] = {
         deviations.laplace,
         2**0.5,
     ),
-    # 4 degrees of freedom: the heaviest tail of the family with a closed form whose W1 and
-    # standard deviation, which the outcomes are judged by, are both finite.
-    "student_t": _inverse_transform(
-        lambda t: jst.t.logpdf(t, 4),
-        deviations.student_cdf,
-        _student_quantile,
-        deviations.smooth(
-            deviations.student_density, deviations.student_cdf, deviations.student_partial_mean
+    "student_t": Family(
+        log_prob=lambda target, t: student.log_prob(target.freedom, t),
+        cdf=lambda target, t: student.cdf(target.freedom, t),
+        quantile=lambda target, u: student.quantile(target.freedom, u),
+        deviation=lambda target, *places: deviations.symmetric(student.side(target.freedom))(
+            target, *places
         ),
-        2**0.5,
+        mean=lambda target: jnp.zeros(()),
+        std=lambda target: jnp.full((), student.std(target.freedom)),
+        sample=lambda target, u: student.quantile(target.freedom, u),
     ),
+    **{kind: _skewed(law_of) for kind, law_of in skewed.LAWS.items()},
     "mixture": Family(
         mixture.log_prob,
         mixture.cdf,
