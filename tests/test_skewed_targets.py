@@ -94,7 +94,7 @@ def test_mean_and_std_are_scipys(index):
 
 
 def exact_w1(reference, samples):
-    """The integral of |Q_N(u) - Q(u)| over u in float64, by adaptive quadrature.
+    """The integral of |Q_N(u) - Q(u)| over u in float64, by composite Gauss-Legendre quadrature.
 
     Over log(u / (1 - u)), by which both tails are smooth; from one kink to the next.
     """
