@@ -522,8 +522,8 @@ def test_heatmap_says_its_interval_and_n_and_over_what_it_pools():
         (1, 1): ("100%", "n=4"),
     }
     # Of two settings a seed's share is one observation: 1/2, 1/2, 1, 1.
-    low, high = statistics.mean_interval(np.array([0.5, 0.5, 1, 1]))
-    assert shown[0, 0][1] == f"[{100 * low:.0f}, {100 * min(high, 1):.0f}]"
+    low, high = statistics.share_interval(np.array([0.5, 0.5, 1, 1]), 8)
+    assert shown[0, 0][1] == f"[{100 * low:.0f}, {100 * high:.0f}]"
     low, high = statistics.wilson_interval(np.array(4), np.array(4))
     assert shown[1, 1][1] == f"[{100 * low:.0f}, {100 * high:.0f}]"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size", "rate")
@@ -635,6 +635,26 @@ def test_what_does_not_fit_is_a_wall_of_the_best_and_the_worst():
     assert not plan.is_product and plan.shape == (25, 4)
     narrow = facets.plan(CASES["tricks"](), synthetic.tricks_sweep()["settings"], 3.4)
     assert narrow.is_product and narrow.shape == (6, 2)
+
+
+def test_levels_of_one_factor_are_no_column_of_panels_as_wide_as_the_page():
+    """Five targets, or five rates beside what is told apart by colours."""
+    targets = synthetic.dataset("abcde", swept={"target.kind": list("abcde")}, seeds=1)
+    plan = facets.plan(targets, list("edcba"), 7.2)
+    assert plan.shape == (2, 3) and plan.names == list("edcba") and not plan.is_product
+    rates = {"rate": [r for r in range(5) for _ in "ab"], "noise": ["off", "on"] * 5}
+    both = synthetic.dataset("abcdefghij", swept=rates, seeds=1)
+    plan = facets.plan(both, list("abcdefghij"), 7.2, coloured=True)
+    assert plan.shape == (2, 3) and plan.levels == ["noise=off", "noise=on"]
+    assert plan.names == [f"rate={r}" for r in range(5) for _ in "ab"]
+    assert plan.place[:3] == [(0, 0, 0), (0, 0, 1), (0, 1, 0)]
+
+
+def test_names_of_fields_are_not_broken_where_their_values_stand_beside_them():
+    label = "input noise=0 instance noise=0"
+    assert common.wrapped(label, 22) == "input noise=0\ninstance noise=0"
+    assert common.wrapped("input noise=0.001 + b=1", 18) == "input noise=0.001\n+ b=1"
+    assert common.wrapped("minibatch and others", 12) == "minibatch\nand others"
 
 
 def test_moments_end_at_the_verdicts(cases):

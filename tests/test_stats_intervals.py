@@ -132,3 +132,29 @@ def test_mean_interval_of_shares_covers_the_mean(count):
     samples = np.random.default_rng(count).beta(2, 3, size=(1500, count))
     low, high = np.transpose([statistics.mean_interval(sample) for sample in samples])
     assert 0.93 < np.mean((low <= 0.4) & (high >= 0.4)) < 0.97
+
+
+def test_interval_of_shares_of_one_run_a_seed_is_wilsons():
+    shares = np.array([0, 1, 0, 0, 1.0])
+    np.testing.assert_allclose(
+        statistics.share_interval(shares, 5), statistics.wilson_interval(2, 5)
+    )
+
+
+def test_interval_of_shares_without_spread_is_that_of_its_seeds():
+    """Zero of 256 runs of 128 seeds is no certainty; nor is one seed, whatever it has."""
+    for shares, total in (np.zeros(128), 256), (np.full(3, 0.5), 6), (np.array([0.5]), 2):
+        count = len(shares)
+        expected = statistics.wilson_interval(shares.sum(), count)
+        np.testing.assert_allclose(statistics.share_interval(shares, total), expected)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.2, 0.6])
+@pytest.mark.parametrize("alike", [0.01, 0.5, 0.99])
+def test_interval_of_shares_covers_the_rate(rate, alike):
+    """Of four runs a seed that are all but independent, or all but the same."""
+    random = np.random.default_rng(0)
+    of_seed = random.beta(rate * (1 / alike - 1), (1 - rate) * (1 / alike - 1), (60, 3000))
+    shares = random.binomial(4, of_seed) / 4
+    low, high = statistics.share_interval(shares, 240)
+    assert np.mean((low <= rate) & (rate <= high)) > 0.93

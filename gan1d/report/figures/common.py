@@ -3,6 +3,7 @@
 A kind is a pure function of a Selection that gives a Figure, or None where it does not apply.
 """
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -35,6 +36,7 @@ MAX_LINES = 60  # of settings, where each has a line of its own in one axes
 MAX_ROWS = 12  # of settings, where each has several panels
 QUARTILES = (0.5, 0.25, 0.75)
 PAGE = 7.2  # inches: the width of a page's text
+UNBROKEN = "\N{NO-BREAK SPACE}"
 PANEL_CHARACTERS = 38  # of a panel's title
 
 
@@ -224,15 +226,31 @@ def checkpoints(count: int, most: int) -> np.ndarray:
 
 
 def wrapped(label: str, width: int = PANEL_CHARACTERS) -> str:
-    """A setting's label in lines that break before a "+" where they can, else between words."""
+    """A setting's label in lines that break before a "+" where they can, else between words.
+
+    Of fields with their values, as `input noise=0 instance noise=0`, each stays in one piece.
+    """
     lines = [""]
-    for i, part in enumerate(label.split(" + ")):
+    for i, part in enumerate(_in_pieces(label).split(" + ")):
         joined = f"{lines[-1]} + {part}" if i else part
         if len(joined) <= width or not i:
             lines[-1] = joined
         else:
             lines.append(f"+ {part}")
-    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
+    text = "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
+    return text.replace(UNBROKEN, " ")
+
+
+def _in_pieces(label: str) -> str:
+    """A label whose fields' names are not broken, as it has their values behind them."""
+    words = label.split(" ")
+    apart = [
+        "=" not in label or "=" in before or "+" in (before, after)
+        for before, after in itertools.pairwise(words)
+    ]
+    return words[0] + "".join(
+        (" " if here else UNBROKEN) + word for here, word in zip(apart, words[1:], strict=True)
+    )
 
 
 def percent(rate: float) -> str:

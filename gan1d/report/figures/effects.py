@@ -43,6 +43,8 @@ def forest(selection: Selection) -> Figure | None:
         "effect on the share of runs, points",
     )
     what = f"effects by seed against {references}; x: beyond what each does alone"
+    if found[0].seeds == 1:
+        what += "; of one seed there are no intervals"
     layout.finish(
         figure, selection.runs, what, note, seeds=f"seeds that all finished: {found[0].seeds}"
     )

@@ -107,7 +107,7 @@ class Plan(NamedTuple):
     def _cell(self, ax: Axes, i: int) -> Cell:
         row, column, colour = self.place[i]
         heading: tuple[str, ...] = ()
-        if not self.is_product:
+        if not (self.rows or self.columns) and self.names:
             heading = (self._wrapped(self.names[i]),)
         elif row == 0 and self.columns:
             heading = (self._wrapped(self.columns[column]),)
@@ -179,10 +179,30 @@ def of_factors(
     if split is None or len(chosen) < 2:
         return wall(names, width, panel)
     rows, columns, colours = ([factors[i] for i in part] for part in split)
+    if not columns and _size(rows) > 2:
+        return _wrapped_rows(rows, colours, chosen, names, width, panel)
     place = [(_place(rows, i), _place(columns, i), _place(colours, i)) for i in chosen]
+    if not (rows or columns):
+        names = []  # all are in one panel
     shape = _size(rows), _size(columns)
     size = _sized(width / shape[1], panel)
     return Plan(place, _names(rows), _names(columns), _names(colours), names, shape, size)
+
+
+def _wrapped_rows(
+    rows: Sequence[Factor],
+    colours: Sequence[Factor],
+    chosen: Sequence[int],
+    names: list[str],
+    width: float,
+    panel: tuple[float, float],
+) -> Plan:
+    """A panel for each of many levels, where rows would be as wide as the page and a wall high."""
+    levels = [_names(rows)[_place(rows, i)] for i in chosen] if colours else names
+    order = [_place(rows, i) for i in chosen] if colours else list(range(len(chosen)))
+    grid = wall([str(i) for i in range(max(order) + 1)], width, panel)
+    place = [(*grid.place[at][:2], _place(colours, i)) for at, i in zip(order, chosen, strict=True)]
+    return grid._replace(place=place, levels=_names(colours), names=levels)
 
 
 def wall(

@@ -50,10 +50,7 @@ class Measured(NamedTuple):
             low, high = statistics.median_interval(each)
             return Estimate(float(statistics.median(each)), low, high, runs)
         each = np.nanmean(values, axis=0)
-        if len(values) == 1:
-            low, high = map(float, statistics.wilson_interval(each.sum(), np.array(len(each))))
-        else:
-            low, high = (float(np.clip(end, 0, 1)) for end in statistics.mean_interval(each))
+        low, high = map(float, statistics.share_interval(each, runs))
         return Estimate(float(each.mean()), low, high, runs)
 
 

@@ -89,8 +89,7 @@ def profile_differences(selection: Selection) -> Figure | None:
     pairs = [compared[setting] for setting in frame.setting]
     x = comparisons.thresholds(np.concatenate([w1.ravel() for w1 in pairs]))
     figure = layout.new_figure(selection.width, plan.height)
-    ylabel = f"share at or below, less that of {reference!r}"
-    cells = plan.draw(figure, w1_label(ds), ylabel, sharex=True, sharey=True)
+    cells = plan.draw(figure, w1_label(ds), "difference of shares", sharex=True, sharey=True)
     for cell, (first, second) in zip(cells, pairs, strict=True):
         found = statistics.profile_difference(first, second, x)
         band = found.low, found.high
@@ -101,7 +100,8 @@ def profile_differences(selection: Selection) -> Figure | None:
         cell.title(f"n = {len(first)}")
     cells[0].ax.set(xscale="log", xlim=(x[0], x[-1]))
     cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
-    layout.finish(figure, ds, "differences of profiles, simultaneous 95% bands", note)
+    what = f"shares at or below, less those of {reference!r}, simultaneous 95% bands"
+    layout.finish(figure, ds, what, note)
     return figure
 
 

@@ -12,6 +12,7 @@ from gan1d.report.statistics.intervals import (
     median,
     median_interval,
     quantiles,
+    share_interval,
     wilson_interval,
 )
 from gan1d.report.statistics.paired import (
@@ -60,6 +61,7 @@ __all__ = [
     "quantiles",
     "ranks",
     "seeds_needed",
+    "share_interval",
     "sign_test",
     "success_rate",
     "tango_interval",

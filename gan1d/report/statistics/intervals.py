@@ -24,6 +24,28 @@ def wilson_interval(count: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, n
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
+def share_interval(shares: np.ndarray, total: int) -> tuple[np.ndarray, np.ndarray]:
+    """The 95% interval of the mean of shares `[seed, ...]`, where runs of one seed are alike.
+
+    Wilson's, of as many independent runs as would vary as much: p (1 - p) over the variance of the
+    mean of seeds, with Student's t for what is uncertain in it (Korn & Graubard 1998), but not
+    fewer than there are seeds, nor more than there are runs. Of one run a seed it is Wilson's.
+
+    Args:
+      shares: of the runs of each seed, `[seed, ...]`.
+      total: how many runs there are.
+    """
+    seeds = len(shares)
+    rate = shares.mean(0)
+    count = np.full(rate.shape, float(seeds))
+    if seeds > 1:
+        variance = shares.var(0, ddof=1) / seeds * (scipy.stats.t.ppf(0.975, seeds - 1) / Z) ** 2
+        spread = rate * (1 - rate)
+        alike = np.divide(spread, variance, out=count.copy(), where=variance > 0)
+        count = np.clip(alike, seeds, max(total, seeds))
+    return wilson_interval(rate * count, count)
+
+
 def quantiles(values: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
     """Order statistics x_(ceil(n p)) over the first axis, `[run, ...]` -> `[level, ...]`.
 
