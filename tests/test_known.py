@@ -168,6 +168,15 @@ def test_what_was_made_otherwise_is_not_mixed_with(field, value, part, tmp_path)
     assert not (tmp_path / "blocks").exists()
 
 
+def test_records_of_older_versions_that_say_less_are_refused_all_the_same(part, tmp_path):
+    record = results.load_record(copied(part, tmp_path))
+    for name in ("source", "cohorts", "machines", "switches"):
+        del record[name]
+    files.write_json(tmp_path / netcdf.RECORD, record)
+    with pytest.raises(ConfigError, match="source=None there"):
+        trained(sweep_of(seeds="0:9"), tmp_path)
+
+
 def test_in_a_notebook_a_folder_grows_by_the_same_call(tmp_path):
     for seeds in (3, 5):
         runs = gan1d.run(TINY, seeds=seeds, workdir=tmp_path)

@@ -21,7 +21,7 @@ from gan1d.results.verdicts import Thresholds
 from gan1d.sweep import cohorts
 from gan1d.sweep.collect import PICTURE, Arrays, Shape
 from gan1d.sweep.layout import Block
-from gan1d.sweep.provenance import Identity, Training
+from gan1d.sweep.provenance import Identity, Training, code
 from gan1d.system.hardware import Machine
 
 # Of `judging` what a part may have otherwise than the whole.
@@ -131,19 +131,22 @@ def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
     """The results of a part of a sweep in a folder, if it holds such.
 
     Raises:
+      ConfigError: other code has made them, so that they can't be gone on with.
       ResultsError: they are damaged.
     """
     record = results.load_record(folder)
     part = None if record is None else part_of(record["config"], whole)
     if record is None or part is None:
         return None
+    _check(folder, record, dict(code()))
     runs, snapshots = results.read(folder)
     machine = _machine(record)
     trained = dict[int, Training]()
     settings = experiment.recorded(record["config"]).built
     for cohort, program in zip(cohorts.group(settings), record["cohorts"], strict=True):
-        how = Training(program["engine"], program["runs_at_a_time"], {}, machine)
-        trained |= dict.fromkeys(cohort.setting_indices.tolist(), how)
+        if program:  # none, where no run of it is finished
+            how = Training(program["engine"], program["runs_at_a_time"], {}, machine)
+            trained |= dict.fromkeys(cohort.setting_indices.tolist(), how)
     kept = {"seed": runs, "snapshot_seed": snapshots, "generator_seed": runs}
     places_of_seeds = {
         dim: _places([] if data is None or dim not in data else data[dim].values, whole.seeds)
@@ -155,21 +158,20 @@ def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
 def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
     """Raise ConfigError if the runs that a folder holds would be others as they are trained now."""
     record = results.load_record(folder) or {}
-    versions = record.get("versions", {})
-    machine = _machine(record)
-    before = {
-        "engine": record.get("engine"),
-        "device_kind": machine.device_kind,
-        "processor": machine.processor,
-        "versions": {name: versions.get(name) for name in now.versions},
-        "source": record.get("source"),
-        "registered": record.get("registered"),
-        "switches": record.get("switches"),
-    }
-    if known.block_size is not None:
-        before |= {"block_size": record["block_size"], "devices": record["devices"]}
     plain = now.plain()
-    differing = fields.differences(before, {name: plain[name] for name in before})
+    names = ["engine", "device_kind", "processor"]
+    if known.block_size is not None:
+        names += ["block_size", "devices"]
+    _check(folder, record | _machine(record)._asdict(), {name: plain[name] for name in names})
+
+
+def _check(folder: Path, record: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ConfigError if what a record says of how it was made differs from how it would be."""
+    versions = record.get("versions", {})
+    before = {name: record.get(name) for name in now}
+    if "versions" in now:  # a record has those of more packages
+        before["versions"] = {name: versions.get(name) for name in now["versions"]}
+    differing = fields.differences(before, dict(now))
     if differing:
         raise ConfigError(
             [
