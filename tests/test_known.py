@@ -16,16 +16,20 @@ from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices
 from gan1d.system.progress import Silent
 
-FEW = {"seeds": "0:5", "sweep": ("loss.kind=non_saturating,hinge",)}
+RATE = "discriminator.optimizer.rate"
+# The second setting diverges.
+FEW = {"seeds": "0:5", "sweep": (f"loss.kind=non_saturating,hinge {RATE}=0.001,1e30",)}
 GROWN = {
     "seeds": {"seeds": "0:9"},
-    "a value between the others": {"sweep": ("loss.kind=non_saturating,least_squares,hinge",)},
+    "a value between the others": {
+        "sweep": (f"loss.kind=non_saturating,least_squares,hinge {RATE}=0.001,0.001,1e30",)
+    },
     # With variables, modes, weights and structures that the others have not, which come first.
     "another kind": {
         "seeds": "0:7",
         "sweep": (
             "target.kind=mixture,gaussian generator.hidden=(3,2),(2,) pretraining.steps=3,0",
-            "loss.kind=hinge,non_saturating",
+            f"loss.kind=hinge,non_saturating {RATE}=1e30,0.001",
         ),
     },
     "snapshots": {"seeds": "0:7", "judging.snapshot_seeds": 5},
@@ -86,6 +90,7 @@ def test_a_sweep_that_has_grown_is_one_sweep_bit_for_bit(change, part, tmp_path,
     assert sum(counts) == whole.run_count - 10 + again
     trained(whole, one)
     same(grown, one)
+    assert results.load(grown).diverged_at.notnull().any()
 
 
 def test_blocks_of_any_size_take_what_they_can(part, tmp_path):
@@ -96,11 +101,8 @@ def test_blocks_of_any_size_take_what_they_can(part, tmp_path):
 
 
 def test_xla_goes_on_with_the_blocks_it_began_with(tmp_path):
-    few, whole = (
-        sweep_of(),
-        sweep_of(seeds="0:9", sweep=("loss.kind=non_saturating,least_squares,hinge",)),
-    )
-    trained(few, tmp_path, engine="xla", block_size=6)
+    whole = sweep_of(seeds="0:9", **GROWN["a value between the others"])
+    trained(sweep_of(), tmp_path, engine="xla", block_size=6)
     with pytest.raises(ConfigError, match="block_size=6 there, 8 now"):
         trained(whole, tmp_path, engine="xla", block_size=8)
     trained(whole, tmp_path, engine="xla")
