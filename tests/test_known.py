@@ -11,7 +11,7 @@ import gan1d
 from gan1d import results
 from gan1d.config.experiment import ConfigError, resolve
 from gan1d.results import files, netcdf
-from gan1d.sweep import api, known, loop
+from gan1d.sweep import api, loop, parts
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices
 from gan1d.system.progress import Silent
@@ -186,4 +186,4 @@ def test_in_a_notebook_a_folder_grows_by_the_same_call(tmp_path):
     alone = gan1d.run(TINY, seeds=5)
     np.testing.assert_array_equal(runs.w1, alone.w1)
     assert json.loads(runs.attrs["provenance"])["complete"]
-    assert known.part_of(TINY | {"seeds": "0:3"}, resolve(TINY | {"seeds": "0:2"})) is None
+    assert parts.part_of(TINY | {"seeds": "0:3"}, resolve(TINY | {"seeds": "0:2"})) is None

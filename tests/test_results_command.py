@@ -166,7 +166,7 @@ def test_a_table_of_curves_has_the_values_of_the_results():
         (["verify"], {}, "usage", 2),
         (["rub", "results"], {}, "usage", 2),
         (["export", "results"], {}, "to: name the file", 2),
-        (["export", "results"], {"to": "runs.xls"}, "ends in .csv or .parquet", 1),
+        (["export", "results"], {"to": "runs.xls"}, "ends in .csv or .tsv or .parquet", 1),
         (["export", "results"], {"to": "none/runs.csv"}, "can't be written", 1),
         (["info", "nothing"], {}, "no results here", 1),
         (["rejudge", "nothing"], {"success_w1": 0.5}, "no results here", 1),

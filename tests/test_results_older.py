@@ -91,8 +91,8 @@ def test_a_field_that_came_later_is_what_it_is_by_default(tmp_path):
     runs = synthetic.dataset(seeds=1).assign_attrs(config=json.dumps(recorded))
     results.write(tmp_path, runs, None, {"config": recorded, "complete": True}, {})
     assert contents.results_of(made, tmp_path) is not None
-    other = experiment.resolve({"seeds": 1, "judging.generator_seeds": 3})
-    with pytest.raises(experiment.ConfigError, match="generator_seeds=1024 there, 3 now"):
+    other = experiment.resolve({"seeds": 1, "penalty.kind": "r1"})
+    with pytest.raises(experiment.ConfigError, match=r"penalty\.kind='off' there, 'r1' now"):
         contents.results_of(other, tmp_path)
 
 

@@ -146,7 +146,8 @@ class XlaPrograms:
 
     def generators(self, block: Block, count: int) -> np.ndarray:
         """The weights of the first generators as they would be judged now, `[count, W]`."""
-        return generators.flat(_first(train.judged(block.runs.state).g, count))
+        # Sliced here: on the devices each length would be a program of its own.
+        return generators.flat(_first(jax.device_get(train.judged(block.runs.state).g), count))
 
     def _trained(self, block: Block, span: Span) -> Block:
         number = span.first

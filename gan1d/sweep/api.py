@@ -13,7 +13,7 @@ from gan1d import results
 from gan1d.config.experiment import ConfigError
 from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
-from gan1d.sweep import known as parts
+from gan1d.sweep import known as of_part
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, refuse_others, results_of
@@ -102,10 +102,10 @@ def train_and_publish(
         runs = None if overwrite else contents.complete()
         if runs is not None:
             return _as_published(runs)
-        known = None if overwrite else parts.find(folder, sweep.experiment, sweep.shape)
+        known = None if overwrite else of_part.find(folder, sweep.experiment, sweep.shape)
         layout = layout_in(contents, sweep, choices, known)
         if known is not None:
-            parts.check_made_alike(folder, known, layout.identity)
+            of_part.check_made_alike(folder, known, layout.identity)
         if overwrite:
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)

@@ -16,7 +16,7 @@ from gan1d.config import fields
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.gan import register
 from gan1d.results import ResultsError, blocks
-from gan1d.sweep import known
+from gan1d.sweep import parts
 from gan1d.sweep.provenance import Identity, Plan
 
 # What publishing replaces, and overwriting removes.
@@ -99,7 +99,7 @@ def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
         record["config"] | {"registered": record.get("registered", {})},
         experiment.config() | {"registered": register.sources()},
     )
-    if differing and known.part_of(record["config"], experiment) is not None:
+    if differing and parts.part_of(record["config"], experiment) is not None:
         return None  # it has grown
     if differing:
         raise ConfigError([f"workdir={folder}: it holds another sweep ({differing}); {REMEDY}"])

@@ -9,7 +9,7 @@ is said, and nothing is mixed.
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,58 +17,14 @@ import xarray as xr
 from gan1d import results
 from gan1d.config import experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
-from gan1d.results.verdicts import Thresholds
 from gan1d.sweep import cohorts
 from gan1d.sweep.collect import PICTURE, Arrays, Shape
 from gan1d.sweep.layout import Block
+from gan1d.sweep.parts import Part, part_of, places
 from gan1d.sweep.provenance import Identity, Training, code
 from gan1d.system.hardware import Machine
 
-# Of `judging` what a part may have otherwise than the whole.
-FREE = frozenset((*Thresholds._fields, "snapshot_seeds", "generator_seeds"))
 REMEDY = "choose another folder (workdir), or train all of it anew (overwrite)"
-
-
-class Part(NamedTuple):
-    """Where a sweep's settings and seeds are in a part of it; -1: nowhere."""
-
-    setting: np.ndarray  # [S]
-    seed: np.ndarray  # [N]
-
-
-def part_of(config: Mapping[str, object], whole: Experiment) -> Part | None:
-    """Where a sweep's runs are in another one that is a part of it, by its resolved config.
-
-    None where that is no part: it has runs that the whole has not, or trains or looks otherwise.
-    """
-    try:
-        part = experiment.recorded(config)
-    except ConfigError:
-        return None  # of a version with other fields
-    if _alike(part) != _alike(whole):
-        return None
-    # As the record will have it: what was found out of data is declared there.
-    declared = experiment.recorded(whole.config()).built
-    found = Part(
-        _places(list(map(repr, part.built)), list(map(repr, declared))),
-        _places(part.seeds, whole.seeds),
-    )
-    sizes = len(part.points), len(part.seeds)
-    return found if tuple(int((each >= 0).sum()) for each in found) == sizes else None
-
-
-def _alike(of: Experiment) -> dict[str, object]:
-    """What the schedules of a whole and its parts have in common."""
-    judging = dataclasses.asdict(of.schedule.judging)
-    return {"steps": of.schedule.steps} | {
-        name: value for name, value in judging.items() if name not in FREE
-    }
-
-
-def _places(there: Any, wanted: Any) -> np.ndarray:
-    """Where each of what is wanted is among what is there; -1 where it is not."""
-    places = {each: i for i, each in enumerate(there)}
-    return np.array([places.get(each, -1) for each in wanted])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,8 +91,10 @@ def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
       ResultsError: they are damaged.
     """
     record = results.load_record(folder)
-    part = None if record is None else part_of(record["config"], whole)
-    if record is None or part is None:
+    if record is None or not fields.differences(record["config"], whole.config()):
+        return None  # what is there of the sweep itself is being made anew
+    part = part_of(record["config"], whole)
+    if part is None:
         return None
     _check(folder, record, dict(code()))
     runs, snapshots = results.read(folder)
@@ -149,7 +107,7 @@ def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
             trained |= dict.fromkeys(cohort.setting_indices.tolist(), how)
     kept = {"seed": runs, "snapshot_seed": snapshots, "generator_seed": runs}
     places_of_seeds = {
-        dim: _places([] if data is None or dim not in data else data[dim].values, whole.seeds)
+        dim: places([] if data is None or dim not in data else data[dim].values, whole.seeds)
         for dim, data in kept.items()
     }
     return Known(shape, part, runs, snapshots, trained, places_of_seeds)
