@@ -99,8 +99,10 @@ def results_of(experiment: Experiment, folder: Path) -> xr.Dataset | None:
         record["config"] | {"registered": record.get("registered", {})},
         experiment.config() | {"registered": register.sources()},
     )
-    if differing and parts.part_of(record["config"], experiment) is not None:
-        return None  # it has grown
+    # It has grown where its config alone differs.
+    alone = differing == fields.differences(record["config"], experiment.config())
+    if differing and alone and parts.part_of(record["config"], experiment) is not None:
+        return None
     if differing:
         raise ConfigError([f"workdir={folder}: it holds another sweep ({differing}); {REMEDY}"])
     return results.load(folder) if record["complete"] else None
