@@ -14,6 +14,7 @@ from gan1d.results import files, netcdf
 from gan1d.sweep import api, loop, parts
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.layout import Choices
+from gan1d.sweep.shards import parse
 from gan1d.system.progress import Silent
 
 RATE = "discriminator.optimizer.rate"
@@ -108,6 +109,17 @@ def test_xla_goes_on_with_the_blocks_it_began_with(tmp_path):
     trained(whole, tmp_path, engine="xla")
     trained(whole, tmp_path / "one", engine="xla", block_size=6)
     same(tmp_path, tmp_path / "one")
+
+
+def test_shards_take_over_what_a_part_has(part, tmp_path, monkeypatch):
+    whole, folder = sweep_of(seeds="0:37"), copied(part, tmp_path)
+    counts = counting(monkeypatch)
+    for shard in parse("0/2"), parse("1/2"):
+        api.train_shard(whole, folder, shard, Choices(), report=lambda updates: Silent())
+    api.merge(whole, folder, kinds=())
+    assert sum(counts) == whole.run_count - 10
+    trained(whole, tmp_path / "one")
+    same(folder, tmp_path / "one")
 
 
 def test_a_part_is_kept_until_the_whole_is_there(part, tmp_path, monkeypatch):

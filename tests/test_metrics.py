@@ -16,6 +16,7 @@ from gan1d.gan import metrics, targets
 from gan1d.gan.judging import Judging
 from gan1d.gan.metrics import line
 from gan1d.gan.players import Players
+from gan1d.gan.targets import skewed
 
 POINTS = 201  # of the judged samples, where their number does not matter
 FINE = 20_000
@@ -110,9 +111,10 @@ def test_w1_of_shifted_quantiles_is_the_shift(target, shift):
     samples, shift = reference.ppf(midpoints(2001)), shift * reference.std()
     # Within a slice the quantiles lie on either side of its midpoint: 1 / 2001 of a few stds, and
     # more in the heaviest tails.
-    there = w1(target, float32(samples))
-    assert there < 1e-2 * reference.std()
-    np.testing.assert_allclose(w1(target, float32(samples + shift)), abs(shift), atol=there)
+    atol = 2e-3 * reference.std()
+    if target.kind in skewed.LAWS or target.freedom < 4:
+        atol = max(atol, w1_of_float64(samples, target))
+    np.testing.assert_allclose(w1(target, float32(samples + shift)), abs(shift), atol=atol)
 
 
 @each_target
@@ -121,9 +123,10 @@ def test_w1_of_samples_on_one_side_is_the_difference_of_means(target, shift):
     reference = law(target)
     samples = np.float32(reference.mean() + reference.std() * (shift + np.linspace(-2, 2, 2001)))
     expected = abs(samples.mean(dtype=float) - reference.mean())
-    # Of the heaviest tails 1e-5 of the distance is beyond the samples.
-    # Rounding must not add up over the slices: 2001 CDFs off by 6e-8 would make 1e-4.
-    np.testing.assert_allclose(w1(target, float32(samples)), expected, rtol=2e-5)
+    # Rounding must not add up over the slices: 2001 CDFs off by 6e-8 would make 1e-4. Of Pareto's
+    # tail 1e-5 of the distance is beyond the samples.
+    rtol = 2e-5 if target.kind == "pareto" else 1e-5
+    np.testing.assert_allclose(w1(target, float32(samples)), expected, rtol=rtol)
 
 
 @each_target

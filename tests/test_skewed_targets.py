@@ -162,6 +162,21 @@ def test_tails_too_heavy_to_be_judged_are_refused(given):
         setting(**{f"target.{name}": value for name, value in given.items()})
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "student_t", "freedom": targets.LEAST_FREEDOM},
+        {"kind": "pareto", "shape": targets.LEAST_PARETO},
+        {"kind": "lognormal", "sigma": targets.MOST_SIGMA},
+    ],
+)
+def test_even_samples_of_the_heaviest_tails_have_half_of_their_std(given):
+    """So that a perfect sampler has not collapsed: docs/judging.md."""
+    target = setting(**{f"target.{name}": value for name, value in given.items()}).target
+    u = (np.arange(501, dtype=np.float32) + 0.5) / 501
+    assert np.asarray(quantile(target, u), float).std() > 0.5 * targets.std(target)
+
+
 def test_four_degrees_of_freedom_are_the_default_and_need_no_table():
     default, other = (
         setting(**{"target.kind": "student_t"} | freedom).target

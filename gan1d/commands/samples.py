@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2 or not (chosen.TO.value or _WEIGHTS.value):
         return shell.refuse("usage: python -m gan1d samples results/NAME --to=FILE; see --help")
     for option, value, endings in (
-        ("to", chosen.TO.value, (".csv", ".tsv", ".parquet", ".npy")),
+        ("to", chosen.TO.value, (*exports.ENDINGS, ".npy")),
         ("weights", _WEIGHTS.value, (".safetensors",)),
     ):
         if value and Path(value).suffix not in endings:

@@ -92,9 +92,10 @@ def differences(old: dict[str, Value], new: dict[str, Value]) -> str:
     A field that an older version did not have is what it is by default.
     """
     before, after = (dict(flatten(config)) for config in (old, new))
-    for name in after.keys() & specs().keys() - before.keys():
-        default = specs()[name][1]
-        before[name] = list(default) if isinstance(default, tuple) else default
+    for name in after:
+        if name not in before and name in specs():
+            default = specs()[name][1]
+            before[name] = list(default) if isinstance(default, tuple) else default
     return "; ".join(
         f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
         for field in dict.fromkeys([*before, *after])

@@ -63,6 +63,9 @@ def _table(runs: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
+ENDINGS = (".csv", ".tsv", ".parquet")  # of files that `export` writes
+
+
 def export(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as its file's name ends: .csv, .tsv or .parquet.
 
@@ -76,7 +79,7 @@ def export(frame: pd.DataFrame, path: Path) -> None:
         ".parquet": functools.partial(frame.to_parquet, index=False, engine="pyarrow"),
     }
     if path.suffix not in writers:
-        raise ResultsError(f"to={path}: give a name that ends in {' or '.join(writers)}")
+        raise ResultsError(f"to={path}: give a name that ends in {' or '.join(ENDINGS)}")
     try:
         files.replace(path, writers[path.suffix])
     except ImportError:

@@ -13,11 +13,10 @@ from gan1d import results
 from gan1d.config.experiment import ConfigError
 from gan1d.report import drawing, figures, page, tables
 from gan1d.results import blocks
-from gan1d.sweep import known as of_part
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, refuse_others, results_of
-from gan1d.sweep.known import Known
+from gan1d.sweep.known import Known, check_made_alike, find_known
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
@@ -102,10 +101,7 @@ def train_and_publish(
         runs = None if overwrite else contents.complete()
         if runs is not None:
             return _as_published(runs)
-        known = None if overwrite else of_part.find(folder, sweep.experiment, sweep.shape)
-        layout = layout_in(contents, sweep, choices, known)
-        if known is not None:
-            of_part.check_made_alike(folder, known, layout.identity)
+        layout, known = _laid_out(contents, sweep, choices, overwrite=overwrite)
         if overwrite:
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)
@@ -119,6 +115,18 @@ def train_and_publish(
             summary = _publish(sweep, folder, result, finished, overrides)
         _draw(folder, result, summary, kinds)
     return Published(result.runs, summary)
+
+
+def _laid_out(
+    contents: Contents, sweep: Sweep, choices: Choices, *, overwrite: bool = False
+) -> tuple[Layout, Known | None]:
+    """How a sweep is laid out, and which of its runs its folder has, if it has grown."""
+    folder = contents.folder
+    known = None if overwrite else find_known(folder, sweep.experiment, sweep.shape)
+    layout = layout_in(contents, sweep, choices, known)
+    if known is not None:
+        check_made_alike(folder, known, layout.identity)
+    return layout, known
 
 
 def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Contents:
@@ -156,7 +164,7 @@ def train_shard(
     with locked(folder, shard.name, locks.SHARD_LOCK_SECONDS):
         refuse_others(folder)
         contents = look(sweep.experiment, folder)
-        layout = layout_in(contents, sweep, choices)
+        layout, known = _laid_out(contents, sweep, choices)
         numbers = layout.blocks.cut(shard.count)[shard.index]
         runs = layout.blocks.runs_of(numbers)
         if contents.complete() is not None:
@@ -164,7 +172,8 @@ def train_shard(
         finished = store.opened_in_part(contents, layout.identity, layout.blocks.count, numbers)
         with signals.noted() as noted:
             updates = _begin(sweep, runs)
-            loop.train(layout, numbers, signals.Attentive(report(updates), noted), finished)
+            attentive = signals.Attentive(report(updates), noted)
+            loop.train(layout, numbers, attentive, finished, known=known)
     return runs
 
 

@@ -3,17 +3,16 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 from gan1d import results
 from gan1d.config import experiment
-from gan1d.gan import generators, latents, perceptrons
+from gan1d.gan import generators, latents, perceptrons, randomness
 from gan1d.gan.players import Variables
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import data
@@ -42,14 +41,16 @@ class Generator:
     centre: np.ndarray  # [X] what standardising has taken away from data, 0 without
     unit: np.ndarray  # [X] what it has divided by, 1 without
 
+    @switches.pinned()
     def latents(self, count: int, seed: int = 0) -> np.ndarray:
         """Independent latents `[count, L]` of the distribution that the generator is judged by.
 
         That is the one it was trained with; of stratified latents their interval, all of it.
         """
         latent = self.setting.latent
-        bits = np.random.default_rng(seed).integers(1, 2**23, (count, latent.dim))
-        return np.asarray(latents.KINDS[latent.kind].grid(latent, jnp.asarray(bits * 2.0**-23)))
+        key = randomness.stream(randomness.run_key(seed), "samples")
+        u = randomness.uniforms(key, (count, latent.dim))
+        return np.asarray(latents.KINDS[latent.kind].grid(latent, u))
 
     @switches.pinned()
     def __call__(self, latent: np.ndarray) -> np.ndarray:
@@ -70,15 +71,8 @@ class Generator:
         return self(self.latents(count, seed))
 
     @functools.cached_property
-    def _applied(self) -> Any:
+    def _applied(self) -> Callable[[Variables, np.ndarray], jax.Array]:
         return jax.jit(functools.partial(perceptrons.generate, self.setting))
-
-
-class _Choice(NamedTuple):
-    """A run, by where it stands in the results."""
-
-    setting: int
-    seed: int
 
 
 def generator(
@@ -106,13 +100,10 @@ def generator(
         runs, _ = results.parts(runs)
     if results.GENERATORS not in runs:
         raise ResultsError(
-            "no generators were kept: train again with judging.generator_seeds above 0 "
-            "(results before 2026-11-27 have none)"
+            "no generators were kept: train again with judging.generator_seeds above 0"
         )
-    chosen = _chosen(runs, setting, seed)
-    label = str(runs.setting.values[chosen.setting])
-    number = int(runs.generator_seed.values[chosen.seed])
-    run = runs.isel(setting=chosen.setting).sel(seed=number)
+    label, number = _chosen(runs, setting, seed)
+    run = runs.sel(setting=label, seed=number)
     if not run.finished or not np.isnan(run.diverged_at):
         what = f"it diverged at update {run.diverged_at:.0f}" if run.finished else "not finished"
         raise ResultsError(f"setting={label}, seed={number}: {what}; choose another run")
@@ -131,25 +122,20 @@ def generator(
     )
 
 
-def _chosen(runs: xr.Dataset, setting: str | int | None, seed: int | None) -> _Choice:
-    """The run that is meant, the best of those that are if it is not said."""
-    labels, seeds = runs.setting.values.tolist(), runs.generator_seed.values.tolist()
+def _chosen(runs: xr.Dataset, setting: str | int | None, seed: int | None) -> tuple[str, int]:
+    """The setting and seed of the run that is meant: of several the best one."""
+    seeds = runs.generator_seed.values.tolist()
     if seed is not None and seed not in seeds:
         kept = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
         raise SelectionError(f"seed={seed}: generators were kept of seeds {kept}; give one of them")
-    rows = slice(None) if setting is None else [labels.index(_label(runs, setting))]
-    columns = slice(None) if seed is None else [seeds.index(seed)]
-    among = runs.sel(seed=seeds).isel(setting=rows, seed=columns)
+    among = runs.sel(seed=seeds if seed is None else [seed])
+    if setting is not None:
+        among = among.sel(setting=[of_runs.find_setting(runs, str(setting))])
     lost = ~np.isnan(among.diverged_at.values) | (among.finished.values == 0)
     failed = among.verdict.values != verdicts.VERDICTS.index("success")
     order = np.lexsort((among.settled_w1.values.ravel(), failed.ravel(), lost.ravel()))
     row, column = np.unravel_index(order[0], lost.shape)
-    label, number = among.setting.values[row], among.seed.values[column]
-    return _Choice(labels.index(label), seeds.index(number))
-
-
-def _label(runs: xr.Dataset, setting: str | int) -> str:
-    return of_runs.find_setting(runs, str(setting))
+    return str(among.setting.values[row]), int(among.seed.values[column])
 
 
 def _setting(runs: xr.Dataset, label: str) -> Setting:
@@ -180,11 +166,11 @@ def _described(runs: xr.Dataset, setting: Setting) -> files.Record:
     """What the record says of a setting's data.
 
     Raises:
-      ResultsError: nothing.
+      ResultsError: nothing, or several things.
     """
     known = json.loads(runs.attrs.get("provenance", "{}")).get("data", [])
     wanted = data.told(setting.target)
-    for said in known:
-        if wanted.items() <= said.items():
-            return dict(said)
-    raise ResultsError("the record does not say what data were learned; train again")
+    found = [said for said in known if wanted.items() <= {"weight": "", **said}.items()]
+    if len(found) != 1:
+        raise ResultsError("the record does not say which data were learned; sweep them apart")
+    return dict(found[0])

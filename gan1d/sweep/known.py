@@ -9,7 +9,6 @@ is said, and nothing is mixed.
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,14 +16,14 @@ import xarray as xr
 from gan1d import results
 from gan1d.config import experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
+from gan1d.results import Record
 from gan1d.sweep import cohorts
 from gan1d.sweep.collect import PICTURE, Arrays, Shape
+from gan1d.sweep.contents import REMEDY
 from gan1d.sweep.layout import Block
 from gan1d.sweep.parts import Part, part_of, places
 from gan1d.sweep.provenance import Identity, Training, code
 from gan1d.system.hardware import Machine
-
-REMEDY = "choose another folder (workdir), or train all of it anew (overwrite)"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ class Known:
         return self.part.setting[block.setting_index], self.seed_places[kept][block.seed_index]
 
 
-def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
+def find_known(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
     """The results of a part of a sweep in a folder, if it holds such.
 
     Raises:
@@ -96,7 +95,7 @@ def find(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
     part = part_of(record["config"], whole)
     if part is None:
         return None
-    _check(folder, record, dict(code()))
+    _check(folder, record, {**code()})
     runs, snapshots = results.read(folder)
     machine = _machine(record)
     trained = dict[int, Training]()
@@ -123,13 +122,13 @@ def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
     _check(folder, record | _machine(record)._asdict(), {name: plain[name] for name in names})
 
 
-def _check(folder: Path, record: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _check(folder: Path, record: Record, now: Record) -> None:
     """Raise ConfigError if what a record says of how it was made differs from how it would be."""
     versions = record.get("versions", {})
     before = {name: record.get(name) for name in now}
     if "versions" in now:  # a record has those of more packages
         before["versions"] = {name: versions.get(name) for name in now["versions"]}
-    differing = fields.differences(before, dict(now))
+    differing = fields.differences(before, now)
     if differing:
         raise ConfigError(
             [
@@ -139,7 +138,7 @@ def _check(folder: Path, record: Mapping[str, Any], now: Mapping[str, Any]) -> N
         )
 
 
-def _machine(record: Mapping[str, Any]) -> Machine:
+def _machine(record: Record) -> Machine:
     """The machine that has trained; where there were several, one that stands for none."""
     machines = [Machine(*(each[name] for name in Machine._fields)) for each in record["machines"]]
     kinds = {(each.processor, each.device_kind) for each in machines}

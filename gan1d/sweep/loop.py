@@ -266,6 +266,9 @@ def _missing(
     missing = []
     first, last = max(cohort.numbers.start, numbers.start), min(cohort.numbers.stop, numbers.stop)
     for number in range(first, last):
+        if number not in store and known is None:
+            missing.append(number)
+            continue
         block = cohort.block(number)
         room = layout.blocks.room(block)
         finished = store.get(number, room) if number in store else None

@@ -1,8 +1,8 @@
 """Which runs of a sweep another one has, that is a part of it: from their configs alone."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def _alike(of: Experiment) -> dict[str, object]:
     }
 
 
-def places(there: Any, wanted: Any) -> np.ndarray:
+def places(there: Iterable[Hashable], wanted: Iterable[Hashable]) -> np.ndarray:
     """Where each of what is wanted is among what is there; -1 where it is not."""
     places = {each: i for i, each in enumerate(there)}
     return np.array([places.get(each, -1) for each in wanted])

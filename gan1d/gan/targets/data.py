@@ -188,10 +188,11 @@ def told(target: "TargetFields") -> dict[str, object]:
         "file": target.file,
         "standardise": target.standardise,
         "share": target.held_out,
+        "weight": target.weight,
     }
     if target.columns:
         asked["columns"] = list(target.columns)
-    return asked | ({"weight": target.weight} if target.weight else {})
+    return asked
 
 
 def described(target: "TargetFields") -> dict[str, object]:
@@ -205,7 +206,7 @@ def described(target: "TargetFields") -> dict[str, object]:
         "trains": len(found.originals),
         "held_out": found.held_out_count,
         "split": f"by seed {SPLIT_SEED}",
-    } | told(target)
+    } | {name: value for name, value in told(target).items() if value}
     if target.standardise != OFF:
         said |= {"less": found.centre.tolist(), "over": found.unit.tolist()}
     return said

@@ -179,8 +179,10 @@ def of_factors(
     if split is None or len(chosen) < 2:
         return wall(names, width, panel)
     rows, columns, colours = ([factors[i] for i in part] for part in split)
-    if not columns and _size(rows) > 2:
-        return _wrapped_rows(rows, colours, chosen, names, width, panel)
+    if not columns and _size(rows) > 2:  # panels as wide as the page, a wall high
+        if not colours:
+            return wall(names, width, panel)
+        return _wrapped_rows(rows, colours, chosen, width, panel)
     place = [(_place(rows, i), _place(columns, i), _place(colours, i)) for i in chosen]
     if not (rows or columns):
         names = []  # all are in one panel
@@ -193,16 +195,15 @@ def _wrapped_rows(
     rows: Sequence[Factor],
     colours: Sequence[Factor],
     chosen: Sequence[int],
-    names: list[str],
     width: float,
     panel: tuple[float, float],
 ) -> Plan:
-    """A panel for each of many levels, where rows would be as wide as the page and a wall high."""
-    levels = [_names(rows)[_place(rows, i)] for i in chosen] if colours else names
-    order = [_place(rows, i) for i in chosen] if colours else list(range(len(chosen)))
-    grid = wall([str(i) for i in range(max(order) + 1)], width, panel)
+    """A panel for each of the rows, side by side, with what is told apart by colours in it."""
+    levels, order = _names(rows), [_place(rows, i) for i in chosen]
+    grid = wall(levels, width, panel)
     place = [(*grid.place[at][:2], _place(colours, i)) for at, i in zip(order, chosen, strict=True)]
-    return grid._replace(place=place, levels=_names(colours), names=levels)
+    names = [levels[at] for at in order]
+    return grid._replace(place=place, levels=_names(colours), names=names)
 
 
 def wall(
