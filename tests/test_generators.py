@@ -163,19 +163,19 @@ def test_settings_have_units_of_their_own(learned):
     assert (first.unit != second.unit).all() and (first.centre != second.centre).all()
 
 
-def test_units_are_not_those_of_a_setting_with_weights(tmp_path):
-    """Which comes first in the record, and has all that the other one asks for."""
+def test_units_are_those_of_the_settings_own_weights(tmp_path):
+    """All else that settings ask of their data being the same."""
     rows = np.random.default_rng(0).normal(10, 1, (60, 2))
-    frame = pd.DataFrame({"a": rows[:, 0], "b": rows[:, 1], "w": np.linspace(0, 5, 60)})
+    frame = pd.DataFrame({"a": rows[:, 0], "b": rows[:, 1], "v": 1.0, "w": np.linspace(0, 5, 60)})
     frame.sort_values("a").to_csv(tmp_path / "d.csv", index=False)
     target = {"kind": "data", "file": str(tmp_path / "d.csv"), "standardise": "on"}
     target |= {"columns": ("a", "b")}
     config = {**TINY, "target": target, "latent.kind": "normal", "latent.dim": 2}
-    runs = gan1d.run(config, sweep={"target.weight": ["w", ""]})
-    weighted, plain = (gan1d.generator(runs, number, 0) for number in (1, 2))
+    runs = gan1d.run(config, sweep={"target.weight": ["w", "v"]})
+    weighted, even = (gan1d.generator(runs, number, 0) for number in (1, 2))
     expected = json.loads(runs.attrs["provenance"])["data"]
     assert weighted.centre.tolist() == expected[0]["less"] != expected[1]["less"]
-    assert plain.centre.tolist() == expected[1]["less"]
+    assert even.centre.tolist() == expected[1]["less"]
 
 
 def test_weights_are_read_and_used_without_gan1d(learned, tmp_path):

@@ -49,7 +49,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "target.weights", target.weights, remedy
     if latent.kind == "stratified" and latent.dim != 1:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
-    if latent.low >= latent.high:  # where they have no effect these are the defaults
+    if latent.kind in ("stratified", "uniform") and latent.low >= latent.high:
         yield "latent.low", latent.low, f"it must be below latent.high={latent.high:g}"
     if target.kind == "pareto" and target.shape < targets.LEAST_PARETO:
         remedy = f"Pareto's tail leaves no std to judge by; give {targets.LEAST_PARETO:g} or more"
