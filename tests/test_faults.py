@@ -598,8 +598,8 @@ def test_a_block_that_does_not_fit_is_halved_to_the_same_bits(
 
 def test_a_block_that_never_fits_is_an_error_with_a_remedy(tmp_path, monkeypatch):
     error = MemoryError("Unable to allocate it")
-    monkeypatch.setattr(engines, "compile_programs", fitting(1, error))
-    with pytest.raises(ConfigError, match=r"training\.batch_size: .* 2 runs at a time"):
+    monkeypatch.setattr(engines, "compile_programs", fitting(0, error))
+    with pytest.raises(ConfigError, match=r"training\.batch_size: .* suffice for 1 at a time"):
         train(tmp_path, LONG, size=64)
 
 

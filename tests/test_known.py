@@ -101,14 +101,28 @@ def test_blocks_of_any_size_take_what_they_can(part, tmp_path):
     same(tmp_path, tmp_path / "one")
 
 
-def test_xla_goes_on_with_the_blocks_it_began_with(tmp_path):
+def test_xla_goes_on_with_as_many_at_a_time_as_it_began_with(tmp_path, caplog):
+    """Its rounding depends on that, not on the blocks that are kept."""
+    few = FEW | {"seeds": "0:2"}
     whole = sweep_of(seeds="0:9", **GROWN["a value between the others"])
-    trained(sweep_of(), tmp_path, engine="xla", block_size=6)
-    with pytest.raises(ConfigError, match="block_size=6 there, 8 now"):
-        trained(whole, tmp_path, engine="xla", block_size=8)
-    trained(whole, tmp_path, engine="xla")
-    trained(whole, tmp_path / "one", engine="xla", block_size=6)
-    same(tmp_path, tmp_path / "one")
+    trained(sweep_of(**few), tmp_path, engine="xla")
+    record = results.load_record(tmp_path)
+    assert [each["runs_at_a_time"] for each in record["cohorts"]] == [2, 2]
+    trained(whole, tmp_path, engine="xla", block_size=8)
+    record = results.load_record(tmp_path)
+    assert [each["runs_at_a_time"] for each in record["cohorts"]] == [2, 8, 2]
+    of_two = sweep_of(seeds="0:9")
+    trained(of_two, tmp_path / "one", engine="xla", block_size=2)
+    grown = results.read(tmp_path)[0].isel(setting=[0, 2])
+    one = results.read(tmp_path / "one")[0]
+    np.testing.assert_array_equal(grown.w1.values, one.w1.values)
+    with pytest.raises(ConfigError, match="devices=2 there, 1 now"):
+        trained(
+            sweep_of(seeds="0:10", **GROWN["a value between the others"]),
+            tmp_path,
+            engine="xla",
+            devices=1,
+        )
 
 
 def test_shards_take_over_what_a_part_has(part, tmp_path, monkeypatch):

@@ -444,7 +444,7 @@ def test_snapshots_are_those_of_their_runs():
 
 @pytest.mark.parametrize(
     "options",
-    [{"block_size": 3}, {"block_size": 2}, {"block_size": 0}, {"devices": 99}, {"devices": 0}],
+    [{"block_size": 3}, {"block_size": 1}, {"block_size": 0}, {"devices": 99}, {"devices": 0}],
 )
 def test_impossible_layouts_are_refused_by_name(options):
     with pytest.raises(experiment.ConfigError, match=next(iter(options))):
@@ -457,7 +457,13 @@ def test_a_default_block_is_no_larger_than_needed(monkeypatch):
         laid_out(declared(seeds=f"0:{seeds}", sweep=(RATES,)), block_size=None).block_size
         for seeds in (1, 100, 5000)
     ]
-    assert sizes == [128, 300, 8192]
+    assert sizes == [4, 300, 8192]  # 3 settings, 2 devices
+
+
+def test_there_are_no_more_devices_than_runs():
+    """One that had none would train a copy of another's, in the time of its own."""
+    chosen = layout.choose(Sweep(declared(seeds="0:1", sweep=())), Choices())
+    assert (len(chosen.devices), chosen.block_size) == (1, 1)
 
 
 def test_an_easy_target_is_learned():

@@ -47,7 +47,9 @@ ENGINE = flags.DEFINE_enum(
     "can and pays.",
 )
 BLOCK_SIZE = flags.DEFINE_integer(
-    "block_size", None, "Runs trained at a time; default up to 64 a core, up to 4096 a GPU."
+    "block_size",
+    None,
+    "Runs trained at a time; default up to 64 a core, up to 4096 a GPU, no more than there are.",
 )
 MIXED = flags.DEFINE_bool(
     "mixed", False, "Let shards be trained on machines of different kinds, which round differently."

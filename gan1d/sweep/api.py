@@ -57,9 +57,8 @@ def layout_in(
             block_size=choices.block_size or identity.block_size,
             mixed=choices.mixed or identity.mixed,
         )
-    elif known is not None:
-        size = choices.block_size or known.block_size
-        choices = dataclasses.replace(choices, block_size=size)
+    elif known is not None and known.by_xla:
+        choices = dataclasses.replace(choices, devices=choices.devices or known.devices)
     return choose(sweep, choices)
 
 

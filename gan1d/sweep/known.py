@@ -18,6 +18,7 @@ from gan1d.config import experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
 from gan1d.results import Record
 from gan1d.sweep import cohorts
+from gan1d.sweep.cohorts import Cohort
 from gan1d.sweep.collect import PICTURE, Arrays, Shape
 from gan1d.sweep.contents import REMEDY
 from gan1d.sweep.layout import Block
@@ -37,12 +38,22 @@ class Known:
     trained: Mapping[int, Training]  # how, by the places of the part's settings
     # Where the whole's seeds are along those dimensions of the part's results that are of seeds.
     seed_places: Mapping[str, np.ndarray]
+    devices: int  # that have trained them
+
+    def runs_at_a_time(self, cohort: Cohort) -> int | None:
+        """How many XLA has trained at a time, on which its rounding depends; None where it has not.
+
+        Args:
+          cohort: one of the whole sweep's.
+        """
+        places = self.part.setting[cohort.setting_indices]
+        trained = [self.trained[place] for place in places if place in self.trained]
+        return max((each.runs_at_a_time for each in trained if each.engine == "xla"), default=None)
 
     @property
-    def block_size(self) -> int | None:
-        """That of what XLA has trained, on which its rounding depends; None where it has not."""
-        sizes = [each.runs_at_a_time for each in self.trained.values() if each.engine == "xla"]
-        return max(sizes, default=None)
+    def by_xla(self) -> bool:
+        """Whether XLA has trained any."""
+        return any(each.engine == "xla" for each in self.trained.values())
 
     def missing(self, block: Block) -> np.ndarray:
         """Which of a block's runs are not known, by their places in it."""
@@ -109,7 +120,7 @@ def find_known(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
         dim: places([] if data is None or dim not in data else data[dim].values, whole.seeds)
         for dim, data in kept.items()
     }
-    return Known(shape, part, runs, snapshots, trained, places_of_seeds)
+    return Known(shape, part, runs, snapshots, trained, places_of_seeds, record["devices"])
 
 
 def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
@@ -117,8 +128,8 @@ def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
     record = results.load_record(folder) or {}
     plain = now.plain()
     names = ["engine", "device_kind", "processor"]
-    if known.block_size is not None:
-        names += ["block_size", "devices"]
+    if known.by_xla:
+        names.append("devices")
     _check(folder, record | _machine(record)._asdict(), {name: plain[name] for name in names})
 
 

@@ -28,10 +28,7 @@ from gan1d.system import backend, hardware
 # 256: little, as a block is what a sweep that is stopped loses. The figure for GPUs is a guess.
 RUNS_PER_DEVICE = {"cpu": 64}
 RUNS_PER_ACCELERATOR = 4096
-SMALLEST_BLOCK, LARGEST_BLOCK = 128, 2**20
-# Runs of a block on a device: a single one is compiled to other code than several are, with other
-# rounding.
-SMALLEST_SHARE = 2
+LARGEST_BLOCK = 2**20
 # Blocks that a shard has at least, where there are so many runs: enough to be shared out evenly,
 # and for little to be lost where it ends early.
 BLOCKS_OF_SHARD = 4
@@ -251,6 +248,8 @@ def choose(sweep: Sweep, choices: Choices) -> Layout:
         devices = backend.devices(choices.devices)
     except ValueError as error:
         raise ConfigError([str(error)]) from None
+    if choices.devices is None and choices.shards is None:
+        devices = devices[: _largest_cohort(sweep)]  # each has a run at least
     size = choices.block_size
     if size is None:
         size = default_block_size(sweep, len(devices), devices[0].platform, choices.shards)
@@ -260,28 +259,28 @@ def choose(sweep: Sweep, choices: Choices) -> Layout:
 
 def check_block_size(size: int, devices: int) -> None:
     """Raise ConfigError if blocks of this size can't be spread evenly over devices."""
-    smallest = SMALLEST_SHARE * devices
-    if not smallest <= size <= LARGEST_BLOCK or size % devices:
-        remedy = f"give a multiple of {devices} (devices) from {smallest} to {LARGEST_BLOCK}"
+    if not devices <= size <= LARGEST_BLOCK or size % devices:
+        remedy = f"give a multiple of {devices} (devices) up to {LARGEST_BLOCK}"
         raise ConfigError([f"block_size={size}: {remedy}"])
 
 
 def default_block_size(sweep: Sweep, devices: int, platform: str, shards: int | None) -> int:
-    """Runs trained at a time: as many as suit the devices.
+    """Runs trained at a time: as many as suit the devices, but not more than there are.
 
-    Not more than the largest cohort needs, but never below 128 runs if the machine has such blocks
-    at all: so that on few cores XLA compiles every sweep for the same block size, and its runs have
-    the same rounding. Of a shard a few blocks at least, where its runs fill vectors of lanes.
+    Of a shard a few blocks at least, where its runs fill vectors of lanes.
     """
     suiting = RUNS_PER_DEVICE.get(platform, RUNS_PER_ACCELERATOR)
     if shards is not None:
         fair = sweep.run_count // (BLOCKS_OF_SHARD * shards * devices)
         fair = fair // FULL_VECTORS * FULL_VECTORS
         return min(suiting, max(fair, FULL_VECTORS)) * devices
+    return min(suiting, -(-_largest_cohort(sweep) // devices)) * devices
+
+
+def _largest_cohort(sweep: Sweep) -> int:
+    """How many runs it has."""
     settings = max(len(cohort.setting_indices) for cohort in sweep.cohorts)
-    largest = settings * len(sweep.experiment.seeds)
-    needed = -(-max(largest, SMALLEST_BLOCK) // devices)
-    return min(suiting, max(needed, SMALLEST_SHARE)) * devices
+    return settings * len(sweep.experiment.seeds)
 
 
 def result_bytes(sweep: Sweep) -> int:

@@ -27,7 +27,7 @@ from gan1d.sweep.call_length import CallLength
 from gan1d.sweep.cohorts import Cohort
 from gan1d.sweep.collect import Arrays
 from gan1d.sweep.known import Known
-from gan1d.sweep.layout import SMALLEST_SHARE, Block, CohortBlocks, Layout
+from gan1d.sweep.layout import Block, CohortBlocks, Layout
 from gan1d.sweep.provenance import Trained, Training
 from gan1d.sweep.store import InMemory, Store
 from gan1d.system import hardware, switches
@@ -201,11 +201,11 @@ class _CohortTraining:
         """
         devices, size = len(self.layout.devices), self.runs_at_a_time
         half = size // 2 // devices * devices
-        if half < SMALLEST_SHARE * devices:
+        if half < devices:
             raise ConfigError(
                 [
-                    f"training.batch_size: the memory does not even suffice for {size} runs at a "
-                    f"time ({error}); train smaller batches or networks"
+                    f"training.batch_size: the memory does not even suffice for {size} at a time "
+                    f"({error}); train smaller batches or networks"
                 ]
             ) from error
         logging.warning("Out of memory with %d runs at a time (%s): trying %d.", size, error, half)
@@ -231,8 +231,10 @@ def _train_missing(
     pool = ThreadPoolExecutor(hardware.cores(), thread_name_prefix="compile")
     try:
         of_cohort = functools.partial(_compile, layout, compile)
-        compiled = _compile_ahead(pool, of_cohort, progress, [cohorts[i] for i in todo])
-        for i, (engine, programs) in zip(todo, compiled, strict=True):
+        sizes = [_runs_at_a_time(layout, cohorts[i], known) for i in todo]
+        upcoming = [(cohorts[i].cohort, size) for i, size in zip(todo, sizes, strict=True)]
+        compiled = _compile_ahead(pool, of_cohort, progress, upcoming)
+        for i, size, (engine, programs) in zip(todo, sizes, compiled, strict=True):
             training = _CohortTraining(
                 layout,
                 cohorts[i].cohort,
@@ -241,7 +243,7 @@ def _train_missing(
                 f"cohort {i + 1}/{len(cohorts)}",
                 engine,
                 programs,
-                layout.block_size,
+                size,
                 CallLength(),
             )
             for number in missing[i]:
@@ -252,6 +254,12 @@ def _train_missing(
         progress.say("done")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _runs_at_a_time(layout: Layout, cohort: CohortBlocks, known: Known | None) -> int:
+    """How many runs of a cohort are trained at a time: as those that are known, if XLA has them."""
+    before = None if known is None else known.runs_at_a_time(cohort.cohort)
+    return before or layout.block_size
 
 
 def _missing(
@@ -288,15 +296,15 @@ def _compile_ahead(
     pool: ThreadPoolExecutor,
     compile: Callable[[Cohort, int], tuple[str, Programs]],
     progress: _Progress,
-    cohorts: list[CohortBlocks],
+    cohorts: list[tuple[Cohort, int]],
 ) -> Iterator[tuple[str, Programs]]:
-    """Each cohort's engine and programs; the next ones compile while one trains."""
+    """Engine and programs of each, for so many runs; the next ones compile while one trains."""
     ahead = hardware.cores() + 1  # bounds what compiled programs take in memory
     waiting: collections.deque[Future[tuple[str, Programs]]] = collections.deque()
     upcoming = iter(cohorts)
     for _ in cohorts:
         while len(waiting) < ahead and (following := next(upcoming, None)) is not None:
-            waiting.append(pool.submit(compile, following.cohort, following.size))
+            waiting.append(pool.submit(compile, *following))
         began = time.monotonic()
         first = waiting.popleft()
         while not wait([first], timeout=0.2).done:
