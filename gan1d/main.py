@@ -7,12 +7,14 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
     python -m gan1d.main --config=configs/sweep.py --config.steps=1000 --workdir=results/short
     python -m gan1d.main --config=configs/sweep.py \
         --sweep=discriminator.optimizer.rate=1e-3,3e-3 --sweep="training.batch_size=8,16"
+    python -m gan1d.main --config=configs/sweep.py --seeds=0:2048 --until=5
     python -m gan1d.main --config=configs/sweep.py --shard=3/8
 
 A sweep that was stopped, in whatever way, goes on when the same command is given again, and one
-that has grown, by more seeds or values, trains only what is new. With --shard a process trains a
-part only, on any machine that shares the results folder: launch.local and launch.slurm start the
-shards of a sweep and merge what they leave. Figures can be drawn again with `python -m gan1d draw
+that has grown, by more seeds or values, trains only what is new. With --until only as many of its
+seeds are trained as tell the effects on success to so many points, by 95% intervals. With --shard a
+process trains a part only, on any machine that shares the results folder: launch.local and
+launch.slurm start the shards of a sweep and merge what they leave. Figures can be drawn again with `python -m gan1d draw
 results/NAME`, and the report be written with `python -m gan1d report`; `python -m gan1d results`
 verifies, describes and exports what is there.
 """
@@ -44,6 +46,14 @@ _DEVICES = flags.DEFINE_integer(
 )
 _SHARD = flags.DEFINE_string(
     "shard", None, "Train one of N parts of the sweep only: I/N, from 0/N to N-1/N."
+)
+_UNTIL = flags.DEFINE_float(
+    "until",
+    None,
+    "Train batches of the seeds until every main effect on success (where settings are no product: "
+    "every difference from the first; of one setting: its rate) is known to +- so many points.",
+    lower_bound=0.1,
+    upper_bound=50.0,
 )
 flags.adopt_module_key_flags(options)
 
@@ -78,6 +88,9 @@ def _check_flags(shard: Shard | None) -> None:
         problems.append(f"{flag}: not for a shard, which has the folder not for itself; leave out")
     if shard is None and options.MIXED.value:
         problems.append("mixed: for shards only; give --shard=I/N as well, or leave it out")
+    if _UNTIL.value is not None and (shard is not None or _PARTIAL.value):
+        flag = "shard" if shard is not None else "partial"
+        problems.append(f"until: not with --{flag}, which has fixed seeds; give one of them")
     if problems:
         raise ConfigError(problems)
 
@@ -124,6 +137,20 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
     kinds, overrides = options.kinds(), options.overrides()
     if _PARTIAL.value:
         published = api.merge(sweep, folder, partial=True, kinds=kinds, overrides=overrides)
+    elif _UNTIL.value is not None:
+        from gan1d.sweep.until import train_until
+
+        published, told = train_until(
+            _UNTIL.value,
+            sweep,
+            folder,
+            choices,
+            report=report,
+            overwrite=_OVERWRITE.value,
+            kinds=kinds,
+            overrides=overrides,
+        )
+        print(f"{told}\n")
     else:
         published = api.train_and_publish(
             sweep,

@@ -108,6 +108,11 @@ def load(name: str) -> list[xr.Dataset]:
     return [_read(path) for path in paths]
 
 
+def third(name: str) -> xr.Dataset:
+    """What is kept of a sweep's third range."""
+    return _read(KEPT / f"{name}-third.npz")
+
+
 def _read(path: Path) -> xr.Dataset:
     with np.load(path) as kept:
         attributes = json.loads(str(kept["attributes"]))

@@ -73,6 +73,12 @@ class Experiment:
             entry[last] = list(value) if isinstance(value, tuple) else value
         return nested
 
+    def of_first(self, count: int) -> "Experiment":
+        """The same sweep of so many of its first seeds."""
+        seeds = self.seeds[:count]
+        schedule = dataclasses.replace(self.schedule, seeds=axes.seeds_text(seeds))
+        return dataclasses.replace(self, seeds=seeds, schedule=schedule)
+
     def log_steps(self) -> list[int]:
         """The numbers of updates after which runs are judged."""
         return judging.log_steps(self.schedule.steps, self.schedule.judging)

@@ -112,7 +112,7 @@ def train_and_publish(
                     "been written; give the same command again to train these runs anew"
                 )
             summary = _publish(sweep, folder, result, finished, overrides)
-        _draw(folder, result, summary, kinds)
+        draw(folder, result.runs, result.snapshots, summary, kinds)
     return Published(result.runs, summary)
 
 
@@ -245,7 +245,7 @@ def _merge(
             raise results.ResultsError(f"{folder}: no block is finished; there is nothing to show")
     with signals.noted():
         summary = _publish(sweep, folder, result, finished, overrides)
-    _draw(folder, result, summary, kinds)
+    draw(folder, result.runs, result.snapshots, summary, kinds)
     return Published(result.runs, summary)
 
 
@@ -301,14 +301,26 @@ def _publish(
     return summary
 
 
-def _draw(
-    folder: Path, result: loop.Result, summary: pd.DataFrame, kinds: Sequence[str] | None
+def draw(
+    folder: Path,
+    runs: xr.Dataset,
+    snapshots: xr.Dataset | None,
+    summary: pd.DataFrame,
+    kinds: Sequence[str] | None,
 ) -> None:
-    """Draw the figures that are asked for and, with any, the report."""
+    """Draw the figures of results that are asked for and, with any, the report.
+
+    Args:
+      folder: where the results are.
+      runs: the results.
+      snapshots: of their first seeds.
+      summary: of the runs.
+      kinds: of figures; None means those that a sweep shows by itself.
+    """
     chosen = figures.SHOWN if kinds is None else kinds
     if chosen:
-        drawing.draw_all(folder, result.runs, result.snapshots, summary, chosen)
-        page.write(folder, result.runs, result.snapshots, summary)
+        drawing.draw_all(folder, runs, snapshots, summary, chosen)
+        page.write(folder, runs, snapshots, summary)
 
 
 def written(folder: Path) -> list[str]:
