@@ -11,12 +11,13 @@ r"""Train every GAN of a sweep, judge them, and leave a results folder with tabl
     python -m gan1d.main --config=configs/sweep.py --shard=3/8
 
 A sweep that was stopped, in whatever way, goes on when the same command is given again, and one
-that has grown, by more seeds or values, trains only what is new. With --until only as many of its
-seeds are trained as tell the effects on success to so many points, by 95% intervals. With --shard a
-process trains a part only, on any machine that shares the results folder: launch.local and
-launch.slurm start the shards of a sweep and merge what they leave. Figures can be drawn again with `python -m gan1d draw
-results/NAME`, and the report be written with `python -m gan1d report`; `python -m gan1d results`
-verifies, describes and exports what is there.
+that has grown, by more seeds or values, trains only what is new; --reuse takes over what other
+folders have of it. With --until only as many of its seeds are trained as tell the effects on
+success to so many points, by 95% intervals. With --shard a process trains a part only, on any
+machine that shares the results folder: launch.local and launch.slurm start the shards of a sweep
+and merge what they leave. Figures can be drawn again with `python -m gan1d draw results/NAME`, and
+the report be written with `python -m gan1d report`; `python -m gan1d results` verifies, describes
+and exports what is there.
 """
 
 import re
@@ -46,6 +47,12 @@ _DEVICES = flags.DEFINE_integer(
 )
 _SHARD = flags.DEFINE_string(
     "shard", None, "Train one of N parts of the sweep only: I/N, from 0/N to N-1/N."
+)
+_REUSE = flags.DEFINE_multi_string(
+    "reuse",
+    [],
+    "A results folder whose runs of this sweep are taken over instead of trained, repeatable; what "
+    "--workdir has of it is taken over in any case.",
 )
 _UNTIL = flags.DEFINE_float(
     "until",
@@ -88,9 +95,12 @@ def _check_flags(shard: Shard | None) -> None:
         problems.append(f"{flag}: not for a shard, which has the folder not for itself; leave out")
     if shard is None and options.MIXED.value:
         problems.append("mixed: for shards only; give --shard=I/N as well, or leave it out")
-    if _UNTIL.value is not None and (shard is not None or _PARTIAL.value):
-        flag = "shard" if shard is not None else "partial"
-        problems.append(f"until: not with --{flag}, which has fixed seeds; give one of them")
+    fixed = {"shard": shard is not None, "partial": _PARTIAL.value, "reuse": bool(_REUSE.value)}
+    for flag, given in fixed.items():
+        if _UNTIL.value is not None and given:
+            problems.append(f"until: not with --{flag}, for which seeds are fixed; give one")
+    if _REUSE.value and _PARTIAL.value:
+        problems.append("reuse: nothing is taken over with --partial; give one of them")
     if problems:
         raise ConfigError(problems)
 
@@ -130,8 +140,9 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
     from gan1d.system import progress
 
     sweep, choices, report = Sweep(experiment), _choices(shard), progress.reporter
+    reused = list(map(Path, _REUSE.value))
     if shard is not None:
-        count = api.train_shard(sweep, folder, shard, choices, report=report)
+        count = api.train_shard(sweep, folder, shard, choices, report=report, reused=reused)
         print(f"Shard {shard}: all of its {count} runs are finished, in {folder}")
         return 0
     kinds, overrides = options.kinds(), options.overrides()
@@ -160,6 +171,7 @@ def _train(experiment: Experiment, folder: Path, shard: Shard | None) -> int:
             overwrite=_OVERWRITE.value,
             kinds=kinds,
             overrides=overrides,
+            reused=reused,
         )
     return options.say_what_is_there(published, folder)
 

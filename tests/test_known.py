@@ -52,10 +52,9 @@ def part(tmp_path_factory):
     return folder
 
 
-def trained(sweep, folder, **choices):
-    return api.train_and_publish(
-        sweep, folder, Choices(**choices), report=lambda updates: Silent(), kinds=()
-    )
+def trained(sweep, folder, reused=(), **choices):
+    given = {"report": lambda updates: Silent(), "kinds": (), "reused": reused}
+    return api.train_and_publish(sweep, folder, Choices(**choices), **given)
 
 
 def copied(part, folder):
@@ -123,6 +122,39 @@ def test_xla_goes_on_with_as_many_at_a_time_as_it_began_with(tmp_path, caplog):
             engine="xla",
             devices=1,
         )
+
+
+def test_two_folders_merge_to_one_sweep(part, tmp_path, monkeypatch):
+    """Of other seeds and of another value; with what neither has trained."""
+    whole = sweep_of(**(GROWN["a value between the others"] | {"seeds": "0:9"}))
+    later = tmp_path / "later"
+    trained(sweep_of(seeds="4:9"), later)
+    before = [path.read_bytes() for path in sorted(later.iterdir())]
+    counts = counting(monkeypatch)
+    trained(whole, tmp_path / "merged", reused=[part, later])
+    assert sum(counts) == 9  # the new value's
+    trained(sweep_of(seeds="0:9"), tmp_path / "both", reused=[later, part])
+    assert sum(counts) == 9
+    trained(whole, tmp_path / "one")
+    same(tmp_path / "merged", tmp_path / "one")
+    assert [path.read_bytes() for path in sorted(later.iterdir())] == before
+
+
+def test_what_cannot_be_reused_is_refused_with_the_difference(part, tmp_path):
+    whole = sweep_of(seeds="0:9")
+    with pytest.raises(ConfigError, match=r"reuse=.*none: no results are there"):
+        trained(whole, tmp_path / "out", reused=[tmp_path / "none"])
+    with pytest.raises(
+        ConfigError, match=r"reuse=.*no part of this sweep \(steps=10 there, 11 now"
+    ):
+        trained(sweep_of(steps=11), tmp_path / "out", reused=[part])
+    for name, size in (("two", 2), ("four", 4)):
+        seeds = {"two": "0:2", "four": "2:4"}[name]
+        trained(sweep_of(seeds=seeds), tmp_path / name, engine="xla", devices=1, block_size=size)
+    with pytest.raises(ConfigError, match=r"reuse: .* 2 in .*two, 4 in .*four"):
+        both = [tmp_path / "two", tmp_path / "four"]
+        trained(whole, tmp_path / "out", engine="xla", devices=1, reused=both)
+    assert not list((tmp_path / "out").glob("*.nc"))
 
 
 def test_shards_take_over_what_a_part_has(part, tmp_path, monkeypatch):

@@ -149,6 +149,8 @@ def test_the_flag_says_what_was_saved_and_refuses_what_it_cannot_do(tmp_path, mo
     given = ["--config=tiny.py", "--nofigures", "--workdir=out"]
     assert run_main(*given, "--until=10") == 0
     assert "32 of up to 100 seeds are enough: the rate of success" in capfd.readouterr().out
-    for flag in ("--shard=0/2", "--partial"):
+    assert run_main("--config=tiny.py", "--nofigures", "--workdir=new", "--reuse=out") == 0
+    assert results.load(tmp_path / "new").sizes["seed"] == 100
+    for flag in ("--shard=0/2", "--partial", "--reuse=out"):
         assert run_main(*given, "--until=10", flag) == 2
         assert "until: not with" in capfd.readouterr().err

@@ -16,7 +16,7 @@ from gan1d.results import blocks
 from gan1d.sweep import locks, loop, store
 from gan1d.sweep.cohorts import Sweep
 from gan1d.sweep.contents import Contents, look, refuse_others, results_of
-from gan1d.sweep.known import Known, check_made_alike, find_known
+from gan1d.sweep.known import NOTHING, Known, check_made_alike, find_known
 from gan1d.sweep.layout import Blocks, Choices, Layout, check_memory, choose
 from gan1d.sweep.locks import Locked, locked
 from gan1d.sweep.provenance import ANY, Identity, record
@@ -39,9 +39,7 @@ def _as_published(runs: xr.Dataset) -> Published:
     return Published(runs, tables.summary(runs))
 
 
-def layout_in(
-    contents: Contents, sweep: Sweep, choices: Choices, known: Known | None = None
-) -> Layout:
+def layout_in(contents: Contents, sweep: Sweep, choices: Choices, known: Known = NOTHING) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
 
     Runs of it that are known decide where their bits depend on it.
@@ -57,8 +55,9 @@ def layout_in(
             block_size=choices.block_size or identity.block_size,
             mixed=choices.mixed or identity.mixed,
         )
-    elif known is not None and known.by_xla:
-        choices = dataclasses.replace(choices, devices=choices.devices or known.devices)
+    elif known.by_xla:
+        devices = choices.devices or known.by_xla[0].record["devices"]
+        choices = dataclasses.replace(choices, devices=devices)
     return choose(sweep, choices)
 
 
@@ -72,6 +71,7 @@ def train_and_publish(
     overwrite: bool = False,
     kinds: Sequence[str] | None = None,
     overrides: Sequence[str] = (),
+    reused: Sequence[Path] = (),
 ) -> Published:
     """Train what is missing of a sweep, and write everything about it to a folder.
 
@@ -84,6 +84,7 @@ def train_and_publish(
       kinds: of figures; None means those that a sweep shows by itself; of none there is no report
         either.
       overrides: what was given besides the config file, for the record.
+      reused: other folders, whose runs of the sweep are taken over.
 
     Returns:
       The sweep's results; those that the folder has, if they are all there.
@@ -100,7 +101,7 @@ def train_and_publish(
         runs = None if overwrite else contents.complete()
         if runs is not None:
             return _as_published(runs)
-        layout, known = _laid_out(contents, sweep, choices, overwrite=overwrite)
+        layout, known = _laid_out(contents, sweep, choices, reused, overwrite=overwrite)
         if overwrite:
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)
@@ -117,14 +118,19 @@ def train_and_publish(
 
 
 def _laid_out(
-    contents: Contents, sweep: Sweep, choices: Choices, *, overwrite: bool = False
-) -> tuple[Layout, Known | None]:
+    contents: Contents,
+    sweep: Sweep,
+    choices: Choices,
+    reused: Sequence[Path],
+    *,
+    overwrite: bool = False,
+) -> tuple[Layout, Known]:
     """How a sweep is laid out, and which of its runs its folder has, if it has grown."""
     folder = contents.folder
-    known = None if overwrite else find_known(folder, sweep.experiment, sweep.shape)
+    own = folder if not overwrite else None
+    known = find_known(own, sweep.experiment, sweep.shape, reused)
     layout = layout_in(contents, sweep, choices, known)
-    if known is not None:
-        check_made_alike(folder, known, layout.identity)
+    check_made_alike(known, layout.identity)
     return layout, known
 
 
@@ -139,7 +145,13 @@ def _looked_into(folder: Path, sweep: Sweep, *, overwrite: bool = False) -> Cont
 
 @switches.pinned()
 def train_shard(
-    sweep: Sweep, folder: Path, shard: Shard, choices: Choices, *, report: Report
+    sweep: Sweep,
+    folder: Path,
+    shard: Shard,
+    choices: Choices,
+    *,
+    report: Report,
+    reused: Sequence[Path] = (),
 ) -> int:
     """Train what is missing of one shard of a sweep; returns how many runs the shard has.
 
@@ -151,6 +163,7 @@ def train_shard(
       shard: which one.
       choices: how the sweep is to be laid out.
       report: makes what reports how far the shard is, from its number of updates.
+      reused: other folders, whose runs of the sweep are taken over.
 
     Raises:
       ConfigError: it can't be laid out like that, there are not so many shards, another process is
@@ -163,7 +176,7 @@ def train_shard(
     with locked(folder, shard.name, locks.SHARD_LOCK_SECONDS):
         refuse_others(folder)
         contents = look(sweep.experiment, folder)
-        layout, known = _laid_out(contents, sweep, choices)
+        layout, known = _laid_out(contents, sweep, choices, reused)
         numbers = layout.blocks.cut(shard.count)[shard.index]
         runs = layout.blocks.runs_of(numbers)
         if contents.complete() is not None:
@@ -336,7 +349,7 @@ def train(
     report: Report,
     noted: list[int],
     finished: Store,
-    known: Known | None = None,
+    known: Known = NOTHING,
 ) -> loop.Result:
     """Train what is missing of a sweep, until a signal is noted; as `loop.run`."""
     updates = _begin(layout.sweep, layout.sweep.run_count)

@@ -1,13 +1,14 @@
-"""Runs that a sweep has already, where a part of it was trained before: it has grown.
+"""Runs that a sweep has already, where parts of it were trained before: it has grown.
 
 More seeds, values and settings leave what was trained as it is, and thresholds only judge. Such
-runs are found in the results of the part, and blocks take them from there. They have the bits of
-one sweep where the same code has trained them on the same kind of machine; where it has not, that
-is said, and nothing is mixed.
+runs are found in the results of the parts, in the sweep's folder and in others, and blocks take
+them from there. They have the bits of one sweep where the same code has trained them on the same
+kind of machine; where it has not, that is said, and nothing is mixed.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,11 @@ from gan1d.system.hardware import Machine
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Known:
-    """The runs of a sweep that are in results of a part of it."""
+class KnownPart:
+    """The runs of a sweep that are in one folder's results of a part of it."""
 
+    folder: Path
+    record: Record
     shape: Shape  # of the whole sweep's results
     part: Part
     runs: xr.Dataset
@@ -38,7 +41,6 @@ class Known:
     trained: Mapping[int, Training]  # how, by the places of the part's settings
     # Where the whole's seeds are along those dimensions of the part's results that are of seeds.
     seed_places: Mapping[str, np.ndarray]
-    devices: int  # that have trained them
 
     def runs_at_a_time(self, cohort: Cohort) -> int | None:
         """How many XLA has trained at a time, on which its rounding depends; None where it has not.
@@ -66,9 +68,11 @@ class Known:
             there &= (block.seed_index >= count) | (self._places(block, kept)[1] >= 0)
         return np.flatnonzero(~there)
 
-    def fill(self, block: Block, room: Arrays) -> Training:
-        """Fill in the runs of a block that are known; returns how one of them was trained."""
+    def fill(self, block: Block, room: Arrays) -> Training | None:
+        """Fill in the runs of a block that are known; returns how one was trained, if any is."""
         known = np.setdiff1d(np.arange(block.run_count), self.missing(block))
+        if not len(known):
+            return None
         for name, array in room.items():
             data, kept = self._source(name)
             rows, short = known[known < len(array)], name.removeprefix(PICTURE)
@@ -93,16 +97,88 @@ class Known:
         return self.part.setting[block.setting_index], self.seed_places[kept][block.seed_index]
 
 
-def find_known(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
-    """The results of a part of a sweep in a folder, if it holds such.
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """All runs of a sweep that are known."""
+
+    parts: tuple[KnownPart, ...] = ()
+
+    @property
+    def by_xla(self) -> tuple[KnownPart, ...]:
+        """The parts of which XLA has trained any."""
+        return tuple(part for part in self.parts if part.by_xla)
+
+    def missing(self, block: Block) -> np.ndarray:
+        """Which of a block's runs are not known, by their places in it."""
+        of_parts = (part.missing(block) for part in self.parts)
+        return functools.reduce(np.intersect1d, of_parts, np.arange(block.run_count))
+
+    def fill(self, block: Block, room: Arrays) -> Training:
+        """Fill in the runs of a block that are known, one at least; returns how it was trained."""
+        filled = [part.fill(block, room) for part in self.parts]
+        return next(filter(None, filled))
+
+    def runs_at_a_time(self, cohort: Cohort) -> int | None:
+        """How many XLA has trained at a time, on which its rounding depends; None where it has not.
+
+        Args:
+          cohort: one of the whole sweep's.
+
+        Raises:
+          ConfigError: so many in one folder, and so many in another.
+        """
+        sizes = {part.folder: part.runs_at_a_time(cohort) for part in self.parts}
+        known = {folder: size for folder, size in sizes.items() if size is not None}
+        if len(set(known.values())) > 1:
+            each = ", ".join(f"{size} in {folder}" for folder, size in known.items())
+            raise ConfigError(
+                [f"reuse: XLA has trained other numbers of runs at a time, {each}; leave one out"]
+            )
+        return max(known.values(), default=None)
+
+
+NOTHING = Known()
+
+
+def find_known(
+    folder: Path | None, whole: Experiment, shape: Shape, reused: Sequence[Path] = ()
+) -> Known:
+    """The results of parts of a sweep in its folder, if it holds such, and in others.
+
+    Args:
+      folder: the sweep's own; None where what it holds does not count.
+      whole: the sweep.
+      shape: of its results.
+      reused: other folders, which do hold such.
 
     Raises:
-      ConfigError: other code has made them, so that they can't be gone on with.
+      ConfigError: other code has made them, so that they can't be gone on with, or another folder
+        has something else.
       ResultsError: they are damaged.
     """
-    record = results.load_record(folder)
-    if record is None or not fields.differences(record["config"], whole.config()):
-        return None  # what is there of the sweep itself is being made anew
+    parts = []
+    record = None if folder is None else results.load_record(folder)
+    # What is there of the sweep itself is being made anew.
+    if (
+        folder is not None
+        and record is not None
+        and fields.differences(record["config"], whole.config())
+    ):
+        parts.append(_known_part(folder, record, whole, shape))
+    for other in reused:
+        record = results.load_record(other)
+        if record is None:
+            raise ConfigError([f"reuse={other}: no results are there"])
+        part = _known_part(other, record, whole, shape)
+        if part is None:
+            differing = fields.differences(record["config"], whole.config())
+            raise ConfigError([f"reuse={other}: it holds no part of this sweep ({differing})"])
+        parts.append(part)
+    return Known(tuple(filter(None, parts)))
+
+
+def _known_part(folder: Path, record: Record, whole: Experiment, shape: Shape) -> KnownPart | None:
+    """The results of a part of a sweep in a folder; None if they are of something else."""
     part = part_of(record["config"], whole)
     if part is None:
         return None
@@ -120,17 +196,16 @@ def find_known(folder: Path, whole: Experiment, shape: Shape) -> Known | None:
         dim: places([] if data is None or dim not in data else data[dim].values, whole.seeds)
         for dim, data in kept.items()
     }
-    return Known(shape, part, runs, snapshots, trained, places_of_seeds, record["devices"])
+    return KnownPart(folder, record, shape, part, runs, snapshots, trained, places_of_seeds)
 
 
-def check_made_alike(folder: Path, known: Known, now: Identity) -> None:
-    """Raise ConfigError if the runs that a folder holds would be others as they are trained now."""
-    record = results.load_record(folder) or {}
+def check_made_alike(known: Known, now: Identity) -> None:
+    """Raise ConfigError if runs that are known would be others as they are trained now."""
     plain = now.plain()
-    names = ["engine", "device_kind", "processor"]
-    if known.by_xla:
-        names.append("devices")
-    _check(folder, record | _machine(record)._asdict(), {name: plain[name] for name in names})
+    for part in known.parts:
+        names = ["engine", "device_kind", "processor", *(["devices"] if part.by_xla else [])]
+        before = part.record | _machine(part.record)._asdict()
+        _check(part.folder, before, {name: plain[name] for name in names})
 
 
 def _check(folder: Path, record: Record, now: Record) -> None:
@@ -143,7 +218,7 @@ def _check(folder: Path, record: Record, now: Record) -> None:
     if differing:
         raise ConfigError(
             [
-                f"workdir={folder}: a part of this sweep is there, but was trained in another way, "
+                f"{folder}: a part of this sweep is there, but was trained in another way, "
                 f"which may round numbers differently ({differing}); {REMEDY}"
             ]
         )

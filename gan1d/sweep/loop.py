@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import xarray as xr
 from absl import logging
 
@@ -26,7 +25,7 @@ from gan1d.sweep import collect
 from gan1d.sweep.call_length import CallLength
 from gan1d.sweep.cohorts import Cohort
 from gan1d.sweep.collect import Arrays
-from gan1d.sweep.known import Known
+from gan1d.sweep.known import NOTHING, Known
 from gan1d.sweep.layout import Block, CohortBlocks, Layout
 from gan1d.sweep.provenance import Trained, Training
 from gan1d.sweep.store import InMemory, Store
@@ -51,7 +50,7 @@ def run(
     report: Silent | None = None,
     store: Store | None = None,
     compile: "Compile | None" = None,
-    known: Known | None = None,
+    known: Known = NOTHING,
 ) -> Result:
     """Train and judge every run of a sweep.
 
@@ -83,7 +82,7 @@ def train(
     report: Silent | None,
     store: Store,
     compile: "Compile | None" = None,
-    known: Known | None = None,
+    known: Known = NOTHING,
 ) -> float:
     """Train the blocks of these numbers that are not kept yet; returns seconds spent waiting.
 
@@ -219,7 +218,7 @@ def _train_missing(
     progress: _Progress,
     store: Store,
     compile: "Compile",
-    known: Known | None,
+    known: Known,
 ) -> None:
     """Train all blocks that are not kept yet."""
     cohorts = layout.blocks.by_cohort
@@ -256,10 +255,9 @@ def _train_missing(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _runs_at_a_time(layout: Layout, cohort: CohortBlocks, known: Known | None) -> int:
+def _runs_at_a_time(layout: Layout, cohort: CohortBlocks, known: Known) -> int:
     """How many runs of a cohort are trained at a time: as those that are known, if XLA has them."""
-    before = None if known is None else known.runs_at_a_time(cohort.cohort)
-    return before or layout.block_size
+    return known.runs_at_a_time(cohort.cohort) or layout.block_size
 
 
 def _missing(
@@ -268,19 +266,19 @@ def _missing(
     numbers: range,
     progress: _Progress,
     store: Store,
-    known: Known | None,
+    known: Known,
 ) -> list[int]:
     """The numbers of a cohort's blocks to be trained; those that are there are kept and counted."""
     missing = []
     first, last = max(cohort.numbers.start, numbers.start), min(cohort.numbers.stop, numbers.stop)
     for number in range(first, last):
-        if number not in store and known is None:
+        if number not in store and not known.parts:
             missing.append(number)
             continue
         block = cohort.block(number)
         room = layout.blocks.room(block)
         finished = store.get(number, room) if number in store else None
-        if finished is None and known is not None and not len(known.missing(block)):
+        if finished is None and not len(known.missing(block)):
             finished = Finished(room, known.fill(block, room).plain())
             store.add(number, finished)
         if finished is None:
@@ -322,12 +320,10 @@ def _compile(
     return compile(layout.engine, cohort.example(), schedule, runs_at_a_time, devices)
 
 
-def _train_rest(
-    training: _CohortTraining, block: Block, room: Arrays, known: Known | None
-) -> Finished:
+def _train_rest(training: _CohortTraining, block: Block, room: Arrays, known: Known) -> Finished:
     """Train those runs of a block that are not known, and put them beside the others."""
-    rest = np.arange(block.run_count) if known is None else known.missing(block)
-    if known is None or len(rest) == block.run_count:
+    rest = known.missing(block)
+    if len(rest) == block.run_count:
         return _train_block(training, block, room)
     known.fill(block, room)
     training.progress.updates_done += (block.run_count - len(rest)) * training.progress.steps
