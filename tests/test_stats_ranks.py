@@ -40,6 +40,14 @@ def test_equal_settings_can_have_any_rank():
     np.testing.assert_allclose(found.best, 0.2)
 
 
+def test_equal_settings_count_as_often_as_they_are_there():
+    w1 = np.exp(np.random.default_rng(0).normal(size=(3, 64)) + 2 * np.arange(3)[:, None])
+    found = statistics.ranks(w1[[0, 1, 1, 2, 0, 1]])
+    assert found.low.tolist() == [1, 3, 3, 6, 1, 3]
+    assert found.high.tolist() == [2, 5, 5, 6, 2, 5]
+    assert found.best.tolist() == [0.5, 0, 0, 0, 0.5, 0]
+
+
 def test_seeds_are_paired():
     """What all settings share, the seed, takes no certainty from the order of their logarithms."""
     rng = np.random.default_rng(0)
@@ -73,6 +81,15 @@ def test_fifty_settings_take_less_than_a_second():
     first = statistics.ranks(w1)
     assert time.process_time() - start < 5  # of CPU; a quarter of a second where it is idle
     np.testing.assert_array_equal(first.low, statistics.ranks(w1).low)
+
+
+def test_two_thousand_settings_of_few_seeds_take_no_minutes():
+    """Most are alike by success; each pair of them would take two minutes."""
+    rng = np.random.default_rng(0)
+    success = rng.random((2000, 8)) < 0.1 * rng.random((2000, 1))
+    start = time.process_time()
+    statistics.ranks(success, statistics.success_rate, highest=True)
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("seeds", [20, 128])

@@ -37,32 +37,38 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     settled = {name: of_runs.settled(ds, name) for name in of_runs.measures(ds)}
     std_ratio = ds.settled_std.values / ds.target_std.values[:, None]
     null = [floor / ds.target_std.values for floor in of_runs.null_floor(ds)]
+    off_centre, approach = _off_centre(ds, settled), None
+    if "centroid_distance" in ds:
+        approach = of_runs.approach(ds)
     low, high = _ranks(ds)
-    swept = [coordinate(field) for field in of_runs.swept_fields(ds)]
+    held = {
+        "within_half": w1 <= of_runs.HALF,
+        "beyond_one": w1 > of_runs.ONE,
+        "sustained": ~np.isnan(ds.sustained_at.values),
+    }
+    if "dead" in ds:
+        held["dead"] = ds.dead.values > 0
+    structure = ds.settled_structure.values
+    swept = {name: ds[name].values for name in map(coordinate, of_runs.swept_fields(ds))}
     rows = []
-    for i, setting in enumerate(ds.setting.values):
+    for i, setting in enumerate(ds.setting.values.tolist()):
         of_finished, alive = finished[i], survived[i]
-        held = {
-            "within_half": w1[i] <= of_runs.HALF,
-            "beyond_one": w1[i] > of_runs.ONE,
-            "sustained": ~np.isnan(ds.sustained_at.values[i]),
-        }
-        if "dead" in ds:
-            held["dead"] = ds.dead.values[i] > 0
-        row: dict[str, object] = {"setting": str(setting), "number": i + 1}
-        row |= {name: ds[name].values[i] for name in swept}
+        row: dict[str, object] = {"setting": setting, "number": i + 1}
+        row |= {name: values[i] for name, values in swept.items()}
         row |= {"runs": of_finished.size, "finished": _count(of_finished)}
         for code, name in enumerate(verdicts.VERDICTS):
             row |= _rate(verdicts.word(name), verdict[i, of_finished] == code)
         for name, mask in held.items():
-            row |= _rate(name, mask[of_finished])
+            row |= _rate(name, mask[i, of_finished])
         row |= _spread("w1", w1[i, of_finished])
-        row |= _spread("structure", ds.settled_structure.values[i, alive])
+        row |= _spread("structure", structure[i, alive])
         row |= _spread("std_ratio", std_ratio[i, alive]) | {"std_ratio_n": _count(alive)}
-        row |= _off_centre(ds.isel(setting=i), settled, i, alive)
+        if off_centre is not None:
+            row |= _spread("mean_error", off_centre[i, alive])
         for name, values in settled.items():
             row |= _spread(name, values[i, alive])
-        row |= _approach(ds.isel(setting=i, seed=alive))
+        if approach is not None:
+            row |= _mean("approach", approach[i, alive])
         row |= {"rank_low": low[i], "rank_high": high[i]}
         row |= {"w1_null_median": null[0][i], "w1_null_95": null[1][i]}
         rows.append(row)
@@ -112,24 +118,19 @@ def _spread(name: str, values: np.ndarray) -> dict[str, float]:
     return {f"{name}_{column}": float(value) for column, value in found.items()}
 
 
-def _off_centre(
-    ds: xr.Dataset, settled: dict[str, np.ndarray], i: int, alive: np.ndarray
-) -> dict[str, float]:
-    """How far one setting's generators are beside the target, as columns; on the line only."""
+def _off_centre(ds: xr.Dataset, settled: dict[str, np.ndarray]) -> np.ndarray | None:
+    """How far generators are beside the target, in target stds `[setting, seed]`; on the line."""
     if "generated_mean" not in settled or "target_mean" not in ds:
-        return {}
-    distance = np.abs(settled["generated_mean"][i, alive] - ds.target_mean.values)
-    return _spread("mean_error", distance / ds.target_std.values)
+        return None
+    distance = np.abs(settled["generated_mean"] - ds.target_mean.values[:, None])
+    return distance / ds.target_std.values[:, None]
 
 
-def _approach(ds: xr.Dataset) -> dict[str, float]:
-    """The mean over runs of `runs.approach` and its interval, as columns."""
-    if "centroid_distance" not in ds:
-        return {}
-    shares = of_runs.approach(ds)
-    low, high = statistics.mean_interval(shares)
-    mean = float(shares.mean()) if len(shares) else np.nan
-    return {"approach_mean": mean, "approach_low": low, "approach_high": high}
+def _mean(name: str, values: np.ndarray) -> dict[str, float]:
+    """The mean of `[run]` and its interval, as columns."""
+    low, high = statistics.mean_interval(values)
+    mean = float(values.mean()) if len(values) else np.nan
+    return {f"{name}_mean": mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def percent(rate: float) -> str:

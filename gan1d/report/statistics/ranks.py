@@ -48,24 +48,29 @@ def ranks(
       ValueError: NaN among the values or the statistics.
     """
     values = np.asarray(values, float)
-    seeds = values.shape[1]
-    drawn = resampling.indices(seeds, resamples, rng)
-    estimate = statistic(values.T)
-    resampled = np.stack([statistic(row[drawn].T) for row in values], axis=1)  # [resample, setting]
-    worse = np.concatenate([estimate[None], resampled]) * (-1 if highest else 1)
-    if np.isnan(worse).any() or np.isnan(values).any():
+    if np.isnan(values).any():
         raise ValueError("NaN: leave out unfinished runs; a diverged run's W1 is inf")
+    # Settings whose runs are the same, as many are by success, are looked at once.
+    unlike, setting, count = np.unique(values, axis=0, return_inverse=True, return_counts=True)
+    drawn = resampling.indices(values.shape[1], resamples, rng)
+    estimate = statistic(unlike.T)
+    resampled = np.stack([statistic(row[drawn].T) for row in unlike], axis=1)
+    worse = np.concatenate([estimate[None], resampled]) * (-1 if highest else 1)
+    if np.isnan(worse).any():
+        raise ValueError("NaN: the statistic has none of some resamples")
     best = worse[1:] == worse[1:].min(axis=1, keepdims=True)
-    scale = _finite(worse)
-    better, behind = np.transpose([_decided(scale - scale[:, [i]]) for i in range(len(values))])
-    if seeds < FEWEST:
-        better = behind = np.zeros(len(values), int)
+    better, behind = np.zeros((2, len(unlike)), int)
+    if values.shape[1] >= FEWEST:
+        scale = _finite(worse, count)
+        better, behind = np.transpose(
+            [_decided(scale - scale[:, [i]], count) for i in range(len(unlike))]
+        )
     return Ranks(
-        estimate=estimate,
-        rank=scipy.stats.rankdata(worse[0]),
-        low=1 + better,
-        high=len(values) - behind,
-        best=(best / best.sum(axis=1, keepdims=True)).mean(axis=0),
+        estimate=estimate[setting],
+        rank=scipy.stats.rankdata(worse[0, setting]),
+        low=1 + better[setting],
+        high=len(values) - behind[setting],
+        best=(best / (best @ count)[:, None]).mean(axis=0)[setting],
     )
 
 
@@ -74,20 +79,24 @@ def success_rate(success: np.ndarray) -> np.ndarray:
     return np.mean(success, axis=0)
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    """The values, on a scale of the same order on which inf is finite, if any is."""
+def _finite(values: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The values, on a scale of the same order on which inf is finite, if any is.
+
+    `[..., setting]`, of which each stands for so many.
+    """
     finite = np.isfinite(values)
     if finite.all():
         return values
     size = np.abs(np.where(finite, values, 0))
-    middle = np.median(size[finite & (size > 0)]) if (size > 0).any() else 1.0
+    known = np.repeat(size, count, axis=-1)[np.repeat(finite & (size > 0), count, axis=-1)]
+    middle = np.median(known) if len(known) else 1.0
     return np.where(finite, np.where(finite, values, 0) / (middle + size), np.sign(values))
 
 
-def _decided(difference: np.ndarray) -> tuple[int, int]:
-    """How many differences are negative and positive for certain.
+def _decided(difference: np.ndarray, count: np.ndarray) -> tuple[int, int]:
+    """How many settings' differences are negative and positive for certain.
 
-    `[1 + resample, setting]`, the first row the estimate.
+    `[1 + resample, setting]`, the first row the estimate, of which each stands for so many.
     """
     estimate, resampled = difference[0], difference[1:]
     error = np.sqrt(np.mean((resampled - estimate) ** 2, axis=0))
@@ -95,4 +104,4 @@ def _decided(difference: np.ndarray) -> tuple[int, int]:
         score = np.abs(resampled - estimate) / np.where(error > 0, error, np.inf)
     critical = np.quantile(score.max(axis=1), 0.95, method="inverted_cdf")
     reach = critical * error
-    return int(np.sum(estimate + reach < 0)), int(np.sum(estimate - reach > 0))
+    return int(count @ (estimate + reach < 0)), int(count @ (estimate - reach > 0))
