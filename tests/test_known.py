@@ -157,6 +157,25 @@ def test_what_cannot_be_reused_is_refused_with_the_difference(part, tmp_path):
     assert not list((tmp_path / "out").glob("*.nc"))
 
 
+def test_what_was_begun_with_runs_of_another_folder_is_not_gone_on_with_alone(
+    tmp_path, monkeypatch
+):
+    """XLA would train the rest in larger blocks, with another rounding."""
+    trained(sweep_of(seeds="0:2"), tmp_path / "few", engine="xla")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    whole, folder = sweep_of(seeds="0:9"), tmp_path / "whole"
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_train_rest", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(whole, folder, engine="xla", block_size=2, reused=[tmp_path / "few"])
+    with pytest.raises(ConfigError, match=r"another way.*at_a_time"):
+        trained(whole, folder, engine="xla", block_size=2)
+    trained(whole, folder, engine="xla", block_size=2, reused=[tmp_path / "few"])
+
+
 def test_shards_take_over_what_a_part_has(part, tmp_path, monkeypatch):
     whole, folder = sweep_of(seeds="0:37"), copied(part, tmp_path)
     counts = counting(monkeypatch)

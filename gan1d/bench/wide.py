@@ -8,6 +8,7 @@ milliseconds that an update of one run takes, training alone, as gan1d trains su
 and in the loop, medians of rounds in which both take turns; and what gan1d takes of the loop's.
 """
 
+import re
 import statistics
 import sys
 
@@ -36,6 +37,12 @@ def main(argv: list[str]) -> int:
     """Measure and print; returns the exit code."""
     if len(argv) > 1:
         return shell.refuse(f"{argv[1]}: not a flag; see --help")
+    for network in _NETWORKS.value:
+        if not re.fullmatch("[1-9][0-9]*x[1-9][0-9]*", network):
+            return shell.refuse(f"networks={network}: give DEPTHxWIDTH, for example 2x128")
+    for count in _RUNS.value:
+        if not re.fullmatch("[1-9][0-9]*", count):
+            return shell.refuse(f"runs={count}: give whole numbers, for example 1,4")
     jax.config.update("jax_platforms", "cpu")
     backend.devices()
     print(f"| {' | '.join(COLUMNS)} |\n|{' ---: |' * len(COLUMNS)}")

@@ -42,7 +42,7 @@ def _as_published(runs: xr.Dataset) -> Published:
 def layout_in(contents: Contents, sweep: Sweep, choices: Choices, known: Known = NOTHING) -> Layout:
     """How a sweep is laid out: as in its folder where it has been begun there, else as it suits.
 
-    Runs of it that are known decide where their bits depend on it.
+    Runs that XLA has trained decide on how many devices, as its rounding depends on that.
 
     Raises:
       ConfigError: it can't be laid out in the way that is asked for.
@@ -130,6 +130,7 @@ def _laid_out(
     own = folder if not overwrite else None
     known = find_known(own, sweep.experiment, sweep.shape, reused)
     layout = layout_in(contents, sweep, choices, known)
+    layout = dataclasses.replace(layout, at_a_time=known.at_a_time(sweep.cohorts))
     check_made_alike(known, layout.identity)
     return layout, known
 

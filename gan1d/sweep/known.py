@@ -118,23 +118,29 @@ class Known:
         filled = [part.fill(block, room) for part in self.parts]
         return next(filter(None, filled))
 
-    def runs_at_a_time(self, cohort: Cohort) -> int | None:
-        """How many XLA has trained at a time, on which its rounding depends; None where it has not.
+    def at_a_time(self, cohorts: Sequence[Cohort]) -> dict[int, int]:
+        """How many runs XLA has trained at a time, on which its rounding depends.
 
         Args:
-          cohort: one of the whole sweep's.
+          cohorts: the whole sweep's.
+
+        Returns:
+          By the numbers of those cohorts that it has trained some of.
 
         Raises:
           ConfigError: so many in one folder, and so many in another.
         """
-        sizes = {part.folder: part.runs_at_a_time(cohort) for part in self.parts}
-        known = {folder: size for folder, size in sizes.items() if size is not None}
-        if len(set(known.values())) > 1:
-            each = ", ".join(f"{size} in {folder}" for folder, size in known.items())
-            raise ConfigError(
-                [f"reuse: XLA has trained other numbers of runs at a time, {each}; leave one out"]
-            )
-        return max(known.values(), default=None)
+        found = dict[int, int]()
+        for number, cohort in enumerate(cohorts):
+            sizes = {part.folder: part.runs_at_a_time(cohort) for part in self.parts}
+            known = {folder: size for folder, size in sizes.items() if size is not None}
+            if len(set(known.values())) > 1:
+                each = ", ".join(f"{size} in {folder}" for folder, size in known.items())
+                problem = f"XLA has trained other numbers of runs at a time, {each}"
+                raise ConfigError([f"reuse: {problem}; leave one out"])
+            if known:
+                found[number] = max(known.values())
+        return found
 
 
 NOTHING = Known()

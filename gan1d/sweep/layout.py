@@ -7,7 +7,7 @@ alone, so that all machines number alike.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -185,6 +185,9 @@ class Layout:
     devices: Sequence[jax.Device]
     engine: str = "auto"
     mixed: bool = False  # machines of other kinds may take part
+    # By the number of a cohort: how many of its runs XLA trains at a time, where other runs of it
+    # are there that it has trained so.
+    at_a_time: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
     @property
     def sweep(self) -> Sweep:
@@ -193,8 +196,12 @@ class Layout:
 
     @property
     def block_size(self) -> int:
-        """Runs trained at a time."""
+        """Runs of a block."""
         return self.blocks.size
+
+    def runs_at_a_time(self, cohort: int) -> int:
+        """How many runs of a cohort, by its number, are trained at a time."""
+        return self.at_a_time.get(cohort, self.block_size)
 
     @functools.cached_property
     def targets(self) -> Arrays:
@@ -214,6 +221,7 @@ class Layout:
             config=self.sweep.experiment.config(),
             engine=self.engine,
             block_size=self.block_size,
+            at_a_time={str(cohort): size for cohort, size in self.at_a_time.items()},
             devices=len(self.devices),
             device_kind=ANY if self.mixed else self.devices[0].device_kind,
             processor=ANY if self.mixed else hardware.processor(),

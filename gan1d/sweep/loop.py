@@ -230,7 +230,7 @@ def _train_missing(
     pool = ThreadPoolExecutor(hardware.cores(), thread_name_prefix="compile")
     try:
         of_cohort = functools.partial(_compile, layout, compile)
-        sizes = [_runs_at_a_time(layout, cohorts[i], known) for i in todo]
+        sizes = [layout.runs_at_a_time(i) for i in todo]
         upcoming = [(cohorts[i].cohort, size) for i, size in zip(todo, sizes, strict=True)]
         compiled = _compile_ahead(pool, of_cohort, progress, upcoming)
         for i, size, (engine, programs) in zip(todo, sizes, compiled, strict=True):
@@ -253,11 +253,6 @@ def _train_missing(
         progress.say("done")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _runs_at_a_time(layout: Layout, cohort: CohortBlocks, known: Known) -> int:
-    """How many runs of a cohort are trained at a time: as those that are known, if XLA has them."""
-    return known.runs_at_a_time(cohort.cohort) or layout.block_size
 
 
 def _missing(

@@ -29,6 +29,7 @@ class Identity:
     config: dict[str, object]  # as `Experiment.config` has it
     engine: str
     block_size: int
+    at_a_time: dict[str, int]  # as `Layout.at_a_time`, where that is not the block size
     devices: int
     device_kind: str
     processor: str
@@ -51,7 +52,7 @@ class Identity:
         known = {field.name for field in dataclasses.fields(cls)}
         given = {name: value for name, value in plain.items() if name in known}
         try:
-            return cls(**{"registered": {}, "switches": {}} | given)  # type: ignore[arg-type] # as JSON has it
+            return cls(**{"registered": {}, "switches": {}, "at_a_time": {}} | given)  # type: ignore[arg-type] # as JSON has it
         except TypeError:
             raise ResultsError("it doesn't say what its numbers depend on") from None
 
