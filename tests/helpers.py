@@ -245,7 +245,8 @@ PLANE = {
     for kind in targets.PLANE
 }
 CLUSTERS = ("ring", "grid")
-CURVES = tuple(kind for kind in PLANE if kind not in CLUSTERS)
+CURVES = tuple(kind for kind in PLANE if targets.pieces(PLANE[kind]))
+NOISY = (*CURVES, *CLUSTERS)
 
 
 def each_plane(kinds=tuple(PLANE)):

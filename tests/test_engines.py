@@ -548,7 +548,7 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
 COUNTED = {"high_quality", "modes", "mode_mass", "precision", "recall", "density", "coverage"}
 COUNTED |= {"reverse_kl", "js"}
 COUNTED |= {f"{name}_null" for name in COUNTED}
-each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring"])
+each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring", "plane_mixture"])
 
 
 @each_kind

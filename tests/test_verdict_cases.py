@@ -54,6 +54,9 @@ PERFECT = {
     "ring": verdict_cases.RING,
     "grid": verdict_cases.GRID5,
     "grid of 64": verdict_cases.GRID8,
+    "plane mixture": verdict_cases.PLANE_MIXTURE,
+    "wide plane mixture": verdict_cases.WIDE,
+    "plane mixture with a rare mode": verdict_cases.WIDE | {"weights": (0.98, 0.02)},
 }
 # Those that there are cases of.
 TARGETS = {str(target): target for target, _, _ in verdict_cases.CASES.values()}

@@ -11,6 +11,19 @@ from scipy import stats
 RING = {"kind": "ring", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 8}
 GRID5 = {"kind": "grid", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 5}
 GRID8 = GRID5 | {"modes": 8}
+PLANE_MIXTURE = {
+    "kind": "plane_mixture",
+    "loc": 0.0,
+    "scale": 1.0,
+    "weights": (0.5, 0.3, 0.2),
+    "centres": ((-2.0, 0.0), (1.0, 2.0), (1.0, -2.0)),
+    "stds": (0.1, 0.5, 0.2),
+}
+WIDE = PLANE_MIXTURE | {
+    "weights": (0.5, 0.5),
+    "centres": ((-1.5, 0.0), (1.5, 0.0)),
+    "stds": (0.5, 0.5),
+}
 GAUSSIAN = {"kind": "gaussian", "loc": 0.0, "scale": 1.0}
 TWO = {
     "kind": "mixture",
@@ -45,14 +58,14 @@ def at_modes(centres, keep, std, weights=None):
 
 
 def mixture(target, keep=None, weights=None):
-    keep = list(range(len(target["means"]))) if keep is None else keep
+    centres = "centres" if "centres" in target else "means"
+    keep = list(range(len(target["stds"]))) if keep is None else keep
     weights = np.array([target["weights"][k] for k in keep] if weights is None else weights)
 
     def draw(rng, n):
         which = np.array(keep)[rng.choice(len(keep), n, p=weights / weights.sum())]
-        return np.array(target["means"])[which] + np.array(target["stds"])[which] * rng.normal(
-            size=n
-        )
+        places, stds = np.array(target[centres])[which], np.array(target["stds"])[which]
+        return places + (stds * rng.normal(size=(*places.shape[1:], n))).T
 
     return draw
 
@@ -106,6 +119,38 @@ CASES = {
         {"kind": "sine", "loc": 0.0, "scale": 1.0, "noise": 0.02},
         lambda rng, n: np.abs(sine(rng, n)) * [1, 1],
         NOT,
+    ),
+    "plane mixture, perfect": (PLANE_MIXTURE, mixture(PLANE_MIXTURE), {"success"}),
+    "plane mixture, without its rarest": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, [0, 1]),
+        {"modes lost"},
+    ),
+    "plane mixture, only a little of its rarest": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, weights=[0.5, 0.47, 0.03]),
+        {"modes lost"},
+    ),
+    "plane mixture, the widest one's std in all": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE | {"stds": (0.5, 0.5, 0.5)}),
+        {"blurred"},
+    ),
+    "plane mixture, a blob of the same moments": (
+        PLANE_MIXTURE,
+        lambda rng, n: np.array([-0.5, 0.2]) + blob((1.54, 1.42))(rng, n),
+        {"blurred", "near"},
+    ),
+    "plane mixture, its modes exchanged": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, weights=[0.1, 0.3, 0.6]),
+        {"modes lost", "near"},
+    ),
+    "wide plane mixture, perfect": (WIDE, mixture(WIDE), {"success"}),
+    "wide plane mixture, a blob of the same moments": (
+        WIDE,
+        blob((1.58, 0.5)),
+        {"blurred", "near"},
     ),
     # On the line.
     "gaussian, perfect": (

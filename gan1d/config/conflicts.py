@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from gan1d.config.fields import value_text
 from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
@@ -10,7 +12,7 @@ from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
-from gan1d.gan.targets import data
+from gan1d.gan.targets import TargetFields, data
 
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
 
@@ -39,14 +41,8 @@ ONE_GAME: dict[str, Value] = {
 def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """Fields that make no sense together, as (dotted name, value, what to do)."""
     target, latent = setting.target, setting.latent
-    if target.kind == "mixture" and not (
-        len(target.weights) == len(target.means) == len(target.stds) > 0
-    ):
-        yield "target.weights", target.weights, "give weights, means and stds the same length"
-    rarest = min(target.weights, default=1.0)
-    if target.kind == "mixture" and rarest < LEAST_SHARE * sum(target.weights):
-        remedy = f"float32 can't draw shares below {LEAST_SHARE:g} of their sum; leave them out"
-        yield "target.weights", target.weights, remedy
+    if target.kind in targets.MIXTURES:
+        yield from _mixture(target)
     if latent.kind == "stratified" and latent.dim != 1:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
     if latent.kind in ("stratified", "uniform") and latent.low >= latent.high:
@@ -136,6 +132,27 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "loss.kind", "ranks", "ranks are of numbers: it needs a target on the line"
     if loss.kind == "ranks" and loss.ranks > size:
         yield "loss.ranks", loss.ranks, f"a batch has {size} rows to be ranked among"
+
+
+def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
+    """Components of a mixture that make none."""
+    of_line = target.kind == "mixture"
+    name, places = ("means", target.means) if of_line else ("centres", target.centres)
+    if not len(target.weights) == len(places) == len(target.stds) > 0:
+        remedy = f"give weights, {name} and stds the same length"
+        yield "target.weights", target.weights, remedy
+        return
+    if min(target.weights) < LEAST_SHARE * sum(target.weights):
+        remedy = f"float32 can't draw shares below {LEAST_SHARE:g} of their sum; leave them out"
+        yield "target.weights", target.weights, remedy
+    if of_line:
+        return
+    shares = np.array(target.weights) / sum(target.weights)
+    mean = shares @ places
+    std = np.sqrt(shares @ (np.array(places) - mean) ** 2 + shares @ np.square(target.stds))
+    if (np.abs(target.loc + target.scale * mean) > data.LARGEST_MEAN * target.scale * std).any():
+        far = f"along one axis its mean is beyond {data.LARGEST_MEAN:g} of its stds"
+        yield "target.centres", places, f"{far}, where float32 has no digits; move it nearer to 0"
 
 
 def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:

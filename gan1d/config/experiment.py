@@ -70,7 +70,7 @@ class Experiment:
             entry = nested
             for part in sections:
                 entry = entry.setdefault(part, {})
-            entry[last] = list(value) if isinstance(value, tuple) else value
+            entry[last] = fields.plain(value)
         return nested
 
     def of_first(self, count: int) -> "Experiment":

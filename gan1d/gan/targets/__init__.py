@@ -21,7 +21,8 @@ LINE = line.FAMILIES
 PLANE = plane.FAMILIES
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
-MIXTURE = ("kind", "mixture")  # what `only` says of several fields
+MIXTURES = ("mixture", "plane_mixture")
+MIXTURE = ("kind", *MIXTURES)  # what `only` says of several fields
 OF_DATA = ("kind", data.KIND)
 # The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
@@ -30,6 +31,11 @@ LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
 def _is_family(kind: str) -> bool:
     """any but data"""  # noqa: D403, D415 - as `Condition.words` has it
     return kind != data.KIND
+
+
+def _is_noisy(kind: str) -> bool:
+    """any in the plane but plane_mixture"""  # noqa: D403, D415 - as `Condition.words` has it
+    return kind in PLANE and PLANE[kind].components is None
 
 
 @pytree
@@ -51,7 +57,7 @@ class TargetFields:
     )
     weights: tuple[float, ...] = number(
         (0.5, 0.5),
-        "mixture: weights, normalised",
+        "mixtures: weights, normalised",
         low=0,
         open_low=True,
         unit="ratio",
@@ -63,11 +69,18 @@ class TargetFields:
         "mixture: means, before loc and scale",
         unit="target scales",
         label="means",
-        only=MIXTURE,
+        only=("kind", "mixture"),
+    )
+    centres: tuple[tuple[float, float], ...] = number(
+        ((-1.0, 0.0), (1.0, 0.0)),
+        "plane_mixture: centres, pairs of coordinates before loc and scale",
+        unit="target scales",
+        label="centres",
+        only=("kind", "plane_mixture"),
     )
     stds: tuple[float, ...] = number(
         (0.5, 0.5),
-        "mixture: standard deviations",
+        "mixtures: standard deviations, in the plane of each coordinate",
         low=0,
         open_low=True,
         unit="target scales",
@@ -125,7 +138,7 @@ class TargetFields:
         low=0,
         unit="target scales",
         label="target noise",
-        only=("kind", PLANE),
+        only=("kind", _is_noisy),
     )
     modes: int = field(
         8,
@@ -224,11 +237,25 @@ def mode_count(target: TargetFields) -> int:
     """K, of how many normals a target is made; 0 where it is made of something else."""
     if target.kind == data.KIND:
         return 0
-    if target.kind in PLANE:
-        centres = PLANE[target.kind].modes
-        return 0 if centres is None else len(centres(target))
-    components = LINE[target.kind].components
+    alike, components = _alike(target), _family(target).components
+    if alike is not None:
+        return len(alike)
     return 0 if components is None else len(jax.eval_shape(components, target)[0])
+
+
+def has_like_modes(target: TargetFields) -> bool:
+    """Whether a target is made of normals of one width and one weight, whatever its numbers."""
+    return target.kind in PLANE and PLANE[target.kind].modes is not None
+
+
+def _alike(target: TargetFields) -> np.ndarray | None:
+    """The centres `[K, 2]` of modes that are all alike; None of others."""
+    centres = PLANE[target.kind].modes if target.kind in PLANE else None
+    return None if centres is None else centres(target)
+
+
+def _family(target: TargetFields) -> line.Family | plane.Family:
+    return PLANE[target.kind] if target.kind in PLANE else LINE[target.kind]
 
 
 def normals(target: TargetFields) -> Modes:
@@ -237,23 +264,14 @@ def normals(target: TargetFields) -> Modes:
     Raises:
       ValueError: it is made of something else.
     """
-    if target.kind in PLANE:
-        centres = jnp.asarray(_centres(target), jnp.float32)
-        same = jnp.ones(len(centres))
-        return Modes(same / len(centres), centres, target.noise * same)
-    components = LINE[target.kind].components
+    alike, components = _alike(target), _family(target).components
+    if alike is not None:
+        same = jnp.ones(len(alike))
+        return Modes(same / len(alike), jnp.asarray(alike, jnp.float32), target.noise * same)
     if components is None:
         raise ValueError(f"{target.kind} has no modes")
-    weights, means, stds = components(target)
-    return Modes(weights, means[:, None], stds)
-
-
-def _centres(target: TargetFields) -> np.ndarray:
-    """Of modes in the plane, in standard coordinates, `[K, 2]`."""
-    centres = PLANE[target.kind].modes
-    if centres is None:
-        raise ValueError(f"{target.kind} has no modes")
-    return centres(target)
+    weights, centres, stds = components(target)
+    return Modes(weights, centres.reshape(len(stds), -1), stds)
 
 
 # On the line only.
@@ -330,14 +348,9 @@ def curve(target: TargetFields, s: Array) -> Array:
 
 
 def modes(target: TargetFields) -> Array:
-    """The centres `[K, 2]` of equally likely Gaussians; each one's std is `mode_std`.
+    """The centres `[K, 2]` of the Gaussians that it is made of, in data units.
 
     Raises:
       ValueError: the family has no modes.
     """
-    return target.loc + target.scale * jnp.asarray(_centres(target), jnp.float32)
-
-
-def mode_std(target: TargetFields) -> Array | float:
-    """The standard deviation of each coordinate around a mode, or of the noise around a curve."""
-    return target.scale * target.noise
+    return target.loc + target.scale * normals(target).centres
