@@ -24,6 +24,8 @@ WIDE = PLANE_MIXTURE | {
     "centres": ((-1.5, 0.0), (1.5, 0.0)),
     "stds": (0.5, 0.5),
 }
+POISSON = {"kind": "poisson", "loc": 0.0, "scale": 1.0, "rate": 4.0}
+BINOMIAL = {"kind": "binomial", "loc": 0.0, "scale": 1.0, "trials": 10, "probability": 0.3}
 GAUSSIAN = {"kind": "gaussian", "loc": 0.0, "scale": 1.0}
 TWO = {
     "kind": "mixture",
@@ -88,6 +90,11 @@ def sine(rng, n, reach=2.0, noise=0.02):
     return np.stack([x, np.sin(np.pi * x)], axis=1) + noise * rng.normal(size=(n, 2))
 
 
+def without(count, samples):
+    return np.where(samples == count, count + 1.0, samples)
+
+
+LOST = {"modes lost"}
 NOT = {"near", "far", "blurred", "modes lost", "collapsed"}  # anything but a success
 CASES = {
     # In the plane: what matches two moments is no success.
@@ -193,6 +200,37 @@ CASES = {
         {"blurred", "near"},
     ),
     "mixture with a rare mode, dropped": (RARE, mixture(RARE, [0]), {"modes lost"}),
+    # Counts.
+    "poisson, perfect": (POISSON, lambda rng, n: rng.poisson(4, n), {"success"}),
+    "poisson, each count a little blurred": (
+        POISSON,
+        lambda rng, n: rng.poisson(4, n) + 0.08 * rng.normal(size=n),
+        {"success"},
+    ),
+    "poisson, a density of the same moments": (
+        POISSON,
+        lambda rng, n: rng.gamma(4, 1, n),
+        {"blurred"},
+    ),
+    "poisson, without threes": (POISSON, lambda rng, n: without(3, rng.poisson(4, n)), LOST),
+    "poisson, never above six": (
+        POISSON,
+        lambda rng, n: np.minimum(rng.poisson(4, n), 6),
+        LOST,
+    ),
+    "poisson, one too many": (POISSON, lambda rng, n: 1 + rng.poisson(4, n), {"modes lost"}),
+    "poisson, halfway between counts": (
+        POISSON,
+        lambda rng, n: 0.5 + rng.poisson(4, n),
+        {"blurred", "near"},
+    ),
+    "poisson, fours only": (POISSON, lambda rng, n: np.full(n, 4.0), {"collapsed"}),
+    "binomial, perfect": (BINOMIAL, lambda rng, n: rng.binomial(10, 0.3, n), {"success"}),
+    "binomial, of twice the probability": (
+        BINOMIAL,
+        lambda rng, n: rng.binomial(10, 0.6, n),
+        {"modes lost"},
+    ),
     "five narrow modes, perfect": (FIVE, mixture(FIVE), {"success"}),
     "five narrow modes, a uniform": (FIVE, lambda rng, n: rng.uniform(-5, 5, n), {"blurred"}),
     "five narrow modes, three of them": (FIVE, mixture(FIVE, [0, 2, 4]), {"modes lost"}),

@@ -12,8 +12,10 @@ from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
-from gan1d.gan.targets import TargetFields, data
+from gan1d.gan.targets import TargetFields, counts, data
 
+LEAST_COUNT_STD = 0.3  # of counts: of 251 perfect samples 25 are something else
+MOST_COUNTS = 1000  # that all but the rare ends of a law is spread over
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
 
 # Losses of which G's is minus D's, but for what has no gradient in G; and what parts them.
@@ -50,6 +52,8 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if target.kind == "pareto" and target.shape < targets.LEAST_PARETO:
         remedy = f"Pareto's tail leaves no std to judge by; give {targets.LEAST_PARETO:g} or more"
         yield "target.shape", target.shape, remedy
+    if target.kind in targets.COUNTS:
+        yield from _counts(target)
     if abs(target.loc) > 1e4 * target.scale:
         yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
     if latent.kind == "stratified" and setting.training.batch_size == 1:
@@ -60,6 +64,8 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "tricks.input_noise", setting.tricks.input_noise, remedy
     if setting.pretraining.steps and target.kind == data.KIND:
         yield "pretraining.steps", setting.pretraining.steps, "data have no density; set it to 0"
+    elif setting.pretraining.steps and target.kind in targets.COUNTS:
+        yield "pretraining.steps", setting.pretraining.steps, "counts have no density; set it to 0"
     elif setting.pretraining.steps and plane:
         yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
     if target.kind in ("ring", "grid") and target.noise == 0:
@@ -153,6 +159,18 @@ def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     if (np.abs(target.loc + target.scale * mean) > data.LARGEST_MEAN * target.scale * std).any():
         far = f"along one axis its mean is beyond {data.LARGEST_MEAN:g} of its stds"
         yield "target.centres", places, f"{far}, where float32 has no digits; move it nearer to 0"
+
+
+def _counts(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
+    """Laws of counts that can't be judged."""
+    name = {"poisson": "rate", "binomial": "probability"}.get(target.kind, "probability")
+    law, field = counts.law(target), f"target.{name}"
+    if law.std < LEAST_COUNT_STD:
+        remedy = "few samples would be any other count; give more than one a chance"
+        yield field, getattr(target, name), f"its std is {law.std:.2g} counts: {remedy}"
+    if (many := targets.mode_count(target)) > MOST_COUNTS:
+        remedy = f"at most {MOST_COUNTS} can be told apart; bring them nearer together"
+        yield field, getattr(target, name), f"it spreads over {many} counts: {remedy}"
 
 
 def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:

@@ -1,7 +1,7 @@
 """Judging generators of one coordinate by the target's own CDF.
 
 W1 and KS are exact for the empirical distribution of the generated samples: no second sample, no
-bins. The CDF of own data is that of their held-out rows.
+bins. The CDF of own data is that of their held-out rows, and that of counts a table.
 """
 
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jax import Array
 
 from gan1d.gan import targets
 from gan1d.gan.metrics import empirical
-from gan1d.gan.metrics.empirical import HeldOut
+from gan1d.gan.metrics.empirical import Counted, HeldOut
 from gan1d.gan.metrics.game import METRICS as GAME_METRICS
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
@@ -26,19 +26,21 @@ TAIL = 0.001  # of the target on either side, where a sample is not precise
 SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
-Law = Point | HeldOut
+Law = Point | HeldOut | Counted
 
 
 def law(target: TargetFields, points: int) -> Law:
     """The target's quantiles at 0, 1 / points, ..., 1: the edges of slices of equal probability."""
     if target.kind == data.KIND:
         return HeldOut(points)
+    if target.kind in targets.COUNTS:
+        return Counted(points)
     return targets.point(target, jnp.linspace(0.0, 1.0, points + 1))
 
 
 def points(edges: Law) -> int:
     """How many samples are judged by these edges."""
-    if isinstance(edges, HeldOut):
+    if not isinstance(edges, Point):
         return edges.points
     return edges.high.shape[-1] - 1
 
@@ -74,6 +76,8 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     """
     if isinstance(edges, HeldOut):
         return empirical.w1_of_sorted(samples, target.rows.held_out[:, 0])
+    if isinstance(edges, Counted):
+        return empirical.w1_from_counts(target, samples)
     scale = target.scale
     away = jnp.clip(samples - target.loc, -LARGEST, LARGEST)
     t = jnp.clip(away / scale, -LARGEST, LARGEST)
@@ -104,6 +108,8 @@ def _ks(judged: Judged) -> Array:
     target, samples = judged.setting.target, judged.ordered[:, 0]
     if target.kind == data.KIND:
         return empirical.ks_of_sorted(samples, target.rows.held_out)
+    if target.kind in targets.COUNTS:
+        return empirical.ks_from_counts(target, samples)
     return ks_of_sorted(_probabilities(judged))
 
 
@@ -202,12 +208,19 @@ def describe(target: TargetFields, edges: Law, x: Array) -> dict[str, Array]:
 
 
 def _density(target: TargetFields, x: Array) -> Array:
-    """The target's density at evenly spaced x `[201]`; of data a histogram of those that train."""
-    if target.kind != data.KIND:
+    """The target's density at evenly spaced x `[201]`.
+
+    Of data it is a histogram of those that train, and of counts one of their masses.
+    """
+    is_counts = target.kind in targets.COUNTS
+    if target.kind != data.KIND and not is_counts:
         return jnp.exp(targets.log_prob(target, x))
     apart = x[1] - x[0]
     # Each bin has as many of the x, and the x in its midst is that of the middle one.
     edges = x[0] + apart * (jnp.arange(0.0, GRID_POINTS + 1, BIN) - 0.5)
-    shares = data.share_below(target.rows.train, edges)
+    if is_counts:
+        shares = targets.cdf(target, edges)
+    else:
+        shares = data.share_below(target.rows.train, edges)
     heights = (shares[1:] - shares[:-1]) / (BIN * apart)
     return jnp.repeat(heights, BIN)

@@ -3,24 +3,27 @@
 Every family is written in standard coordinates t = (x - loc) / scale: `line` has those with a
 density, CDF and quantiles in closed form, `plane` curves and clusters with noise around them. The
 functions here take the setting's `target` section and work in data coordinates. A target has `dim`
-coordinates, loc and scale are the same for all of them, and X below is dim. Own data (`data`) have
+coordinates, loc and scale are the same for all of them, and X below is dim. `counts` have masses
+instead of a density. Own data (`data`) have
 as many coordinates as columns, and are neither moved nor scaled; X = 1 is the line here too.
 """
 
 from collections import ChainMap
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gan1d.gan.spec import OFF, choice, field, filled, number, pytree
-from gan1d.gan.targets import data, line, plane
+from gan1d.gan.targets import counts, data, line, plane
 from gan1d.gan.targets.deviations import LEAST_SLICES, Point
 from gan1d.system.lazy import Array, jax, jnp
 
 LINE = line.FAMILIES
 PLANE = plane.FAMILIES
+COUNTS = counts.LAWS
 DATA = {data.KIND: "rows of a file, or of an array"}
-FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, LINE, PLANE)
+FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, COUNTS, LINE, PLANE)
 MIXTURES = ("mixture", "plane_mixture")
 MIXTURE = ("kind", *MIXTURES)  # what `only` says of several fields
 OF_DATA = ("kind", data.KIND)
@@ -123,6 +126,42 @@ class TargetFields:
         label="beta",
         only=("kind", "beta"),
     )
+    rate: float = field(
+        4.0,
+        "Poisson: mean, before loc and scale",
+        low=0.1,
+        high=1000.0,
+        unit="counts",
+        label="rate",
+        only=("kind", "poisson"),
+    )
+    trials: int = field(
+        10,
+        "binomial: n",
+        low=1,
+        high=1000,
+        unit="counts",
+        label="trials",
+        only=("kind", "binomial"),
+    )
+    successes: float = field(
+        3.0,
+        "negative binomial: r, of which failures come before",
+        low=0.5,
+        high=100.0,
+        unit="counts",
+        label="successes",
+        only=("kind", "negative_binomial"),
+    )
+    probability: float = field(
+        0.3,
+        "binomial, negative binomial: p, of a success",
+        low=0.01,
+        high=0.99,
+        unit="ratio",
+        label="probability",
+        only=("kind", "binomial", "negative_binomial"),
+    )
     freedom: float = field(
         4.0,
         "Student's t: degrees of freedom",
@@ -199,6 +238,8 @@ def sample(target: TargetFields, u: Array) -> Array:
         return data.sample(target, u)
     if target.kind in PLANE:
         return target.loc + target.scale * plane.sample(target, u)
+    if target.kind in COUNTS:
+        return target.loc + target.scale * counts.quantile(target, u)
     return target.loc + target.scale * LINE[target.kind].sample(target, u)
 
 
@@ -208,6 +249,8 @@ def mean(target: TargetFields) -> Array:
         return target.rows.mean[0] if dim(target) == 1 else target.rows.mean
     if target.kind in PLANE:
         return target.loc + target.scale * plane.mean(target)
+    if target.kind in COUNTS:
+        return target.loc + target.scale * jnp.asarray(counts.law(target).mean)
     return target.loc + target.scale * LINE[target.kind].mean(target)
 
 
@@ -217,6 +260,8 @@ def std(target: TargetFields) -> Array:
         return target.rows.std[0] if dim(target) == 1 else target.rows.std
     if target.kind in PLANE:
         return target.scale * plane.std(target)
+    if target.kind in COUNTS:
+        return target.scale * jnp.asarray(counts.law(target).std)
     return target.scale * LINE[target.kind].std(target)
 
 
@@ -226,7 +271,7 @@ def standardise(target: TargetFields, x: Array) -> Array:
 
 
 class Modes(NamedTuple):
-    """Normals that a target is made of, in standard coordinates."""
+    """Normals that a target is made of, in standard coordinates, or counts with a width."""
 
     weights: Array  # [K], 1 together
     centres: Array  # [K, X]
@@ -234,10 +279,12 @@ class Modes(NamedTuple):
 
 
 def mode_count(target: TargetFields) -> int:
-    """K, of how many normals a target is made; 0 where it is made of something else."""
+    """K, of how many modes a target is made; 0 where it is made of something else."""
     if target.kind == data.KIND:
         return 0
-    alike, components = _alike(target), _family(target).components
+    if target.kind in COUNTS:
+        return len(counts.law(target).masses[counts.law(target).usual])
+    alike, components = _alike(target), _components(target)
     if alike is not None:
         return len(alike)
     return 0 if components is None else len(jax.eval_shape(components, target)[0])
@@ -254,17 +301,22 @@ def _alike(target: TargetFields) -> np.ndarray | None:
     return None if centres is None else centres(target)
 
 
-def _family(target: TargetFields) -> line.Family | plane.Family:
-    return PLANE[target.kind] if target.kind in PLANE else LINE[target.kind]
+def _components(
+    target: TargetFields,
+) -> Callable[[TargetFields], tuple[Array, Array, Array]] | None:
+    """What gives weights, centres and stds of modes that are not all alike; None without."""
+    if target.kind in COUNTS:
+        return counts.modes
+    return (PLANE[target.kind] if target.kind in PLANE else LINE[target.kind]).components
 
 
 def normals(target: TargetFields) -> Modes:
-    """The normals that a target is made of.
+    """The modes that a target is made of.
 
     Raises:
       ValueError: it is made of something else.
     """
-    alike, components = _alike(target), _family(target).components
+    alike, components = _alike(target), _components(target)
     if alike is not None:
         same = jnp.ones(len(alike))
         return Modes(same / len(alike), jnp.asarray(alike, jnp.float32), target.noise * same)
@@ -278,7 +330,7 @@ def normals(target: TargetFields) -> Modes:
 
 
 def log_prob(target: TargetFields, x: Array) -> Array:
-    """Log density of a target on the line at x, any shape."""
+    """Log density of a target on the line at x, any shape; counts have none."""
     t = standardise(target, x)
     return LINE[target.kind].log_prob(target, t) - jnp.log(target.scale)
 
@@ -287,6 +339,8 @@ def cdf(target: TargetFields, x: Array) -> Array:
     """P(X <= x) of a target on the line, any shape."""
     if target.kind == data.KIND:
         return data.cdf(target, x)
+    if target.kind in COUNTS:
+        return counts.cdf(target, standardise(target, x))
     return LINE[target.kind].cdf(target, standardise(target, x))
 
 
@@ -297,6 +351,8 @@ def quantile(target: TargetFields, u: Array) -> Array:
     """
     if target.kind == data.KIND:
         return data.quantile(target, u)
+    if target.kind in COUNTS:
+        return target.loc + target.scale * counts.quantile(target, u)
     return target.loc + target.scale * LINE[target.kind].quantile(target, u)
 
 
