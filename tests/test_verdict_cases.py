@@ -34,6 +34,7 @@ PERFECT = {
     "laplace": {"target.kind": "laplace"},
     "student_t": {"target.kind": "student_t"},
     "student_t of 3": {"target.kind": "student_t", "target.freedom": 3.0},
+    "cauchy": {"target.kind": "cauchy"},
     "exponential": {"target.kind": "exponential"},
     "rayleigh": {"target.kind": "rayleigh"},
     "weibull": {"target.kind": "weibull"},

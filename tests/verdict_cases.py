@@ -26,6 +26,7 @@ WIDE = PLANE_MIXTURE | {
 }
 POISSON = {"kind": "poisson", "loc": 0.0, "scale": 1.0, "rate": 4.0}
 BINOMIAL = {"kind": "binomial", "loc": 0.0, "scale": 1.0, "trials": 10, "probability": 0.3}
+CAUCHY = {"kind": "cauchy", "loc": 0.0, "scale": 1.0}
 GAUSSIAN = {"kind": "gaussian", "loc": 0.0, "scale": 1.0}
 TWO = {
     "kind": "mixture",
@@ -200,6 +201,35 @@ CASES = {
         {"blurred", "near"},
     ),
     "mixture with a rare mode, dropped": (RARE, mixture(RARE, [0]), {"modes lost"}),
+    # A law without moments; 0.6745 is a normal's upper quartile.
+    "cauchy, perfect": (CAUCHY, lambda rng, n: rng.standard_cauchy(n), {"success"}),
+    "cauchy, cut off far out": (
+        CAUCHY,
+        lambda rng, n: np.clip(rng.standard_cauchy(n), -100, 100),
+        {"success"},
+    ),
+    "cauchy, a normal of its quartiles": (
+        CAUCHY,
+        lambda rng, n: rng.normal(size=n) / 0.6745,
+        {"near"},
+    ),
+    "cauchy, a normal of its winsorised std": (
+        CAUCHY,
+        lambda rng, n: 3.9 * rng.normal(size=n),
+        {"near", "blurred"},
+    ),
+    "cauchy, moved by its range of quartiles": (
+        CAUCHY,
+        lambda rng, n: 2 + rng.standard_cauchy(n),
+        {"near"},
+    ),
+    "cauchy, twice as wide": (CAUCHY, lambda rng, n: 2 * rng.standard_cauchy(n), {"near"}),
+    "cauchy, one half of it": (CAUCHY, lambda rng, n: abs(rng.standard_cauchy(n)), {"near"}),
+    "cauchy, a tenth as wide": (
+        CAUCHY,
+        lambda rng, n: 0.1 * rng.normal(size=n),
+        {"collapsed"},
+    ),
     # Counts.
     "poisson, perfect": (POISSON, lambda rng, n: rng.poisson(4, n), {"success"}),
     "poisson, each count a little blurred": (

@@ -1,10 +1,13 @@
 """Judging generators of one coordinate by the target's own CDF.
 
 W1 and KS are exact for the empirical distribution of the generated samples: no second sample, no
-bins. The CDF of own data is that of their held-out rows, and that of counts a table.
+bins. The CDF of own data is that of their held-out rows, and that of counts a table. Of Cauchy's
+law, which has no moments, W1, means and standard deviations are those of winsorised values: what is
+beyond its 2.5% and 97.5% quantiles is taken for these.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gan1d.gan import targets
@@ -79,6 +82,7 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     if isinstance(edges, Counted):
         return empirical.w1_from_counts(target, samples)
     scale = target.scale
+    samples = targets.winsorised(target, samples)
     away = jnp.clip(samples - target.loc, -LARGEST, LARGEST)
     t = jnp.clip(away / scale, -LARGEST, LARGEST)
     low, high = (Point(edges.high[part], edges.low[part]) for part in (slice(-1), slice(1, None)))
@@ -91,6 +95,12 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     middle = Point(nearest(low.high, t, high.high), nearest(low.low, jnp.zeros_like(t), high.low))
     outside = (jnp.maximum(below, 0.0) + jnp.maximum(above, 0.0)) / samples.shape[0]
     inside = targets.deviation_of_slices(target, low, middle, high)
+    if share := targets.winsorised_share(target):
+        # As much of each slice is at either end.
+        levels = np.arange(samples.shape[0] + 1) / samples.shape[0]
+        at_low = np.diff(np.minimum(levels, share)).astype(np.float32)
+        to_low, to_high = middle.nearest - low.nearest, high.nearest - middle.nearest
+        inside += (at_low * to_low + at_low[::-1] * to_high).sum()
     return jnp.minimum(outside.sum() + scale * inside, LARGEST)
 
 
@@ -117,6 +127,11 @@ def _ks(judged: Judged) -> Array:
 def _probabilities(judged: Judged) -> Array:
     """The target's CDF at the sorted samples, `[N]`."""
     return targets.cdf(judged.setting.target, judged.ordered[:, 0])
+
+
+def _winsorised(judged: Judged) -> Array:
+    """The samples `[N]` whose mean and standard deviation are told."""
+    return targets.winsorised(judged.setting.target, judged.ordered[:, 0])
 
 
 def _precision(judged: Judged) -> Array:
@@ -164,12 +179,12 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         of_samples_alone=True,
     ),
     "generated_mean": Metric(
-        lambda judged: mean(judged.ordered[:, 0]),
+        lambda judged: mean(_winsorised(judged)),
         "mean of the generated samples",
         unit="data units",
     ),
     "generated_std": Metric(
-        lambda judged: std(judged.ordered[:, 0]),
+        lambda judged: std(_winsorised(judged)),
         "standard deviation of the generated samples",
         unit="data units",
     ),

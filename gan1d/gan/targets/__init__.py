@@ -164,7 +164,7 @@ class TargetFields:
     )
     freedom: float = field(
         4.0,
-        "Student's t: degrees of freedom",
+        "Student's t: degrees of freedom; with 1 it is kind cauchy",
         low=LEAST_FREEDOM,
         high=1000.0,
         unit="ratio",
@@ -244,7 +244,7 @@ def sample(target: TargetFields, u: Array) -> Array:
 
 
 def mean(target: TargetFields) -> Array:
-    """E[X]: a scalar, in more dimensions `[X]`."""
+    """E[X], of a law without moments that of `winsorised` values: a scalar, or `[X]`."""
     if target.kind == data.KIND:
         return target.rows.mean[0] if dim(target) == 1 else target.rows.mean
     if target.kind in PLANE:
@@ -255,7 +255,7 @@ def mean(target: TargetFields) -> Array:
 
 
 def std(target: TargetFields) -> Array:
-    """The standard deviation: a scalar, in more dimensions each coordinate's, `[X]`."""
+    """The standard deviation, of `winsorised` values too: a scalar, or each coordinate's, `[X]`."""
     if target.kind == data.KIND:
         return target.rows.std[0] if dim(target) == 1 else target.rows.std
     if target.kind in PLANE:
@@ -356,9 +356,29 @@ def quantile(target: TargetFields, u: Array) -> Array:
     return target.loc + target.scale * LINE[target.kind].quantile(target, u)
 
 
+def winsorised_share(target: TargetFields) -> float:
+    """Of a target on the line without moments what is taken for its quantiles on either side.
+
+    0 of all others: their means, standard deviations and distances are those of all of it.
+    """
+    return LINE[target.kind].winsorised if target.kind in LINE else 0.0
+
+
+def winsorised(target: TargetFields, x: Array) -> Array:
+    """Data x, any shape, but for a target without moments those beyond its ends taken for them."""
+    if share := winsorised_share(target):
+        ends = quantile(target, jnp.array([share, 1 - share]))
+        return jnp.clip(x, ends[0], ends[1])
+    return x
+
+
 def point(target: TargetFields, u: Array) -> Point:
-    """Standard coordinates of quantiles, to more digits than a float has where that matters."""
+    """Standard coordinates of quantiles, to more digits than a float has where that matters.
+
+    Of a target without moments those beyond its ends are taken for them.
+    """
     family = LINE[target.kind]
+    u = jnp.clip(u, family.winsorised, 1 - family.winsorised) if family.winsorised else u
     if family.point is not None:
         return family.point(target, u)
     t = family.quantile(target, u)
