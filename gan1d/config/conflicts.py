@@ -54,8 +54,11 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "target.shape", target.shape, remedy
     if target.kind in targets.COUNTS:
         yield from _counts(target)
-    if abs(target.loc) > 1e4 * target.scale:
+    if (np.abs(target.loc) > 1e4 * np.array(target.scale)).any():
         yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
+    for name in ("loc", "scale"):
+        if isinstance(value := getattr(target, name), tuple) and target.kind not in targets.PLANE:
+            yield f"target.{name}", value, "a pair is of a target in the plane; give one number"
     if latent.kind == "stratified" and setting.training.batch_size == 1:
         yield "training.batch_size", 1, "stratified latents span an interval with 2 points or more"
     plane = targets.dim(target) > 1
@@ -156,7 +159,8 @@ def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     shares = np.array(target.weights) / sum(target.weights)
     mean = shares @ places
     std = np.sqrt(shares @ (np.array(places) - mean) ** 2 + shares @ np.square(target.stds))
-    if (np.abs(target.loc + target.scale * mean) > data.LARGEST_MEAN * target.scale * std).any():
+    loc, scale = np.array(target.loc), np.array(target.scale)
+    if (np.abs(loc + scale * mean) > data.LARGEST_MEAN * scale * std).any():
         far = f"along one axis its mean is beyond {data.LARGEST_MEAN:g} of its stds"
         yield "target.centres", places, f"{far}, where float32 has no digits; move it nearer to 0"
 

@@ -87,14 +87,15 @@ class Experiment:
 def default_config() -> ml_collections.ConfigDict:
     """A config with every field at its default: AYLIEN's GAN of June 2017, plain, 128 seeds."""
     config = ml_collections.ConfigDict()
-    for name, (_, default) in fields.specs().items():
+    for name, (known, default) in fields.specs().items():
         *sections, last = name.split(".")
         entry = config
         for part in sections:
             if part not in entry:
                 entry[part] = ml_collections.ConfigDict()
             entry = entry[part]
-        entry[last] = default
+        # A ConfigDict takes values of an entry's type only: what may be a pair has any.
+        entry[last] = ml_collections.FieldReference(default, object) if known.pairs else default
     return config.lock()
 
 

@@ -62,7 +62,8 @@ def details(known: Spec) -> str:
     allowed = known.range() if known.range() != "any number" else ""
     condition = known.condition()
     only = f"only with {condition.field} {condition.words()}" if condition else ""
-    return ", ".join(filter(None, [known.unit, allowed, only]))
+    pairs = "a number or a pair" if known.pairs else ""
+    return ", ".join(filter(None, [known.unit, pairs, allowed, only]))
 
 
 def line(name: str, known: Spec, default: Value) -> str:
@@ -152,11 +153,13 @@ def _shown(value: Value) -> str:
 def checked(field: str, value: Value) -> Value:
     """The value in the field's own type, or ValueError."""
     known, default = specs()[field]
-    typed = _typed(default, value)
+    is_pair = known.pairs and isinstance(value, tuple | list) and len(value) == 2
+    typed = _typed((default,) if is_pair else default, value)
     if typed is None:
         kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
         example = value_text(default) if default else '("FIELD=V1,V2",)'
         wanted = kind.get(type(default)) or f"a tuple such as {example}"
+        wanted += f", or a pair such as ({example},{example})" if known.pairs else ""
         raise ValueError(f"{field}={_shown(value)}: it must be {wanted}")
     if isinstance(default, str) and not known.options:
         return typed  # free text is checked where it is parsed

@@ -41,6 +41,7 @@ class Spec:
     only: tuple[Value, ...] = ()
     # Whether 0 in all settings of a cohort takes out of the program what the field is for.
     vanishes: bool = False
+    pairs: bool = False  # of a number: it may also be a pair of them, one for each coordinate
 
     def problem(self, value: Value) -> str | None:
         """Why the value is not allowed, or None."""

@@ -51,7 +51,7 @@ def shares(target: TargetFields) -> Array:
 
 def least_std(target: TargetFields) -> Array:
     """The standard deviation of the narrowest mode, as `generated_std` would have it, `[]`."""
-    std = target.scale * targets.normals(target).stds.min()
+    std = targets.scale(target) * targets.normals(target).stds.min()
     return std if targets.dim(target) == 1 else (std / targets.std(target)).mean()
 
 

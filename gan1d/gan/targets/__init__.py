@@ -1,11 +1,11 @@
 """The distributions to be learned: location-scale families on the line and in the plane, and data.
 
 Every family is written in standard coordinates t = (x - loc) / scale: `line` has those with a
-density, CDF and quantiles in closed form, `plane` curves and clusters with noise around them. The
-functions here take the setting's `target` section and work in data coordinates. A target has `dim`
-coordinates, loc and scale are the same for all of them, and X below is dim. `counts` have masses
-instead of a density. Own data (`data`) have
-as many coordinates as columns, and are neither moved nor scaled; X = 1 is the line here too.
+density, CDF and quantiles in closed form, `counts` those with masses instead, `plane` curves and
+clusters with noise around them. The functions here take the setting's `target` section and work in
+data coordinates. A target has `dim` coordinates; loc and scale are the same for all of them, or in
+the plane pairs. X below is dim. Own data (`data`) have as many coordinates as columns, and are
+neither moved nor scaled; X = 1 is the line here too.
 """
 
 from collections import ChainMap
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan1d.gan.spec import OFF, choice, field, filled, number, pytree
-from gan1d.gan.targets import counts, data, line, plane
+from gan1d.gan.spec import OFF, Value, choice, field, filled, number, pytree
+from gan1d.gan.targets import counts, data, line, mixture, plane
 from gan1d.gan.targets.deviations import LEAST_SLICES, Point
 from gan1d.system.lazy import Array, jax, jnp
 
@@ -46,12 +46,18 @@ class TargetFields:
     """The distribution to be learned."""
 
     kind: str = choice("gaussian", "family, or data", FAMILIES, label="target")
-    loc: float = number(
-        4.0, "location", unit="data units", label="target loc", only=("kind", _is_family)
+    loc: Value = number(
+        4.0,
+        "location; in the plane of both coordinates, or of each",
+        unit="data units",
+        label="target loc",
+        only=("kind", _is_family),
+        pairs=True,
     )
-    scale: float = number(
+    scale: Value = number(
         0.5,
-        "scale",
+        "scale; in the plane of both coordinates, or of each",
+        pairs=True,
         low=0,
         open_low=True,
         unit="data units",
@@ -237,7 +243,7 @@ def sample(target: TargetFields, u: Array) -> Array:
     if target.kind == data.KIND:
         return data.sample(target, u)
     if target.kind in PLANE:
-        return target.loc + target.scale * plane.sample(target, u)
+        return _placed(target, plane.sample(target, u))
     if target.kind in COUNTS:
         return target.loc + target.scale * counts.quantile(target, u)
     return target.loc + target.scale * LINE[target.kind].sample(target, u)
@@ -248,7 +254,7 @@ def mean(target: TargetFields) -> Array:
     if target.kind == data.KIND:
         return target.rows.mean[0] if dim(target) == 1 else target.rows.mean
     if target.kind in PLANE:
-        return target.loc + target.scale * plane.mean(target)
+        return _placed(target, plane.mean(target))
     if target.kind in COUNTS:
         return target.loc + target.scale * jnp.asarray(counts.law(target).mean)
     return target.loc + target.scale * LINE[target.kind].mean(target)
@@ -259,7 +265,7 @@ def std(target: TargetFields) -> Array:
     if target.kind == data.KIND:
         return target.rows.std[0] if dim(target) == 1 else target.rows.std
     if target.kind in PLANE:
-        return target.scale * plane.std(target)
+        return scale(target) * plane.std(target)
     if target.kind in COUNTS:
         return target.scale * jnp.asarray(counts.law(target).std)
     return target.scale * LINE[target.kind].std(target)
@@ -267,7 +273,26 @@ def std(target: TargetFields) -> Array:
 
 def standardise(target: TargetFields, x: Array) -> Array:
     """Standard coordinates t = (x - loc) / scale of data x, any shape."""
-    return (x - target.loc) / target.scale
+    if target.kind not in PLANE:
+        return (x - target.loc) / target.scale
+    return (x - _along(target.loc, x)) / _along(target.scale, x)
+
+
+def scale(target: TargetFields) -> Array:
+    """The scale of every coordinate, `[]`, or in the plane where it is a pair `[2]` of each."""
+    return jnp.asarray(target.scale, jnp.float32)
+
+
+def _placed(target: TargetFields, t: Array) -> Array:
+    """The data of standard rows `[..., 2]`."""
+    return _along(target.loc, t) + _along(target.scale, t) * t
+
+
+def _along(value: Value, rows: Array) -> Array:
+    """A number, or a pair as what goes with rows `[..., 2]`."""
+    if not isinstance(value, tuple):
+        return value
+    return mixture.stacked(value).reshape((1,) * (jnp.ndim(rows) - 1) + (2,))
 
 
 class Modes(NamedTuple):
@@ -420,7 +445,7 @@ def curve(target: TargetFields, s: Array) -> Array:
     """
     if not pieces(target):
         raise ValueError(f"{target.kind} has no curve")
-    return target.loc + target.scale * PLANE[target.kind].place(target, s)
+    return _placed(target, PLANE[target.kind].place(target, s))
 
 
 def modes(target: TargetFields) -> Array:
@@ -429,4 +454,4 @@ def modes(target: TargetFields) -> Array:
     Raises:
       ValueError: the family has no modes.
     """
-    return target.loc + target.scale * normals(target).centres
+    return _placed(target, normals(target).centres)

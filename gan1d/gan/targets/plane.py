@@ -1,8 +1,8 @@
 """Targets in the plane: curves and clusters, with normal noise around them.
 
 In standard coordinates a row is place(U) + noise * N(0, I): one uniform U runs along a curve or
-picks a mode. Data are loc + scale * that, with the same loc and scale for both coordinates; `noise`
-and `modes` are the setting's. The families before their noise:
+picks a mode. Data are loc + scale * that, with one loc and scale for both coordinates, or a pair of
+them; `noise` and `modes` are the setting's. The families before their noise:
 
   quadratic   x = 100 (U - 1/2), y = 10 + x^2: the data of the DigitalOcean and Paperspace tutorial
               (2018), which does not scale them; x is within 50, y between 10 and 2510
