@@ -138,7 +138,9 @@ PACKED = HIDDEN | {
     "training.sort": False,
     "training.g_steps": 2,
 }
+FINITE = {"training.data_rows": 5, "target.kind": "moons", "latent.kind": "uniform"}
 DRAWN = [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}, SORTED, PACKED]
+DRAWN += [FINITE, FINITE | {"training.data_set": "same", "target.kind": "poisson"}]
 
 
 @pytest.mark.parametrize("fields", DRAWN)

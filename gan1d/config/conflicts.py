@@ -65,6 +65,9 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if setting.tricks.input_noise and (latent.dim != 1 or plane):
         remedy = "sorted noise needs 1-D data and latents; use tricks.instance_noise"
         yield "tricks.input_noise", setting.tricks.input_noise, remedy
+    if setting.training.data_rows and target.kind == data.KIND:
+        remedy = "own data are a finite set as they are; set it to 0"
+        yield "training.data_rows", setting.training.data_rows, remedy
     if setting.pretraining.steps and target.kind == data.KIND:
         yield "pretraining.steps", setting.pretraining.steps, "data have no density; set it to 0"
     elif setting.pretraining.steps and target.kind in targets.COUNTS:
