@@ -301,7 +301,8 @@ def _columns(
     base: dict[str, Value], swept: Sequence[str], settings: Sequence[Setting]
 ) -> tuple[str, ...]:
     """The columns of data by their names, where all settings have the same."""
-    if {"target.kind", FILE, "target.columns"} & set(swept):
+    of_data = settings[0].target.kind == data.KIND
+    if not of_data or {"target.kind", FILE, "target.columns"} & set(swept):
         return base["target.columns"]
     return settings[0].target.columns
 
