@@ -91,7 +91,7 @@ def of_unit_size(kind):
 # What is drawn.
 
 
-@pytest.mark.parametrize("kind", [*targets.LINE, *targets.PLANE])
+@pytest.mark.parametrize("kind", [*targets.LINE, *targets.PLANE, *targets.COUNTS])
 def test_every_target_is_drawn_alike(kind):
     own = of_many_runs(setting(**of_unit_size(kind)).target)
     u = np.random.default_rng(0).uniform(size=(RUNS, 9, targets.uniforms(own)))
@@ -138,7 +138,9 @@ PACKED = HIDDEN | {
     "training.sort": False,
     "training.g_steps": 2,
 }
+FINITE = {"training.data_rows": 5, "target.kind": "moons", "latent.kind": "uniform"}
 DRAWN = [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}, SORTED, PACKED]
+DRAWN += [FINITE, FINITE | {"training.data_set": "same", "target.kind": "poisson"}]
 
 
 @pytest.mark.parametrize("fields", DRAWN)
@@ -548,7 +550,9 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_spoils_no_other():
 COUNTED = {"high_quality", "modes", "mode_mass", "precision", "recall", "density", "coverage"}
 COUNTED |= {"reverse_kl", "js"}
 COUNTED |= {f"{name}_null" for name in COUNTED}
-each_kind = pytest.mark.parametrize("kind", [*targets.LINE, "quadratic", "ring"])
+each_kind = pytest.mark.parametrize(
+    "kind", [*targets.LINE, "poisson", "quadratic", "ring", "plane_mixture"]
+)
 
 
 @each_kind

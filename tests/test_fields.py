@@ -126,7 +126,9 @@ def test_no_number_loses_digits_as_text(value):
 def test_every_number_has_a_unit():
     """And each field a range or options; texts are checked where they are parsed."""
     for name, (known, default) in fields.specs().items():
-        entry = default[0] if isinstance(default, tuple) and default else default
+        entry = default
+        while isinstance(entry, tuple) and entry:
+            entry = entry[0]
         number = isinstance(entry, int | float) and not isinstance(entry, bool)
         assert bool(known.unit) == number, name
         text = ("seeds", "target.file", "target.weight", "target.digest")

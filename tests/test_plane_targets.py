@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import CLUSTERS, CURVES, PLANE, each_plane
+from helpers import CLUSTERS, CURVES, NOISY, PLANE, each_plane
 
 from gan1d.gan import targets
 
@@ -79,7 +79,7 @@ def test_a_row_in_the_plane_takes_three_uniforms_and_has_two_coordinates(target)
     np.testing.assert_allclose(shaped, flat.reshape(4, 2, 3, 2), rtol=1e-6)
 
 
-@each_plane()
+@each_plane(NOISY)
 def test_without_noise_rows_are_on_the_families_formulas(target):
     target = replaced(target, noise=0.0)
     expected = target.loc + target.scale * places(target, UNIFORMS[:, 0])
@@ -95,7 +95,7 @@ def test_the_quadratic_is_the_tutorials_data_unscaled():
     assert x.min() < -49.9 and x.max() > 49.9 and y.min() < 10.1 and y.max() > 2490
 
 
-@each_plane()
+@each_plane(NOISY)
 def test_the_noise_is_normal_of_its_std_and_independent(target):
     noise = 0.125
     target = replaced(target, noise=noise)
@@ -108,7 +108,7 @@ def test_the_noise_is_normal_of_its_std_and_independent(target):
     np.testing.assert_allclose(noisy.std(0), noise, rtol=4.5 / (2 * COUNT) ** 0.5)
 
 
-@each_plane()
+@each_plane(NOISY)
 @pytest.mark.parametrize("noise", [0.02, 0.5])
 def test_moments_are_those_of_many_rows(target, noise):
     target = replaced(target, noise=noise)
@@ -211,7 +211,7 @@ def test_what_a_family_lacks_is_refused():
             targets.curve(PLANE[kind], jnp.zeros(1))
 
 
-@each_plane()
+@each_plane(NOISY)
 def test_the_most_extreme_uniforms_give_finite_rows_within_reach(target):
     ends = np.array([EPSILON, 1 - EPSILON])
     u = np.stack(np.meshgrid(ends, ends, ends), axis=-1).reshape(-1, 3)

@@ -17,7 +17,7 @@ STATIC = [name for name in FIELDS if name not in TRACED]
 
 def numeric(value):
     """Whether ranges apply to a field with this default."""
-    entries = value if isinstance(value, tuple) else (value,)
+    entries = jax.tree.leaves(value)
     return bool(entries) and all(isinstance(entry, int | float) for entry in entries)
 
 
@@ -31,10 +31,15 @@ def changed(name):
     if isinstance(value, str):
         return "other"
     if isinstance(value, tuple):
-        return (value[0] + 1, *value[1:]) if value else ("other",)
+        return more(value) if value else ("other",)
     step = 0.25 if isinstance(value, float) else 1
     nearby = (value + step, value - step)
     return next(other for other in nearby if spec.problem(other) is None)
+
+
+def more(value):
+    """A number, or the first one in a tuple, and one more."""
+    return (more(value[0]), *value[1:]) if isinstance(value, tuple) else value + 1
 
 
 def built(**changes):
@@ -123,7 +128,7 @@ def test_every_option_can_be_chosen_in_a_config(name, option):
 
 
 def test_every_leaf_is_a_traced_number():
-    numbers = sum(len(FIELDS[n][1]) if isinstance(FIELDS[n][1], tuple) else 1 for n in TRACED)
+    numbers = sum(len(jax.tree.leaves(FIELDS[name][1])) for name in TRACED)
     leaves = jax.tree.leaves(Setting())
     assert len(leaves) == numbers
     assert all(type(leaf) is float for leaf in leaves)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 import scipy.stats
-from helpers import CURVES, PLANE, TARGETS, each_plane, law, setting
+from helpers import CURVES, MOMENTS, PLANE, TARGETS, each_plane, law, setting
 from scipy.spatial.distance import cdist
 
 from gan1d.engines import lanes
@@ -278,7 +278,8 @@ def perfect_scores(target, dims, replicates):
     return jax.lax.map(lambda key: metrics.perfect_scores(target, JUDGING, dims, key), keys)
 
 
-KINDS = {kind: TARGETS[kind] for kind in targets.LINE} | {k: PLANE[k] for k in ("moons", "ring")}
+KINDS = {kind: TARGETS[kind] for kind in MOMENTS} | {k: PLANE[k] for k in ("moons", "ring")}
+KINDS["cauchy"] = setting(**{"target.kind": "cauchy"}).target
 each_kind = pytest.mark.parametrize("target", KINDS.values(), ids=KINDS)
 
 
@@ -359,7 +360,8 @@ def test_a_generator_is_scored_on_the_few_latents_that_training_sees():
 
 
 TWO_LATENTS = {"latent.kind": "uniform", "latent.dim": 2}
-FAR = {kind: {} for kind in targets.LINE} | {"moons": TWO_LATENTS, "ring": TWO_LATENTS}
+FAR = {kind: {} for kind in (*targets.LINE, "poisson")}
+FAR |= {"moons": TWO_LATENTS, "ring": TWO_LATENTS}
 
 
 @functools.cache

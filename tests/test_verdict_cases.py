@@ -34,6 +34,7 @@ PERFECT = {
     "laplace": {"target.kind": "laplace"},
     "student_t": {"target.kind": "student_t"},
     "student_t of 3": {"target.kind": "student_t", "target.freedom": 3.0},
+    "cauchy": {"target.kind": "cauchy"},
     "exponential": {"target.kind": "exponential"},
     "rayleigh": {"target.kind": "rayleigh"},
     "weibull": {"target.kind": "weibull"},
@@ -42,6 +43,17 @@ PERFECT = {
     "pareto": {"target.kind": "pareto", "target.shape": 5.0},
     "lognormal": {"target.kind": "lognormal"},
     "beta": {"target.kind": "beta"},
+    "poisson": verdict_cases.POISSON,
+    "poisson of few": verdict_cases.POISSON | {"rate": 0.1},
+    "poisson of many": verdict_cases.POISSON | {"rate": 1000.0},
+    "binomial": verdict_cases.BINOMIAL,
+    "a coin": verdict_cases.BINOMIAL | {"trials": 1, "probability": 0.1},
+    "negative binomial": {"target.kind": "negative_binomial"},
+    "skewed negative binomial": {
+        "target.kind": "negative_binomial",
+        "target.successes": 0.5,
+        "target.probability": 0.02,
+    },
     "two modes": verdict_cases.TWO,
     "far modes": verdict_cases.FAR_TWO,
     "a rare mode": verdict_cases.RARE,
@@ -54,6 +66,9 @@ PERFECT = {
     "ring": verdict_cases.RING,
     "grid": verdict_cases.GRID5,
     "grid of 64": verdict_cases.GRID8,
+    "plane mixture": verdict_cases.PLANE_MIXTURE,
+    "wide plane mixture": verdict_cases.WIDE,
+    "plane mixture with a rare mode": verdict_cases.WIDE | {"weights": (0.98, 0.02)},
 }
 # Those that there are cases of.
 TARGETS = {str(target): target for target, _, _ in verdict_cases.CASES.values()}

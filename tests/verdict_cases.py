@@ -11,6 +11,22 @@ from scipy import stats
 RING = {"kind": "ring", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 8}
 GRID5 = {"kind": "grid", "loc": 0.0, "scale": 1.0, "noise": 0.02, "modes": 5}
 GRID8 = GRID5 | {"modes": 8}
+PLANE_MIXTURE = {
+    "kind": "plane_mixture",
+    "loc": 0.0,
+    "scale": 1.0,
+    "weights": (0.5, 0.3, 0.2),
+    "centres": ((-2.0, 0.0), (1.0, 2.0), (1.0, -2.0)),
+    "stds": (0.1, 0.5, 0.2),
+}
+WIDE = PLANE_MIXTURE | {
+    "weights": (0.5, 0.5),
+    "centres": ((-1.5, 0.0), (1.5, 0.0)),
+    "stds": (0.5, 0.5),
+}
+POISSON = {"kind": "poisson", "loc": 0.0, "scale": 1.0, "rate": 4.0}
+BINOMIAL = {"kind": "binomial", "loc": 0.0, "scale": 1.0, "trials": 10, "probability": 0.3}
+CAUCHY = {"kind": "cauchy", "loc": 0.0, "scale": 1.0}
 GAUSSIAN = {"kind": "gaussian", "loc": 0.0, "scale": 1.0}
 TWO = {
     "kind": "mixture",
@@ -45,14 +61,14 @@ def at_modes(centres, keep, std, weights=None):
 
 
 def mixture(target, keep=None, weights=None):
-    keep = list(range(len(target["means"]))) if keep is None else keep
+    centres = "centres" if "centres" in target else "means"
+    keep = list(range(len(target["stds"]))) if keep is None else keep
     weights = np.array([target["weights"][k] for k in keep] if weights is None else weights)
 
     def draw(rng, n):
         which = np.array(keep)[rng.choice(len(keep), n, p=weights / weights.sum())]
-        return np.array(target["means"])[which] + np.array(target["stds"])[which] * rng.normal(
-            size=n
-        )
+        places, stds = np.array(target[centres])[which], np.array(target["stds"])[which]
+        return places + (stds * rng.normal(size=(*places.shape[1:], n))).T
 
     return draw
 
@@ -75,6 +91,11 @@ def sine(rng, n, reach=2.0, noise=0.02):
     return np.stack([x, np.sin(np.pi * x)], axis=1) + noise * rng.normal(size=(n, 2))
 
 
+def without(count, samples):
+    return np.where(samples == count, count + 1.0, samples)
+
+
+LOST = {"modes lost"}
 NOT = {"near", "far", "blurred", "modes lost", "collapsed"}  # anything but a success
 CASES = {
     # In the plane: what matches two moments is no success.
@@ -106,6 +127,38 @@ CASES = {
         {"kind": "sine", "loc": 0.0, "scale": 1.0, "noise": 0.02},
         lambda rng, n: np.abs(sine(rng, n)) * [1, 1],
         NOT,
+    ),
+    "plane mixture, perfect": (PLANE_MIXTURE, mixture(PLANE_MIXTURE), {"success"}),
+    "plane mixture, without its rarest": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, [0, 1]),
+        {"modes lost"},
+    ),
+    "plane mixture, only a little of its rarest": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, weights=[0.5, 0.47, 0.03]),
+        {"modes lost"},
+    ),
+    "plane mixture, the widest one's std in all": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE | {"stds": (0.5, 0.5, 0.5)}),
+        {"blurred"},
+    ),
+    "plane mixture, a blob of the same moments": (
+        PLANE_MIXTURE,
+        lambda rng, n: np.array([-0.5, 0.2]) + blob((1.54, 1.42))(rng, n),
+        {"blurred", "near"},
+    ),
+    "plane mixture, its modes exchanged": (
+        PLANE_MIXTURE,
+        mixture(PLANE_MIXTURE, weights=[0.1, 0.3, 0.6]),
+        {"modes lost", "near"},
+    ),
+    "wide plane mixture, perfect": (WIDE, mixture(WIDE), {"success"}),
+    "wide plane mixture, a blob of the same moments": (
+        WIDE,
+        blob((1.58, 0.5)),
+        {"blurred", "near"},
     ),
     # On the line.
     "gaussian, perfect": (
@@ -148,6 +201,66 @@ CASES = {
         {"blurred", "near"},
     ),
     "mixture with a rare mode, dropped": (RARE, mixture(RARE, [0]), {"modes lost"}),
+    # A law without moments; 0.6745 is a normal's upper quartile.
+    "cauchy, perfect": (CAUCHY, lambda rng, n: rng.standard_cauchy(n), {"success"}),
+    "cauchy, cut off far out": (
+        CAUCHY,
+        lambda rng, n: np.clip(rng.standard_cauchy(n), -100, 100),
+        {"success"},
+    ),
+    "cauchy, a normal of its quartiles": (
+        CAUCHY,
+        lambda rng, n: rng.normal(size=n) / 0.6745,
+        {"near"},
+    ),
+    "cauchy, a normal of its winsorised std": (
+        CAUCHY,
+        lambda rng, n: 3.9 * rng.normal(size=n),
+        {"near", "blurred"},
+    ),
+    "cauchy, moved by its range of quartiles": (
+        CAUCHY,
+        lambda rng, n: 2 + rng.standard_cauchy(n),
+        {"near"},
+    ),
+    "cauchy, twice as wide": (CAUCHY, lambda rng, n: 2 * rng.standard_cauchy(n), {"near"}),
+    "cauchy, one half of it": (CAUCHY, lambda rng, n: abs(rng.standard_cauchy(n)), {"near"}),
+    "cauchy, a tenth as wide": (
+        CAUCHY,
+        lambda rng, n: 0.1 * rng.normal(size=n),
+        {"collapsed"},
+    ),
+    # Counts.
+    "poisson, perfect": (POISSON, lambda rng, n: rng.poisson(4, n), {"success"}),
+    "poisson, each count a little blurred": (
+        POISSON,
+        lambda rng, n: rng.poisson(4, n) + 0.08 * rng.normal(size=n),
+        {"success"},
+    ),
+    "poisson, a density of the same moments": (
+        POISSON,
+        lambda rng, n: rng.gamma(4, 1, n),
+        {"blurred"},
+    ),
+    "poisson, without threes": (POISSON, lambda rng, n: without(3, rng.poisson(4, n)), LOST),
+    "poisson, never above six": (
+        POISSON,
+        lambda rng, n: np.minimum(rng.poisson(4, n), 6),
+        LOST,
+    ),
+    "poisson, one too many": (POISSON, lambda rng, n: 1 + rng.poisson(4, n), {"modes lost"}),
+    "poisson, halfway between counts": (
+        POISSON,
+        lambda rng, n: 0.5 + rng.poisson(4, n),
+        {"blurred", "near"},
+    ),
+    "poisson, fours only": (POISSON, lambda rng, n: np.full(n, 4.0), {"collapsed"}),
+    "binomial, perfect": (BINOMIAL, lambda rng, n: rng.binomial(10, 0.3, n), {"success"}),
+    "binomial, of twice the probability": (
+        BINOMIAL,
+        lambda rng, n: rng.binomial(10, 0.6, n),
+        {"modes lost"},
+    ),
     "five narrow modes, perfect": (FIVE, mixture(FIVE), {"success"}),
     "five narrow modes, a uniform": (FIVE, lambda rng, n: rng.uniform(-5, 5, n), {"blurred"}),
     "five narrow modes, three of them": (FIVE, mixture(FIVE, [0, 2, 4]), {"modes lost"}),

@@ -121,6 +121,21 @@ def _with_files(argv: list[str]) -> list[str]:
     return whole
 
 
+def _joined(argv: list[str]) -> list[str]:
+    """A command line with `=` between a field that may be a pair and its value.
+
+    absl takes the flag of a field that has no one type for a switch, which has no value behind it.
+    """
+    known, whole = fields.specs(), argv[:1]
+    for argument in argv[1:]:
+        field = re.sub("^--?config[.]", "", whole[-1])
+        if field != whole[-1] and field in known and known[field][0].pairs:
+            whole[-1] += f"={argument}"
+        else:
+            whole.append(argument)
+    return whole
+
+
 def _names_config(word: str) -> bool:
     """Whether a word is a config's name, or a config file's, with or without a variant."""
     name = word.partition(":")[0]
@@ -171,7 +186,7 @@ def say_what_is_there(published: "Published", folder: Path) -> int:
 
 def parse(argv: list[str]) -> list[str]:
     """Parse flags as absl does, with problems as lines instead of tracebacks."""
-    argv = _with_files(argv)
+    argv = _joined(_with_files(argv))
     if any(map(_override_problem, argv[1:])):
         _load_config(argv)  # which may register fields and values of its own
     problems = [problem for argument in argv[1:] if (problem := _override_problem(argument))]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from gan1d.config.fields import value_text
 from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
@@ -10,8 +12,10 @@ from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
-from gan1d.gan.targets import data
+from gan1d.gan.targets import TargetFields, counts, data
 
+LEAST_COUNT_STD = 0.3  # of counts: of 251 perfect samples 25 are something else
+MOST_COUNTS = 1000  # that all but the rare ends of a law is spread over
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
 
 # Losses of which G's is minus D's, but for what has no gradient in G; and what parts them.
@@ -39,14 +43,8 @@ ONE_GAME: dict[str, Value] = {
 def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     """Fields that make no sense together, as (dotted name, value, what to do)."""
     target, latent = setting.target, setting.latent
-    if target.kind == "mixture" and not (
-        len(target.weights) == len(target.means) == len(target.stds) > 0
-    ):
-        yield "target.weights", target.weights, "give weights, means and stds the same length"
-    rarest = min(target.weights, default=1.0)
-    if target.kind == "mixture" and rarest < LEAST_SHARE * sum(target.weights):
-        remedy = f"float32 can't draw shares below {LEAST_SHARE:g} of their sum; leave them out"
-        yield "target.weights", target.weights, remedy
+    if target.kind in targets.MIXTURES:
+        yield from _mixture(target)
     if latent.kind == "stratified" and latent.dim != 1:
         yield "latent.dim", latent.dim, "stratified latents are 1-D: set latent.kind=uniform or 1"
     if latent.kind in ("stratified", "uniform") and latent.low >= latent.high:
@@ -54,16 +52,26 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if target.kind == "pareto" and target.shape < targets.LEAST_PARETO:
         remedy = f"Pareto's tail leaves no std to judge by; give {targets.LEAST_PARETO:g} or more"
         yield "target.shape", target.shape, remedy
-    if abs(target.loc) > 1e4 * target.scale:
+    if target.kind in targets.COUNTS:
+        yield from _counts(target)
+    if (np.abs(target.loc) > 1e4 * np.array(target.scale)).any():
         yield "target.loc", target.loc, "float32 has no digits for more than 1e4 target scales"
+    for name in ("loc", "scale"):
+        if isinstance(value := getattr(target, name), tuple) and target.kind not in targets.PLANE:
+            yield f"target.{name}", value, "a pair is of a target in the plane; give one number"
     if latent.kind == "stratified" and setting.training.batch_size == 1:
         yield "training.batch_size", 1, "stratified latents span an interval with 2 points or more"
     plane = targets.dim(target) > 1
     if setting.tricks.input_noise and (latent.dim != 1 or plane):
         remedy = "sorted noise needs 1-D data and latents; use tricks.instance_noise"
         yield "tricks.input_noise", setting.tricks.input_noise, remedy
+    if setting.training.data_rows and target.kind == data.KIND:
+        remedy = "own data are a finite set as they are; set it to 0"
+        yield "training.data_rows", setting.training.data_rows, remedy
     if setting.pretraining.steps and target.kind == data.KIND:
         yield "pretraining.steps", setting.pretraining.steps, "data have no density; set it to 0"
+    elif setting.pretraining.steps and target.kind in targets.COUNTS:
+        yield "pretraining.steps", setting.pretraining.steps, "counts have no density; set it to 0"
     elif setting.pretraining.steps and plane:
         yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
     if target.kind in ("ring", "grid") and target.noise == 0:
@@ -136,6 +144,40 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "loss.kind", "ranks", "ranks are of numbers: it needs a target on the line"
     if loss.kind == "ranks" and loss.ranks > size:
         yield "loss.ranks", loss.ranks, f"a batch has {size} rows to be ranked among"
+
+
+def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
+    """Components of a mixture that make none."""
+    of_line = target.kind == "mixture"
+    name, places = ("means", target.means) if of_line else ("centres", target.centres)
+    if not len(target.weights) == len(places) == len(target.stds) > 0:
+        remedy = f"give weights, {name} and stds the same length"
+        yield "target.weights", target.weights, remedy
+        return
+    if min(target.weights) < LEAST_SHARE * sum(target.weights):
+        remedy = f"float32 can't draw shares below {LEAST_SHARE:g} of their sum; leave them out"
+        yield "target.weights", target.weights, remedy
+    if of_line:
+        return
+    shares = np.array(target.weights) / sum(target.weights)
+    mean = shares @ places
+    std = np.sqrt(shares @ (np.array(places) - mean) ** 2 + shares @ np.square(target.stds))
+    loc, scale = np.array(target.loc), np.array(target.scale)
+    if (np.abs(loc + scale * mean) > data.LARGEST_MEAN * scale * std).any():
+        far = f"along one axis its mean is beyond {data.LARGEST_MEAN:g} of its stds"
+        yield "target.centres", places, f"{far}, where float32 has no digits; move it nearer to 0"
+
+
+def _counts(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
+    """Laws of counts that can't be judged."""
+    name = {"poisson": "rate", "binomial": "probability"}.get(target.kind, "probability")
+    law, field = counts.law(target), f"target.{name}"
+    if law.std < LEAST_COUNT_STD:
+        remedy = "few samples would be any other count; give more than one a chance"
+        yield field, getattr(target, name), f"its std is {law.std:.2g} counts: {remedy}"
+    if (many := targets.mode_count(target)) > MOST_COUNTS:
+        remedy = f"at most {MOST_COUNTS} can be told apart; bring them nearer together"
+        yield field, getattr(target, name), f"it spreads over {many} counts: {remedy}"
 
 
 def _dynamics(setting: Setting) -> Iterator[tuple[str, Value, str]]:

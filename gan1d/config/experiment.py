@@ -70,7 +70,7 @@ class Experiment:
             entry = nested
             for part in sections:
                 entry = entry.setdefault(part, {})
-            entry[last] = list(value) if isinstance(value, tuple) else value
+            entry[last] = fields.plain(value)
         return nested
 
     def of_first(self, count: int) -> "Experiment":
@@ -87,14 +87,15 @@ class Experiment:
 def default_config() -> ml_collections.ConfigDict:
     """A config with every field at its default: AYLIEN's GAN of June 2017, plain, 128 seeds."""
     config = ml_collections.ConfigDict()
-    for name, (_, default) in fields.specs().items():
+    for name, (known, default) in fields.specs().items():
         *sections, last = name.split(".")
         entry = config
         for part in sections:
             if part not in entry:
                 entry[part] = ml_collections.ConfigDict()
             entry = entry[part]
-        entry[last] = default
+        # A ConfigDict takes values of an entry's type only: what may be a pair has any.
+        entry[last] = ml_collections.FieldReference(default, object) if known.pairs else default
     return config.lock()
 
 
@@ -300,7 +301,8 @@ def _columns(
     base: dict[str, Value], swept: Sequence[str], settings: Sequence[Setting]
 ) -> tuple[str, ...]:
     """The columns of data by their names, where all settings have the same."""
-    if {"target.kind", FILE, "target.columns"} & set(swept):
+    of_data = settings[0].target.kind == data.KIND
+    if not of_data or {"target.kind", FILE, "target.columns"} & set(swept):
         return base["target.columns"]
     return settings[0].target.columns
 

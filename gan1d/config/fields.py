@@ -62,7 +62,8 @@ def details(known: Spec) -> str:
     allowed = known.range() if known.range() != "any number" else ""
     condition = known.condition()
     only = f"only with {condition.field} {condition.words()}" if condition else ""
-    return ", ".join(filter(None, [known.unit, allowed, only]))
+    pairs = "a number or a pair" if known.pairs else ""
+    return ", ".join(filter(None, [known.unit, pairs, allowed, only]))
 
 
 def line(name: str, known: Spec, default: Value) -> str:
@@ -94,13 +95,17 @@ def differences(old: dict[str, Value], new: dict[str, Value]) -> str:
     before, after = (dict(flatten(config)) for config in (old, new))
     for name in after:
         if name not in before and name in specs():
-            default = specs()[name][1]
-            before[name] = list(default) if isinstance(default, tuple) else default
+            before[name] = plain(specs()[name][1])
     return "; ".join(
         f"{field}={before.get(field)!r} there, {after.get(field)!r} now"
         for field in dict.fromkeys([*before, *after])
         if before.get(field) != after.get(field)
     )
+
+
+def plain(value: Value) -> Value:
+    """A value as JSON has it: tuples are lists."""
+    return [plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
 def nearest(field: str, known: Value) -> list[str]:
@@ -148,11 +153,13 @@ def _shown(value: Value) -> str:
 def checked(field: str, value: Value) -> Value:
     """The value in the field's own type, or ValueError."""
     known, default = specs()[field]
-    typed = _typed(default, value)
+    is_pair = known.pairs and isinstance(value, tuple | list) and len(value) == 2
+    typed = _typed((default,) if is_pair else default, value)
     if typed is None:
         kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
         example = value_text(default) if default else '("FIELD=V1,V2",)'
         wanted = kind.get(type(default)) or f"a tuple such as {example}"
+        wanted += f", or a pair such as ({example},{example})" if known.pairs else ""
         raise ValueError(f"{field}={_shown(value)}: it must be {wanted}")
     if isinstance(default, str) and not known.options:
         return typed  # free text is checked where it is parsed
@@ -165,13 +172,19 @@ def checked(field: str, value: Value) -> Value:
 
 
 def _typed(default: Value, value: Value) -> Value:
-    """`value` as the type of `default`, or None where it is of another type."""
+    """`value` as the type of `default`, or None where it is of another type.
+
+    Tuples have any length, but those in a tuple that of the default's.
+    """
     if isinstance(default, tuple):
         if not isinstance(value, tuple | list):
             return None
         entry_default = default[0] if default else ""
         entries = tuple(_typed(entry_default, entry) for entry in value)
-        return None if None in entries else entries
+        wrong = None in entries
+        if isinstance(entry_default, tuple):
+            wrong |= any(len(entry) != len(entry_default) for entry in entries if entry is not None)
+        return None if wrong else entries
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or isinstance(default, bool):

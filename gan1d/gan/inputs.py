@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ALTERNATING, G_FIRST, SIMULTANEOUS = ORDERS = ("alternating", "generator_first", "simultaneous")
+DATA_SET_SEED = 20260101  # of the finite data set that all seeds share
 WEIGHTED = tuple(kind for kind, dynamics in DYNAMICS.items() if dynamics.weighted)
 
 
@@ -45,6 +46,23 @@ class TrainingFields:
         True,
         "each step has data and latents of its own; else all of an update share one batch",
         label="fresh",
+    )
+    data_rows: int = field(
+        0,
+        "rows of a finite data set that a family has given, to be drawn from with replacement; "
+        "0: every row is a new one",
+        low=0,
+        high=2**22,  # half as many as there are uniforms to draw them by
+        unit="rows",
+        label="data rows",
+        neutral=0,
+    )
+    data_set: str = choice(
+        "own",
+        "whether each seed has a data set of its own, or all seeds have the same",
+        ("own", "same"),
+        label="data set",
+        only=("data_rows", above_0),
     )
     order: str = choice(
         "alternating",
@@ -178,13 +196,31 @@ def draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
 
     A noise whose scale is None is not drawn, which changes nothing against a scale of 0 but time.
     """
-    batch = _draw(setting, key, step)
+    batch = _draw(setting, key, step, key)
     if not setting.training.fresh_halves:
         return batch
-    return batch._replace(later=_draw(setting, randomness.stream(key, "second_half"), step))
+    later = _draw(setting, randomness.stream(key, "second_half"), step, key)
+    return batch._replace(later=later)
 
 
-def _draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
+def data_set(setting: "Setting", key: Array, numbers: Array) -> Array:
+    """Rows `[..., X]` of the finite data set of the run with this key, by their numbers `[...]`.
+
+    A row's uniforms are those of a key of its own: so no data set is kept anywhere.
+    """
+    own = setting.training.data_set == "own"
+    rows_key = randomness.stream(key if own else randomness.run_key(DATA_SET_SEED), "data_set")
+    count = targets.uniforms(setting.target)
+
+    def of_row(number: Array) -> Array:
+        return randomness.uniforms(jax.random.fold_in(rows_key, number), (count,))
+
+    drawn = jax.vmap(of_row)(numbers.reshape(-1).astype(jnp.uint32))
+    return targets.sample(setting.target, drawn.reshape(*numbers.shape, count))
+
+
+def _draw(setting: "Setting", key: Array, step: Array | int, run_key: Array) -> Batch:
+    """As `draw`, from the streams of a key; the run's own tells its data set."""
     training = setting.training
     d_rows = (training.d_steps, training.batch_size)
     g_rows = (training.g_steps, training.batch_size)
@@ -208,6 +244,9 @@ def _draw(setting: "Setting", key: Array, step: Array | int) -> Batch:
         return values if setting.latent.kind == "stratified" else arrange(values)
 
     def data(rows: tuple[int, int]) -> Array:
+        if count := training.data_rows:
+            numbers = jnp.minimum(jnp.floor(u("data", rows) * count), count - 1)
+            return arrange(data_set(setting, run_key, numbers))
         values = u("data", (*rows, targets.uniforms(setting.target)))
         return arrange(targets.sample(setting.target, values))
 

@@ -41,13 +41,13 @@ class Spec:
     only: tuple[Value, ...] = ()
     # Whether 0 in all settings of a cohort takes out of the program what the field is for.
     vanishes: bool = False
+    pairs: bool = False  # of a number: it may also be a pair of them, one for each coordinate
 
     def problem(self, value: Value) -> str | None:
         """Why the value is not allowed, or None."""
         if self.options:
             return None if value in self.options else f"choose one of {', '.join(self.options)}"
-        entries = value if isinstance(value, tuple) else (value,)
-        for entry in entries:
+        for entry in _entries_of(value):
             if not abs(entry) <= LARGEST:
                 return f"it must be a number of at most {LARGEST:g} in size"
             if 0 < abs(entry) < SMALLEST:
@@ -79,6 +79,15 @@ class Spec:
             return None
         beside, *values = self.only
         return Condition(beside, tuple(values))
+
+
+def _entries_of(value: Value) -> Iterator[Value]:
+    """A value, or what a tuple of values or of such tuples has."""
+    if not isinstance(value, tuple):
+        yield value
+        return
+    for entry in value:
+        yield from _entries_of(entry)
 
 
 class Condition(NamedTuple):
@@ -140,7 +149,7 @@ def choice(default: str, doc: str, options: Collection[str], **spec: Value) -> V
     return field(default, doc, options=options, **spec)
 
 
-def number(default: float | tuple[float, ...], doc: str, **spec: Value) -> Value:
+def number(default: Value, doc: str, **spec: Value) -> Value:
     """A traced field: a leaf of its section."""
     return field(default, doc, traced=True, **spec)
 

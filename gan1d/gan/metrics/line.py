@@ -1,15 +1,18 @@
 """Judging generators of one coordinate by the target's own CDF.
 
 W1 and KS are exact for the empirical distribution of the generated samples: no second sample, no
-bins. The CDF of own data is that of their held-out rows.
+bins. The CDF of own data is that of their held-out rows, and that of counts a table. Of Cauchy's
+law, which has no moments, W1, means and standard deviations are those of winsorised values: what is
+beyond its 2.5% and 97.5% quantiles is taken for these.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gan1d.gan import targets
 from gan1d.gan.metrics import empirical
-from gan1d.gan.metrics.empirical import HeldOut
+from gan1d.gan.metrics.empirical import Counted, HeldOut
 from gan1d.gan.metrics.game import METRICS as GAME_METRICS
 from gan1d.gan.metrics.levels import LEVELS, at_levels
 from gan1d.gan.metrics.metric import Judged, Metric, sees_few_latents, shared
@@ -26,19 +29,21 @@ TAIL = 0.001  # of the target on either side, where a sample is not precise
 SLICE_SAMPLES = 5  # of the target, that are expected in a slice which is to be covered
 
 
-Law = Point | HeldOut
+Law = Point | HeldOut | Counted
 
 
 def law(target: TargetFields, points: int) -> Law:
     """The target's quantiles at 0, 1 / points, ..., 1: the edges of slices of equal probability."""
     if target.kind == data.KIND:
         return HeldOut(points)
+    if target.kind in targets.COUNTS:
+        return Counted(points)
     return targets.point(target, jnp.linspace(0.0, 1.0, points + 1))
 
 
 def points(edges: Law) -> int:
     """How many samples are judged by these edges."""
-    if isinstance(edges, HeldOut):
+    if not isinstance(edges, Point):
         return edges.points
     return edges.high.shape[-1] - 1
 
@@ -74,7 +79,10 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     """
     if isinstance(edges, HeldOut):
         return empirical.w1_of_sorted(samples, target.rows.held_out[:, 0])
+    if isinstance(edges, Counted):
+        return empirical.w1_from_counts(target, samples)
     scale = target.scale
+    samples = targets.winsorised(target, samples)
     away = jnp.clip(samples - target.loc, -LARGEST, LARGEST)
     t = jnp.clip(away / scale, -LARGEST, LARGEST)
     low, high = (Point(edges.high[part], edges.low[part]) for part in (slice(-1), slice(1, None)))
@@ -87,6 +95,12 @@ def w1_of_sorted(target: TargetFields, samples: Array, edges: Law) -> Array:
     middle = Point(nearest(low.high, t, high.high), nearest(low.low, jnp.zeros_like(t), high.low))
     outside = (jnp.maximum(below, 0.0) + jnp.maximum(above, 0.0)) / samples.shape[0]
     inside = targets.deviation_of_slices(target, low, middle, high)
+    if share := targets.winsorised_share(target):
+        # As much of each slice is at either end.
+        levels = np.arange(samples.shape[0] + 1) / samples.shape[0]
+        at_low = np.diff(np.minimum(levels, share)).astype(np.float32)
+        to_low, to_high = middle.nearest - low.nearest, high.nearest - middle.nearest
+        inside += (at_low * to_low + at_low[::-1] * to_high).sum()
     return jnp.minimum(outside.sum() + scale * inside, LARGEST)
 
 
@@ -104,6 +118,8 @@ def _ks(judged: Judged) -> Array:
     target, samples = judged.setting.target, judged.ordered[:, 0]
     if target.kind == data.KIND:
         return empirical.ks_of_sorted(samples, target.rows.held_out)
+    if target.kind in targets.COUNTS:
+        return empirical.ks_from_counts(target, samples)
     return ks_of_sorted(_probabilities(judged))
 
 
@@ -111,6 +127,11 @@ def _ks(judged: Judged) -> Array:
 def _probabilities(judged: Judged) -> Array:
     """The target's CDF at the sorted samples, `[N]`."""
     return targets.cdf(judged.setting.target, judged.ordered[:, 0])
+
+
+def _winsorised(judged: Judged) -> Array:
+    """The samples `[N]` whose mean and standard deviation are told."""
+    return targets.winsorised(judged.setting.target, judged.ordered[:, 0])
 
 
 def _precision(judged: Judged) -> Array:
@@ -158,12 +179,12 @@ METRICS: dict[str, Metric] = MODE_METRICS | {
         of_samples_alone=True,
     ),
     "generated_mean": Metric(
-        lambda judged: mean(judged.ordered[:, 0]),
+        lambda judged: mean(_winsorised(judged)),
         "mean of the generated samples",
         unit="data units",
     ),
     "generated_std": Metric(
-        lambda judged: std(judged.ordered[:, 0]),
+        lambda judged: std(_winsorised(judged)),
         "standard deviation of the generated samples",
         unit="data units",
     ),
@@ -202,12 +223,19 @@ def describe(target: TargetFields, edges: Law, x: Array) -> dict[str, Array]:
 
 
 def _density(target: TargetFields, x: Array) -> Array:
-    """The target's density at evenly spaced x `[201]`; of data a histogram of those that train."""
-    if target.kind != data.KIND:
+    """The target's density at evenly spaced x `[201]`.
+
+    Of data it is a histogram of those that train, and of counts one of their masses.
+    """
+    is_counts = target.kind in targets.COUNTS
+    if target.kind != data.KIND and not is_counts:
         return jnp.exp(targets.log_prob(target, x))
     apart = x[1] - x[0]
     # Each bin has as many of the x, and the x in its midst is that of the middle one.
     edges = x[0] + apart * (jnp.arange(0.0, GRID_POINTS + 1, BIN) - 0.5)
-    shares = data.share_below(target.rows.train, edges)
+    if is_counts:
+        shares = targets.cdf(target, edges)
+    else:
+        shares = data.share_below(target.rows.train, edges)
     heights = (shares[1:] - shares[:-1]) / (BIN * apart)
     return jnp.repeat(heights, BIN)

@@ -234,6 +234,11 @@ def cdf(target: "TargetFields", x: Array) -> Array:
 
 def share_below(ordered: Array, x: Array, *, strictly: bool = False) -> Array:
     """The share of ordered rows `[m, 1]` that are at most x, or below it; any shape."""
+    return count_below(ordered, x, strictly=strictly).astype(x.dtype) / ordered.shape[0]
+
+
+def count_below(ordered: Array, x: Array, *, strictly: bool = False) -> Array:
+    """How many of ordered rows `[m, 1]` are at most x, or below it; any shape."""
     count = ordered.shape[0]
     # How many they are, found bit by bit.
     found = jnp.zeros(x.shape, jnp.int32)
@@ -242,7 +247,7 @@ def share_below(ordered: Array, x: Array, *, strictly: bool = False) -> Array:
         row = _rows(ordered, more - 1, count)[..., 0]
         fits = (row < x) if strictly else (row <= x)
         found = jnp.where(fits & (more <= count), more, found)
-    return found.astype(x.dtype) / count
+    return found
 
 
 def _rows(table: Array, number: Array, count: int) -> Array:

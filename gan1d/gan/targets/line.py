@@ -32,6 +32,9 @@ class Family(NamedTuple):
     slices: Callable[[Point, Point, Point], Array] | None = None
     # Weights, means and stds `[K]` of the normals that it is made of, its modes.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
+    # Of a law symmetric around 0 without moments: the share on either side that is taken for its
+    # quantile there wherever a mean, a standard deviation or a distance is.
+    winsorised: float = 0.0
 
 
 def _inverse_transform(
@@ -63,6 +66,20 @@ def _skewed(law_of: skewed.LawOf) -> Family:
         mean=lambda target: jnp.full((), law_of(target).mean),
         std=lambda target: jnp.full((), law_of(target).std),
         sample=lambda target, u: law_of(target).quantile(u),
+    )
+
+
+def _student_t(freedom: Callable[["TargetFields"], float], std: Callable[[float], float]) -> Family:
+    return Family(
+        log_prob=lambda target, t: student.log_prob(freedom(target), t),
+        cdf=lambda target, t: student.cdf(freedom(target), t),
+        quantile=lambda target, u: student.quantile(freedom(target), u),
+        deviation=lambda target, *places: deviations.symmetric(student.side(freedom(target)))(
+            target, *places
+        ),
+        mean=lambda target: jnp.zeros(()),
+        std=lambda target: jnp.full((), std(freedom(target))),
+        sample=lambda target, u: student.quantile(freedom(target), u),
     )
 
 
@@ -98,17 +115,10 @@ FAMILIES: dict[str, Family] = {
         deviations.laplace,
         2**0.5,
     ),
-    "student_t": Family(
-        log_prob=lambda target, t: student.log_prob(target.freedom, t),
-        cdf=lambda target, t: student.cdf(target.freedom, t),
-        quantile=lambda target, u: student.quantile(target.freedom, u),
-        deviation=lambda target, *places: deviations.symmetric(student.side(target.freedom))(
-            target, *places
-        ),
-        mean=lambda target: jnp.zeros(()),
-        std=lambda target: jnp.full((), student.std(target.freedom)),
-        sample=lambda target, u: student.quantile(target.freedom, u),
-    ),
+    "student_t": _student_t(lambda target: target.freedom, student.std),
+    "cauchy": _student_t(
+        lambda target: student.CAUCHY, lambda freedom: student.winsorised_std()
+    )._replace(winsorised=student.WINSORISED),
     **{kind: _skewed(law_of) for kind, law_of in skewed.LAWS.items()},
     "mixture": Family(
         mixture.log_prob,

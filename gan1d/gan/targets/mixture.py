@@ -4,7 +4,8 @@ Wherever digits count, a place is taken in each component's own coordinate z = (
 component may be so narrow that a float has hardly any of them.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from gan1d.gan.targets import deviations
 from gan1d.gan.targets.deviations import Point, normal_cdf, normal_density, normal_partial_mean
@@ -19,10 +20,15 @@ HALF_STEP = 2.0**-24  # of training's uniforms, which are odd multiples of it
 
 def components(target: "TargetFields") -> tuple[Array, Array, Array]:
     """Weights (normalised), means and standard deviations of the mixture, each `[K]`."""
-    weights = jnp.stack([jnp.asarray(weight) for weight in target.weights])
-    means = jnp.stack([jnp.asarray(mean) for mean in target.means])
-    stds = jnp.stack([jnp.asarray(std) for std in target.stds])
+    weights, means, stds = map(stacked, (target.weights, target.means, target.stds))
     return weights / weights.sum(), means, stds
+
+
+def stacked(numbers: Sequence[Any]) -> Array:
+    """A field's numbers, or tuples of them, as an array `[K]`, or `[K, ...]`."""
+    return jnp.stack(
+        [stacked(each) if isinstance(each, tuple) else jnp.asarray(each) for each in numbers]
+    )
 
 
 def log_prob(target: "TargetFields", t: Array) -> Array:
@@ -91,6 +97,18 @@ def std(target: "TargetFields") -> Array:
     return jnp.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
 
 
+def ends(weights: Array) -> Array:
+    """Where in (0, 1) the parts of normalised weights `[K]` end, but for the last: `[K - 1]`."""
+    # A sum's rounding counts where it is near 1 and a weight is small: from the other end there.
+    upward, downward = jnp.cumsum(weights)[:-1], jnp.cumsum(weights[::-1])[-2::-1]
+    return jnp.where(upward < 0.5, upward, 1 - downward)
+
+
+def picked(ends: Array, u: Array) -> Array:
+    """The number of the component in whose part of (0, 1) each uniform u lies, any shape."""
+    return (u[..., None] >= ends.reshape((1,) * jnp.ndim(u) + (-1,))).sum(-1)
+
+
 def sample(target: "TargetFields", u: Array) -> Array:
     """Samples from uniforms u of as many, any shape.
 
@@ -98,12 +116,10 @@ def sample(target: "TargetFields", u: Array) -> Array:
     from it. Exact, and far cheaper than inverting the mixture's CDF at every update.
     """
     weights, means, stds = components(target)
-    # A sum's rounding counts where it is near 1 and a weight is small: from the other end there.
-    upward, downward = jnp.cumsum(weights)[:-1], jnp.cumsum(weights[::-1])[-2::-1]
-    inner = jnp.where(upward < 0.5, upward, 1 - downward)
+    inner = ends(weights)
     lower = jnp.concatenate([jnp.zeros(1), inner])
     width = jnp.concatenate([inner, jnp.ones(1)]) - lower
-    component = (u[..., None] >= inner.reshape((1,) * jnp.ndim(u) + (-1,))).sum(-1)
+    component = picked(inner, u)
     rest = (u - lower[component]) / width[component]
     # A u stands for all numbers within half a step of it, and so do these at the ends of a part.
     margin = jnp.minimum(HALF_STEP / width[component], 0.5)

@@ -1,8 +1,8 @@
 """Targets in the plane: curves and clusters, with normal noise around them.
 
 In standard coordinates a row is place(U) + noise * N(0, I): one uniform U runs along a curve or
-picks a mode. Data are loc + scale * that, with the same loc and scale for both coordinates; `noise`
-and `modes` are the setting's. The families before their noise:
+picks a mode. Data are loc + scale * that, with one loc and scale for both coordinates, or a pair of
+them; `noise` and `modes` are the setting's. The families before their noise:
 
   quadratic   x = 100 (U - 1/2), y = 10 + x^2: the data of the DigitalOcean and Paperspace tutorial
               (2018), which does not scale them; x is within 50, y between 10 and 2510
@@ -15,7 +15,9 @@ and `modes` are the setting's. The families before their noise:
   ring        `modes` equally likely Gaussians, evenly spaced on the unit circle from (1, 0) on
   grid        `modes` x `modes` equally likely Gaussians, neighbours 1 apart, around (0, 0)
 
-The first five have a curve, the last two have modes, each a Gaussian whose std is the noise.
+The first five have a curve, the next two have modes, each a Gaussian whose std is the noise. The
+last is any mixture of Gaussians, `plane_mixture`: its `weights`, `centres` and `stds` are the
+setting's, a std is that of both coordinates around its centre, and there is no other noise.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gan1d.gan.targets import mixture
 from gan1d.system.lazy import Array, jnp, jsp
 
 if TYPE_CHECKING:
@@ -38,10 +41,12 @@ class Family(NamedTuple):
         ["TargetFields", Array], Array
     ]  # (target, s [...]) -> [..., 2], for s ~ U(0, 1)
     moments: Callable[
-        ["TargetFields"], tuple[np.ndarray, np.ndarray]
+        ["TargetFields"], tuple[np.ndarray | Array, np.ndarray | Array]
     ]  # means and variances of that, [2] each
     curve: int = 0  # its pieces; s runs through them in turn, an equal part of [0, 1] for each
-    modes: Callable[["TargetFields"], np.ndarray] | None = None  # target -> [K, 2]
+    modes: Callable[["TargetFields"], np.ndarray] | None = None  # target -> [K, 2], all alike
+    # Weights `[K]`, centres `[K, 2]` and stds `[K]` of modes that differ; then there is no noise.
+    components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
 
 
 def _curve(
@@ -69,6 +74,23 @@ def _clusters(modes: Callable[[int], np.ndarray]) -> Family:
         return centres.mean(0), centres.var(0)
 
     return Family(place, moments, modes=lambda target: modes(target.modes))
+
+
+def _components(target: "TargetFields") -> tuple[Array, Array, Array]:
+    """Weights `[K]` (normalised), centres `[K, 2]` and stds `[K]` of a mixture."""
+    weights, centres, stds = map(mixture.stacked, (target.weights, target.centres, target.stds))
+    return weights / weights.sum(), centres, stds
+
+
+def _place_of_component(target: "TargetFields", s: Array) -> Array:
+    weights, centres, _ = _components(target)
+    return centres[mixture.picked(mixture.ends(weights), s)]
+
+
+def _moments_of_components(target: "TargetFields") -> tuple[Array, Array]:
+    weights, centres, _ = _components(target)
+    mean = (weights[:, None] * centres).sum(0)
+    return mean, (weights[:, None] * (centres - mean[None]) ** 2).sum(0)
 
 
 def _halves(s: Array) -> tuple[Array, Array]:
@@ -129,13 +151,18 @@ FAMILIES: dict[str, Family] = {
     "moons": _curve(_moons, (0.5, 0.25), (0.75, 9 / 16 - 1 / np.pi), pieces=2),
     "ring": _clusters(_ring),
     "grid": _clusters(_grid),
+    "plane_mixture": Family(_place_of_component, _moments_of_components, components=_components),
 }
 
 
 def sample(target: "TargetFields", u: Array) -> Array:
     """Standard rows `[..., 2]` from uniforms `[..., 3]` in the open interval (0, 1)."""
-    place = FAMILIES[target.kind].place(target, u[..., 0])
-    return place + target.noise * jsp.ndtri(u[..., 1:])
+    family, s = FAMILIES[target.kind], u[..., 0]
+    noise: Array | float = target.noise
+    if family.components is not None:
+        weights, _, stds = family.components(target)
+        noise = stds[mixture.picked(mixture.ends(weights), s)][..., None]
+    return family.place(target, s) + noise * jsp.ndtri(u[..., 1:])
 
 
 def mean(target: "TargetFields") -> Array:
@@ -146,5 +173,10 @@ def mean(target: "TargetFields") -> Array:
 
 def std(target: "TargetFields") -> Array:
     """The standard deviation of each standard coordinate, `[2]`; exact."""
-    _, variance = FAMILIES[target.kind].moments(target)
-    return jnp.sqrt(jnp.asarray(variance, jnp.float32) + target.noise**2)
+    family = FAMILIES[target.kind]
+    _, variance = family.moments(target)
+    noise: Array | float = target.noise**2
+    if family.components is not None:
+        weights, _, stds = family.components(target)
+        noise = (weights * stds**2).sum()
+    return jnp.sqrt(jnp.asarray(variance, jnp.float32) + noise)

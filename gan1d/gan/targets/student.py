@@ -9,7 +9,11 @@ from gan1d.gan.targets import tables
 from gan1d.gan.targets.deviations import FAR, Side, smooth
 from gan1d.system.lazy import Array, jnp, jst
 
-CLOSED = 4  # degrees of freedom
+CLOSED, CAUCHY = 4, 1  # degrees of freedom
+# Cauchy's law has no mean, no standard deviation and no Wasserstein distance from anything. What is
+# beyond this share of it on either side is taken for its quantile there (Winsor's way, Tukey 1962).
+WINSORISED = 0.025
+WINSORISED_END = 1 / math.tan(math.pi * WINSORISED)
 
 
 def log_prob(freedom: float, t: Array) -> Array:
@@ -33,7 +37,7 @@ def quantile(freedom: float, u: Array) -> Array:
 
 
 def side(freedom: float) -> Side:
-    """E(a, c) of slices, as `deviations` has it."""
+    """E(a, c) of slices, as `deviations` has it; of Cauchy's law of finite ones."""
     return _CLOSED_SIDE if freedom == CLOSED else _side(freedom)
 
 
@@ -59,9 +63,17 @@ def _side(freedom: float) -> Side:
 
     def partial_mean(t: Array) -> Array:
         t = jnp.clip(t, -FAR, FAR)
+        if freedom == CAUCHY:  # of which this is but for a constant, that is infinite
+            return 0.5 / math.pi * jnp.log1p(t * t)
         return -(freedom + t * t) / (freedom - 1) * density(t)
 
     return smooth(density, lambda t: _cdf(freedom, t), partial_mean)
+
+
+def winsorised_std() -> float:
+    """Of Cauchy's law, what is beyond its ends taken for them."""
+    end = WINSORISED_END
+    return (2 / math.pi * (end - math.atan(end)) + 2 * WINSORISED * end**2) ** 0.5
 
 
 # With 4 degrees of freedom, by cos(theta) and sin(theta) of tan(theta) = t / 2.
