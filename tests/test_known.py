@@ -100,28 +100,22 @@ def test_blocks_of_any_size_take_what_they_can(part, tmp_path):
     same(tmp_path, tmp_path / "one")
 
 
-def test_xla_goes_on_with_as_many_at_a_time_as_it_began_with(tmp_path, caplog):
+def test_xla_goes_on_with_as_many_at_a_time_as_it_began_with(tmp_path):
     """Its rounding depends on that, not on the blocks that are kept."""
-    few = FEW | {"seeds": "0:2"}
-    whole = sweep_of(seeds="0:9", **GROWN["a value between the others"])
-    trained(sweep_of(**few), tmp_path, engine="xla")
-    record = results.load_record(tmp_path)
-    assert [each["runs_at_a_time"] for each in record["cohorts"]] == [2, 2]
-    trained(whole, tmp_path, engine="xla", block_size=8)
-    record = results.load_record(tmp_path)
-    assert [each["runs_at_a_time"] for each in record["cohorts"]] == [2, 8, 2]
-    of_two = sweep_of(seeds="0:9")
-    trained(of_two, tmp_path / "one", engine="xla", block_size=2)
-    grown = results.read(tmp_path)[0].isel(setting=[0, 2])
-    one = results.read(tmp_path / "one")[0]
-    np.testing.assert_array_equal(grown.w1.values, one.w1.values)
+
+    def at_a_time():
+        return [each["runs_at_a_time"] for each in results.load_record(tmp_path)["cohorts"]]
+
+    trained(sweep_of(seeds="0:2", sweep=()), tmp_path, engine="xla")
+    assert at_a_time() == [2]
+    whole = {"sweep": ("loss.kind=hinge,non_saturating",)}
+    trained(sweep_of(seeds="0:9", **whole), tmp_path, engine="xla", block_size=8)
+    assert at_a_time() == [8, 2]
+    trained(sweep_of(seeds="0:9", sweep=()), tmp_path / "one", engine="xla", block_size=2)
+    grown, one = (results.load(folder).w1.values for folder in (tmp_path, tmp_path / "one"))
+    np.testing.assert_array_equal(grown[1], one[0])
     with pytest.raises(ConfigError, match="devices=2 there, 1 now"):
-        trained(
-            sweep_of(seeds="0:10", **GROWN["a value between the others"]),
-            tmp_path,
-            engine="xla",
-            devices=1,
-        )
+        trained(sweep_of(seeds="0:10", **whole), tmp_path, engine="xla", devices=1)
 
 
 def test_two_folders_merge_to_one_sweep(part, tmp_path, monkeypatch):
@@ -150,7 +144,8 @@ def test_what_cannot_be_reused_is_refused_with_the_difference(part, tmp_path):
         trained(sweep_of(steps=11), tmp_path / "out", reused=[part])
     for name, size in (("two", 2), ("four", 4)):
         seeds = {"two": "0:2", "four": "2:4"}[name]
-        trained(sweep_of(seeds=seeds), tmp_path / name, engine="xla", devices=1, block_size=size)
+        one = sweep_of(seeds=seeds, sweep=())
+        trained(one, tmp_path / name, engine="xla", devices=1, block_size=size)
     with pytest.raises(ConfigError, match=r"reuse: .* 2 in .*two, 4 in .*four"):
         both = [tmp_path / "two", tmp_path / "four"]
         trained(whole, tmp_path / "out", engine="xla", devices=1, reused=both)
@@ -161,12 +156,12 @@ def test_what_was_begun_with_runs_of_another_folder_is_not_gone_on_with_alone(
     tmp_path, monkeypatch
 ):
     """XLA would train the rest in larger blocks, with another rounding."""
-    trained(sweep_of(seeds="0:2"), tmp_path / "few", engine="xla")
+    trained(sweep_of(seeds="0:2", sweep=()), tmp_path / "few", engine="xla")
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    whole, folder = sweep_of(seeds="0:9"), tmp_path / "whole"
+    whole, folder = sweep_of(seeds="0:9", sweep=()), tmp_path / "whole"
     with monkeypatch.context() as patched:
         patched.setattr(loop, "_train_rest", interrupted)
         with pytest.raises(KeyboardInterrupt):
