@@ -142,6 +142,10 @@ def test_what_cannot_be_reused_is_refused_with_the_difference(part, tmp_path):
         ConfigError, match=r"reuse=.*no part of this sweep \(steps=10 there, 11 now"
     ):
         trained(sweep_of(steps=11), tmp_path / "out", reused=[part])
+    with pytest.raises(
+        ConfigError, match=r"reuse=.*another way.*engine='auto' there.*leave it out"
+    ):
+        trained(whole, tmp_path / "out", engine="xla", reused=[part])
     for name, size in (("two", 2), ("four", 4)):
         seeds = {"two": "0:2", "four": "2:4"}[name]
         one = sweep_of(seeds=seeds, sweep=())

@@ -29,7 +29,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 3, "Measurements of each.", lower_bound
 BATCH = 128
 WEIGHTS = 2**23  # of all updates of all runs in a measurement: a few seconds
 FEWEST_UPDATES = 2
-COLUMNS = ("networks", "runs", "at a time", "engine", "gan1d, ms", "loop, ms", "gan1d / loop")
+COLUMNS = ("networks", "runs", "at a time", "gan1d, ms", "loop, ms", "gan1d / loop")
 
 
 @switches.pinned()
@@ -68,9 +68,7 @@ def measured(depth: int, width: int, runs: int, rounds: int) -> list[str]:
         ours.append(contenders.swept(where, programs).training / steps / runs)
         theirs.append(loop() / updates)
     sweep, plain = (1000 * statistics.median(seconds[1:]) for seconds in (ours, theirs))
-    engine = type(programs).__name__.removesuffix("Programs").lower()
-    numbers = (f"{sweep:.3g}", f"{plain:.3g}", f"{sweep / plain:.2f}")
-    return [str(where.block_size), engine, *numbers]
+    return [str(where.block_size), f"{sweep:.3g}", f"{plain:.3g}", f"{sweep / plain:.2f}"]
 
 
 def wide(depth: int, width: int) -> Workload:

@@ -170,7 +170,7 @@ def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
 
 def _counts(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     """Laws of counts that can't be judged."""
-    name = {"poisson": "rate", "binomial": "probability"}.get(target.kind, "probability")
+    name = "rate" if target.kind == "poisson" else "probability"
     law, field = counts.law(target), f"target.{name}"
     if law.std < LEAST_COUNT_STD:
         remedy = "few samples would be any other count; give more than one a chance"

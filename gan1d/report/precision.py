@@ -1,7 +1,6 @@
 """How well what a sweep asks is known, and how many seeds would tell it better."""
 
 import math
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import xarray as xr
@@ -36,27 +35,27 @@ def asked(runs: xr.Dataset) -> Precision:
     Raises:
       ValueError: no seed is finished in all settings.
     """
-    widths = dict(_half_widths(runs))
+    widths = _half_widths(runs)
     what = max(widths, key=widths.__getitem__)
     return Precision(what, widths[what], len(widths))
 
 
-def _half_widths(runs: xr.Dataset) -> Iterable[tuple[str, float]]:
+def _half_widths(runs: xr.Dataset) -> dict[str, float]:
     """Half of the width of each interval, by what it is of."""
     labels = runs.setting.values.tolist()
     if len(labels) == 1:
         met = of_runs.succeeded(runs)[of_runs.finished(runs)]
         low, high = statistics.wilson_interval(met.sum(), met.size)
-        return [("the rate of success", float(high - low) / 2)]
+        return {"the rate of success": float(high - low) / 2}
     if _is_product(runs):
         known = effects.find(runs)[0].effects
-        return [(name, (e.high - e.low) / 2) for name, e in known if len(e.levels) == 1]
-    pairs = [comparisons.paired(runs, label, labels[0]) for label in labels[1:]]
-    found = [next(iter(comparisons.differences(pair).values())) for pair in pairs]
-    return [
-        (f"{label!r} against {labels[0]!r}", (each.high - each.low) / 2)
-        for label, each in zip(labels[1:], found, strict=True)
-    ]
+        return {name: (e.high - e.low) / 2 for name, e in known if len(e.levels) == 1}
+    widths = {}
+    for label in labels[1:]:
+        found = comparisons.differences(comparisons.paired(runs, label, labels[0]))
+        success = next(iter(found.values()))
+        widths[f"{label!r} against {labels[0]!r}"] = (success.high - success.low) / 2
+    return widths
 
 
 def _is_product(runs: xr.Dataset) -> bool:

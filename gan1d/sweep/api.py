@@ -55,9 +55,8 @@ def layout_in(contents: Contents, sweep: Sweep, choices: Choices, known: Known =
             block_size=choices.block_size or identity.block_size,
             mixed=choices.mixed or identity.mixed,
         )
-    elif known.by_xla:
-        devices = choices.devices or known.by_xla[0].record["devices"]
-        choices = dataclasses.replace(choices, devices=devices)
+    else:
+        choices = dataclasses.replace(choices, devices=choices.devices or known.devices)
     return choose(sweep, choices)
 
 

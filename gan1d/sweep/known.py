@@ -32,7 +32,7 @@ from gan1d.system.hardware import Machine
 class KnownPart:
     """The runs of a sweep that are in one folder's results of a part of it."""
 
-    folder: Path
+    place: str  # the folder, as the option that names it
     record: Record
     shape: Shape  # of the whole sweep's results
     part: Part
@@ -104,9 +104,9 @@ class Known:
     parts: tuple[KnownPart, ...] = ()
 
     @property
-    def by_xla(self) -> tuple[KnownPart, ...]:
-        """The parts of which XLA has trained any."""
-        return tuple(part for part in self.parts if part.by_xla)
+    def devices(self) -> int | None:
+        """On how many XLA has trained, as its rounding depends on that; None where it has not."""
+        return next((part.record["devices"] for part in self.parts if part.by_xla), None)
 
     def missing(self, block: Block) -> np.ndarray:
         """Which of a block's runs are not known, by their places in it."""
@@ -132,10 +132,10 @@ class Known:
         """
         found = dict[int, int]()
         for number, cohort in enumerate(cohorts):
-            sizes = {part.folder: part.runs_at_a_time(cohort) for part in self.parts}
-            known = {folder: size for folder, size in sizes.items() if size is not None}
+            sizes = {part.place: part.runs_at_a_time(cohort) for part in self.parts}
+            known = {place: size for place, size in sizes.items() if size is not None}
             if len(set(known.values())) > 1:
-                each = ", ".join(f"{size} in {folder}" for folder, size in known.items())
+                each = ", ".join(f"{size} in {place}" for place, size in known.items())
                 problem = f"XLA has trained other numbers of runs at a time, {each}"
                 raise ConfigError([f"reuse: {problem}; leave one out"])
             if known:
@@ -163,19 +163,15 @@ def find_known(
       ResultsError: they are damaged.
     """
     parts = []
-    record = None if folder is None else results.load_record(folder)
+    own = None if folder is None else results.load_record(folder)
     # What is there of the sweep itself is being made anew.
-    if (
-        folder is not None
-        and record is not None
-        and fields.differences(record["config"], whole.config())
-    ):
-        parts.append(_known_part(folder, record, whole, shape))
+    if folder is not None and own and fields.differences(own["config"], whole.config()):
+        parts.append(_known_part(folder, "workdir", own, whole, shape))
     for other in reused:
         record = results.load_record(other)
         if record is None:
             raise ConfigError([f"reuse={other}: no results are there"])
-        part = _known_part(other, record, whole, shape)
+        part = _known_part(other, "reuse", record, whole, shape)
         if part is None:
             differing = fields.differences(record["config"], whole.config())
             raise ConfigError([f"reuse={other}: it holds no part of this sweep ({differing})"])
@@ -183,12 +179,14 @@ def find_known(
     return Known(tuple(filter(None, parts)))
 
 
-def _known_part(folder: Path, record: Record, whole: Experiment, shape: Shape) -> KnownPart | None:
+def _known_part(
+    folder: Path, option: str, record: Record, whole: Experiment, shape: Shape
+) -> KnownPart | None:
     """The results of a part of a sweep in a folder; None if they are of something else."""
-    part = part_of(record["config"], whole)
+    part, place = part_of(record["config"], whole), f"{option}={folder}"
     if part is None:
         return None
-    _check(folder, record, {**code()})
+    _check(place, record, {**code()})
     runs, snapshots = results.read(folder)
     machine = _machine(record)
     trained = dict[int, Training]()
@@ -202,7 +200,7 @@ def _known_part(folder: Path, record: Record, whole: Experiment, shape: Shape) -
         dim: places([] if data is None or dim not in data else data[dim].values, whole.seeds)
         for dim, data in kept.items()
     }
-    return KnownPart(folder, record, shape, part, runs, snapshots, trained, places_of_seeds)
+    return KnownPart(place, record, shape, part, runs, snapshots, trained, places_of_seeds)
 
 
 def check_made_alike(known: Known, now: Identity) -> None:
@@ -211,10 +209,10 @@ def check_made_alike(known: Known, now: Identity) -> None:
     for part in known.parts:
         names = ["engine", "device_kind", "processor", *(["devices"] if part.by_xla else [])]
         before = part.record | _machine(part.record)._asdict()
-        _check(part.folder, before, {name: plain[name] for name in names})
+        _check(part.place, before, {name: plain[name] for name in names})
 
 
-def _check(folder: Path, record: Record, now: Record) -> None:
+def _check(place: str, record: Record, now: Record) -> None:
     """Raise ConfigError if what a record says of how it was made differs from how it would be."""
     versions = record.get("versions", {})
     before = {name: record.get(name) for name in now}
@@ -222,10 +220,11 @@ def _check(folder: Path, record: Record, now: Record) -> None:
         before["versions"] = {name: versions.get(name) for name in now["versions"]}
     differing = fields.differences(before, now)
     if differing:
+        remedy = REMEDY if place.startswith("workdir=") else "leave it out"
         raise ConfigError(
             [
-                f"{folder}: a part of this sweep is there, but was trained in another way, "
-                f"which may round numbers differently ({differing}); {REMEDY}"
+                f"{place}: a part of this sweep is there, but was trained in another way, "
+                f"which may round numbers differently ({differing}); {remedy}"
             ]
         )
 

@@ -1,8 +1,9 @@
 """A sweep with as many seeds as its question needs: batches of them, until the answer is known.
 
-What stops it is how wide intervals are, never where they lie: so they hold as those of a sweep do
-whose number of seeds was fixed before (Chow and Robbins 1965, Annals of Mathematical Statistics 36,
-on intervals of fixed width), and are as good a guide where nothing was found.
+What stops it is how wide intervals are, never where they lie: with many seeds they then hold as
+those of a sweep do whose number of seeds was fixed before (Chow and Robbins 1965, Annals of
+Mathematical Statistics 36, on intervals of fixed width). With few, and for rates, whose intervals
+are as wide as where they lie has it, that is found by simulation, in tests.
 """
 
 from collections.abc import Sequence
