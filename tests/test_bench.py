@@ -133,6 +133,15 @@ def test_costs_of_a_sweeps_settings_are_relative_to_the_first(tmp_path):
     assert float(penalised[2]) > 0 and float(penalised[4]) > 0
 
 
+@pytest.mark.parametrize("flag", ["--networks=2-128", "--runs=few"])
+def test_networks_and_numbers_of_runs_that_are_none_are_named(flag):
+    done = subprocess.run(
+        [sys.executable, "-m", "gan1d.bench.wide", flag], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{flag.removeprefix('--')}: give ")
+
+
 def test_an_unknown_workload_is_named():
     done = subprocess.run(
         [sys.executable, "-m", "gan1d.bench", "--workloads=no-such"],
