@@ -109,6 +109,7 @@ COMPETITIVE = {
         ),
         ({"discriminator.norm": "layer", "discriminator.hidden": ()}, "discriminator.norm"),
         ({"discriminator.dropout": 0.1, "discriminator.hidden": ()}, "discriminator.dropout"),
+        ({"discriminator.maxout": 2, "discriminator.hidden": ()}, "discriminator.maxout"),
         ({"averages.uniform": "on", "averages.ema": 0.9}, "averages.ema"),
         ({"generator.hidden": (), "generator.norm": "layer"}, "generator.norm"),
         (

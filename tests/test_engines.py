@@ -187,6 +187,7 @@ def columns():
     yield "generator.output_activation", ["linear", *activations[-2:]]
     yield "discriminator.activation", activations[::-1]
     yield "discriminator.last_activation", ["same", "tanh", "linear"]
+    yield "discriminator.maxout", [1, 1, 3, 1]
     yield "generator.optimizer.kind", kinds
     yield "discriminator.optimizer.kind", [*kinds[2:], *kinds[:2]]
     yield "latent.kind", [*latents.KINDS]

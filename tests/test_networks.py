@@ -97,9 +97,15 @@ def test_parameter_counts(fields, g, d):
         ("high_dimensional", "panels", {(13, 169), (13, 237)}),
         ("quadratic", "post", {(354, 357)}),
         ("quadratic", "code", {(354, 357)}),
+        ("atlas/alpha_gan", "paper", {(483_202, 121_401)}),
+        ("atlas/gdpp", "ring-paper", {(49_666, 17_025)}),
+        ("atlas/numerics", "paper", {(1_122, 881)}),
+        # A pack's rows are two inputs each of 1000 pieces.
+        ("atlas/pacgan", "grid-paper", {(484_802, 403_201 + 2_000 * m) for m in (1, 2, 3, 4)}),
+        ("atlas/unrolled", "paper", {(49_666, 513)}),
     ],
 )
-def test_parameter_counts_of_the_configs_are_the_posts(name, variant, expected):
+def test_parameter_counts_of_the_configs_are_the_sources(name, variant, expected):
     made = experiment.resolve(config_of(name, variant))
     assert {counts(setting) for setting in made.settings} == expected
 
@@ -189,6 +195,21 @@ def test_discriminator_is_its_formula(activation, minibatch, width):
     # A raw output, whatever the hidden activation.
     output = dense(expected, layers["output"])[:, 0]
     np.testing.assert_allclose(outputs, output, atol=1e-5 * scale * width)
+
+
+def test_a_maxout_unit_is_the_largest_of_its_pieces():
+    """Goodfellow et al. (2013): of k affine functions of the row, before the activation."""
+    s = setting(**{"discriminator.hidden": (4, 3), "discriminator.maxout": 5})
+    _, params = drawn(s)
+    x = np.linspace(-1, 2, 6, dtype=np.float32)[:, None]
+    expected = x
+    for i, units in enumerate((4, 3)):
+        linear = dense(expected, params["params"][f"hidden_{i}"])
+        assert linear.shape == (6, 5 * units)
+        pieces = [linear[:, j * units : (j + 1) * units] for j in range(5)]
+        expected = np.maximum(np.max(pieces, axis=0), 0)
+    _, features = discriminate(s, params, x)
+    np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("output_activation", ["tanh", "sigmoid", "relu"])

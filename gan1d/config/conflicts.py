@@ -257,7 +257,8 @@ def _networks(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         if network.norm == "batch" and setting.training.batch_size // tricks.packing == 1:
             yield f"{name}.norm", "batch", "a batch of one row is all alike; use 2 or more"
     if not d.hidden:
-        for name, value, off in (("norm", d.norm, OFF), ("dropout", d.dropout, 0.0)):
+        of_units = ("norm", d.norm, OFF), ("dropout", d.dropout, 0.0), ("maxout", d.maxout, 1)
+        for name, value, off in of_units:
             if value != off:
                 yield f"discriminator.{name}", value, "it needs a hidden layer"
     if setting.averages.uniform != OFF and setting.averages.ema:

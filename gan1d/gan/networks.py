@@ -149,6 +149,16 @@ class DiscriminatorFields:
         ACTIVATIONS,
         label="D activation",
     )
+    maxout: int = field(
+        1,
+        "linear pieces of a hidden unit, the largest of which is what is activated (Goodfellow et "
+        "al. 2013, arXiv 1302.4389; 1: it has but one)",
+        low=1,
+        high=64,
+        unit="pieces",
+        label="maxout",
+        neutral=1,
+    )
     last_activation: str = choice(
         "same",
         "activation of the last hidden layer",

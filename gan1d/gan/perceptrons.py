@@ -1,5 +1,6 @@
 """Generator and discriminator as flax Linen modules, and as pure functions of their variables."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -61,6 +62,11 @@ def _norm(
     if network.norm == "layer":
         return nn.LayerNorm(epsilon=EPSILON, name=f"norm_{i}")
     return lambda x: x
+
+
+def _largest(linear: Array, pieces: int) -> Array:
+    """Each unit's largest piece `[B, F]`, of all units' first ones, second ones ... `[B, K F]`."""
+    return functools.reduce(jnp.maximum, jnp.split(linear, pieces, axis=1))
 
 
 class Generator(nn.Module):
@@ -134,7 +140,9 @@ class Discriminator(nn.Module):
         if self.network.last_activation != "same":
             activations[-1] = self.network.last_activation
         for i, (units, activation) in enumerate(zip(widths, activations, strict=False)):
-            features = self._layer(features, units, f"hidden_{i}")
+            features = self._layer(features, self.network.maxout * units, f"hidden_{i}")
+            if self.network.maxout > 1:
+                features = _largest(features, self.network.maxout)
             features = _norm(self.network, i, self.training)(features)
             features = ACTIVATIONS[activation](features)
             if masks is not None:
