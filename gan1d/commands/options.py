@@ -95,9 +95,11 @@ def experiment_and_folder(argv: list[str]) -> tuple[Experiment, Path]:
 def shipped() -> dict[str, Path]:
     """The configs that come with gan1d, by their names: where pip puts them, or in a checkout."""
     roots = Path(sys.prefix) / "share" / "gan1d", Path(gan1d.__file__).parents[1]
-    folders = [root / "configs" for root in roots]
-    found = [(folder, path) for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for folder, path in found}
+    found: dict[str, Path] = {}
+    for folder in (root / "configs" for root in roots):
+        paths = sorted(folder.rglob("*.py"), key=lambda path: (len(path.parts), path))
+        found |= {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    return found
 
 
 def _with_files(argv: list[str]) -> list[str]:
