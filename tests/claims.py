@@ -11,6 +11,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     effects NAME CRITERION ...   main effects and interactions, by criteria that begin so
     factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
+    modes NAME ONE / OTHER   one against another by whether all modes are hit, at the last look
 
 of the ranges of seeds that are kept: NAME and NAME-again. Their values stand beside each other,
 `first; second`.
@@ -35,7 +36,7 @@ from gan1d.results.schema import CURVE, DERIVED, coordinate
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "tests" / "data" / "claims"
-PAGES = ("main-job", "experiments", "tricks")
+PAGES = ("main-job", "experiments", "tricks", "atlas")
 TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES)]
 RANGES = ("", "-again")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -49,11 +50,13 @@ MEASURES = (
     "d_flatness",
     "residual",
 )
+AT_LAST = ("modes", "high_quality", "reverse_kl")  # kept of the last look too, as papers have them
 
 
 def keep(folder: Path) -> Path:
     """Keep of a results folder its settled generators, one look a run, and their verdicts."""
     runs = results.load(folder)
+    runs = runs.isel(setting=of_runs.finished(runs).any(axis=1))
     last = runs.isel(step=[-1])
     names = [name for name in MEASURES if name in runs and runs[name].dims == CURVE]
     small = {name: (CURVE, _short(of_runs.settled(runs, name))[..., None]) for name in names}
@@ -72,6 +75,9 @@ def keep(folder: Path) -> Path:
             small[name] = (CURVE, _short(of_runs.settled(runs, name))[..., None])
             perfect = judge.perfect(runs, name)
             small[f"{name}_null"] = (("setting", "replicate"), np.stack([perfect, perfect], -1))
+    for name in AT_LAST:
+        if name in runs:
+            small[f"last_{name}"] = (CURVE[:2], _short(last[name].values[..., 0]))
     if "w1_null" in runs:
         floor = np.stack(of_runs.null_floor(runs), axis=-1)
         small["w1_null"] = (("setting", "replicate"), np.float32(floor))
@@ -79,6 +85,8 @@ def keep(folder: Path) -> Path:
     coordinates = {name: runs[name] for name in (*CURVE[:2], *swept)} | {"step": last.step}
     attributes = dict(runs.attrs, looks=int((runs.step >= runs.attrs["settled_from"]).sum()))
     attributes.pop("provenance", None)
+    if "target_mode" in runs.sizes:
+        attributes["target_modes"] = runs.sizes["target_mode"]
     attributes |= {name: int(attributes[name]) for name in ("settled_from", "schema")}
     path = KEPT / f"{folder.name}.npz"
     path.parent.mkdir(exist_ok=True)
@@ -146,6 +154,34 @@ def _median(row, name: str) -> str:
     return interval(*(number(row[f"{name}_{part}"]) for part in ("median", "low", "high")))
 
 
+def _hit(runs: xr.Dataset, number_of_setting: int) -> np.ndarray:
+    """How many modes each seed's generator hits at the last look, of those that are finished."""
+    hit = runs.last_modes.values[number_of_setting]
+    return hit[runs.finished.values[number_of_setting] == 1]
+
+
+def _share(of_runs: np.ndarray) -> str:
+    low, high = statistics.wilson_interval(of_runs.sum(), np.array(len(of_runs)))
+    parts = [percent(float(each)) for each in (of_runs.mean(), low, high)]
+    return interval(f"{parts[0]}%", *parts[1:])
+
+
+def _modes(runs: xr.Dataset, i: int) -> str:
+    hit = _hit(runs, i)
+    return interval(*(number(float(each)) for each in (hit.mean(), *statistics.mean_interval(hit))))
+
+
+def _at_last(name: str) -> Callable[[xr.Dataset, int], str]:
+    return lambda runs, i: _of_features(runs, f"last_{name}", i)
+
+
+MODES = {
+    "modes_hit": _modes,
+    "all_hit": lambda runs, i: _share(_hit(runs, i) == runs.attrs["target_modes"]),
+    "none_hit": lambda runs, i: _share(_hit(runs, i) == 0),
+    "high_quality": _at_last("high_quality"),
+    "reverse_kl": _at_last("reverse_kl"),
+}
 FEATURES = ("approach", "mixing")
 RATES = ("success", "blurred", "near", "far", "modes_lost", "collapsed", "diverged", "dead")
 RATES += ("sustained", "within_half", "beyond_one")
@@ -161,6 +197,11 @@ HEADINGS = {
     "mean_error": "mean error, target stds",
     "approach": "share of G's updates that bring centroids nearer",
     "mixing": "distance of centroids, last over first",
+    "modes_hit": "modes hit, mean",
+    "all_hit": "all modes hit",
+    "none_hit": "none hit",
+    "high_quality": "high quality",
+    "reverse_kl": "reverse KL",
 }
 
 
@@ -174,6 +215,8 @@ def table(name: str, columns: str) -> str:
         for column in columns.split(","):
             if column in FEATURES:
                 cells = [_of_features(runs, column, i) for runs in ranges]
+            elif column in MODES:
+                cells = [MODES[column](runs, i) for runs in ranges]
             else:
                 cell = _rate if column in RATES else _median
                 cells = [cell(frame.iloc[i], column) for frame in frames]
@@ -205,6 +248,23 @@ def pair(name: str, *words: str) -> str:
     ]
     rows = _compared(ranges, [first], second)
     return f"{_table(rows)}\n\n{' '.join(said)} {_caption(ranges)}"
+
+
+def modes(name: str, *words: str) -> str:
+    """The difference of the shares of seeds of which two settings hit all modes."""
+    runs = pooled(load(name))
+    asked = " ".join(words).split(" / ")
+    labels = [of_runs.find_setting(runs, each) for each in asked]
+    first, second = comparisons.paired(runs, *labels).last_modes.values
+    found = statistics.difference(*(each == runs.attrs["target_modes"] for each in (first, second)))
+    row = {
+        f"all modes hit, against {labels[1]}": labels[0],
+        "seeds": str(found.pairs),
+        "only it:only other": f"{found.only_first}:{found.only_second}",
+        "points": _points(found),
+        "p": f"{found.p_exact:.1g}",
+    }
+    return _table([row])
 
 
 def board(name: str, *against: str) -> str:
@@ -355,6 +415,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "factors": factors,
     "pair": pair,
     "board": board,
+    "modes": modes,
 }
 
 

@@ -981,3 +981,16 @@ def test_figures_are_drawn_whatever_names_losses_and_a_matplotlibrc_hold(tmp_pat
     with matplotlib.rc_context({"text.usetex": True}):
         drawn = figures.draw_all(tmp_path, ds, None, tables.summary(ds), ["verdicts", "losses"])
     assert [path.name for path in drawn] == ["verdicts.png", "losses.png"]
+
+
+def test_ticks_of_a_logarithmic_axis_are_plain_numbers_that_have_room():
+    """Within two decades matplotlib writes 2 x 10^-1 at every tick, over each other in a panel."""
+    for inches, words in ((5.0, ["0.1", "0.2", "0.5", "1", "2"]), (1.4, ["0.1", "1"])):
+        figure, ax = layout.single(inches, 2.0)
+        ax.set_xlim(0.1, 4.0)
+        layout.logarithmic(ax, "x", inches)
+        figure.draw_without_rendering()
+        low, high = ax.get_xlim()
+        ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+        assert [text.get_text() for place, text in ticks if low <= place <= high] == words
+        assert not any(text.get_text() for text in ax.get_xticklabels(minor=True))

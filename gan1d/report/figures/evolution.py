@@ -125,7 +125,8 @@ def moments(selection: Selection) -> Figure | None:
         low, high = np.minimum(low, targets.min(0)), np.maximum(high, targets.max(0))
         margin = 0.08 * (high[0] - low[0]) + 1e-6
         cells[0].ax.set(xlim=(low[0] - margin, high[0] + margin))
-        cells[0].ax.set(yscale="log", ylim=(max(low[1], 1e-3 * high[1]) / 1.5, high[1] * 1.5))
+        cells[0].ax.set_ylim(max(low[1], 1e-3 * high[1]) / 1.5, high[1] * 1.5)
+        layout.logarithmic(cells[0].ax, "y", plan.panel[1])
     said = f"the view holds {100 * (SEEN[1] - SEEN[0]):.0f}% of means and of stds"
     layout.finish(figure, ds, "std against mean of generators during training", said, note)
     return figure

@@ -99,7 +99,8 @@ def strip(selection: Selection) -> Figure:
     places = range(len(frame))
     ax.scatter(medians, places, marker="|", s=70, color="black", zorder=3, label="median")
     ax.axvline(limit, color="black", lw=0.8, ls=":", label=f"success threshold, {limit:g}")
-    ax.set(xscale="log", xlim=(low / 1.3, edge * 1.15), xlabel=w1_label(ds))
+    ax.set(xlim=(low / 1.3, edge * 1.15), xlabel=w1_label(ds))
+    layout.logarithmic(ax, "x", (1 - layout.LABELS) * selection.width)
     layout.finish(
         figure, ds, "settled W1 of every run; at the right edge: diverged", note, markerscale=1.2
     )

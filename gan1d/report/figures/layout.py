@@ -19,7 +19,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common
@@ -29,6 +29,7 @@ LABELS = 0.38  # of a figure's width, for the names of rows
 EM = 0.53  # the mean width of a character, in heights
 LINE_HEIGHT = 1.3 / 72  # inches of a line of text a point
 POINTS = 3.0  # diameter of a dot
+ROOM_FOR_TICK = {"x": 0.4, "y": 0.16}  # inches of a number and the space around it
 TextSize = Literal[
     "axes.titlesize",
     "axes.labelsize",
@@ -107,6 +108,20 @@ def set_ticks_style(axes: Sequence[Axes]) -> None:
     for ax in axes:
         ax.xaxis.set_tick_params(which="both", labelsize=mpl.rcParams["xtick.labelsize"])
         ax.yaxis.set_tick_params(which="both", labelsize=mpl.rcParams["ytick.labelsize"])
+
+
+def logarithmic(ax: Axes, which: Literal["x", "y"], inches: float) -> None:
+    """Scale an axis of so many inches by logarithms, with plain numbers at as many ticks as fit.
+
+    What matplotlib writes at ticks within a decade, 2 x 10^-1, has no room in a panel. Limits that
+    are set later may have too many ticks, or none.
+    """
+    ax.set(**{f"{which}scale": "log"})
+    axis, (low, high) = (ax.xaxis, ax.get_xlim()) if which == "x" else (ax.yaxis, ax.get_ylim())
+    all_fit = 3 * np.log10(high / low) < inches / ROOM_FOR_TICK[which]
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if all_fit else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def subplots(figure: Figure | SubFigure, rows: int, columns: int, **given) -> np.ndarray:

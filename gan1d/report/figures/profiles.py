@@ -59,7 +59,8 @@ def profiles(selection: Selection) -> Figure | None:
             band = found.low, found.high
             ax.fill_between(x, *band, step="post", color=style["color"], alpha=0.12, lw=0)
     _mark_thresholds(ax, ds)
-    ax.set(xscale="log", xlim=(x[0], x[-1]), ylim=(0, 1.03), xlabel=w1_label(ds))
+    ax.set(xlim=(x[0], x[-1]), ylim=(0, 1.03), xlabel=w1_label(ds))
+    layout.logarithmic(ax, "x", selection.width)
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylabel("share of finished runs at or below")
     bands = f"simultaneous 95% bands of the best {BANDED}" if len(frame) > BANDED else "95% bands"
@@ -98,7 +99,8 @@ def profile_differences(selection: Selection) -> Figure | None:
         cell.ax.axhline(0, color="black", lw=0.8)
         _mark_thresholds(cell.ax, ds)
         cell.title(f"n = {len(first)}")
-    cells[0].ax.set(xscale="log", xlim=(x[0], x[-1]))
+    cells[0].ax.set(xlim=(x[0], x[-1]))
+    layout.logarithmic(cells[0].ax, "x", plan.panel[0])
     cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
     what = f"shares at or below, less those of {reference!r}, simultaneous 95% bands"
     layout.finish(figure, ds, what, note)

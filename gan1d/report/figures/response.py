@@ -184,7 +184,7 @@ def response(selection: Selection) -> Figure | None:
         cell.title()
     values = np.unique(measured.column(runs, x))
     if values[0] > 0 and values[-1] >= LOG_FROM * values[0]:
-        cells[0].ax.set_xscale("log")
+        layout.logarithmic(cells[0].ax, "x", plan.panel[0])
     words = [of_runs.value_text(float(value)) for value in values]
     if sum(map(len, words)) + 4 * len(words) <= layout.characters(plan.panel[0], "xtick.labelsize"):
         cells[0].ax.set_xticks(values, words)

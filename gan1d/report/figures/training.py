@@ -53,7 +53,8 @@ def w1(selection: Selection) -> Figure:
         if np.isfinite(perfect[0][i]):
             floor = perfect[0][i], perfect[1][i]
             ax.axhspan(*floor, color=GREY, alpha=0.5, lw=0, label="perfect samplers, 50 to 95%")
-    cells[0].ax.set(yscale="log", ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
+    cells[0].ax.set(ylim=(bottom, top), xlim=(0, ds.step.values[-1]))
+    layout.logarithmic(cells[0].ax, "y", plan.panel[1])
     layout.finish(figure, ds, "W1 during training, diverged runs counted as infinite", note)
     return figure
 
@@ -325,7 +326,8 @@ def pretraining(selection: Selection) -> Figure | None:
         loss_ax = axes[i, -1]
         loss = _surviving_quantiles(ds.pretraining_loss.values[i])
         common.draw_band(loss_ax, share, loss, BLUE, "loss, median over seeds", "quartiles")
-        loss_ax.set(yscale="log", xlim=(0, 1))
+        layout.logarithmic(loss_ax, "y", 1.5)
+        loss_ax.set_xlim(0, 1)
         loss_ax.xaxis.set_major_formatter(PercentFormatter(1))
         loss_ax.set_ylabel("pretraining loss")
         trained = int(np.isfinite(ds.pretraining_loss.values[i]).any(axis=-1).sum())
