@@ -111,6 +111,8 @@ def check_runs(runs: xr.Dataset) -> None:
     if missing:
         raise ResultsError(f"{min(missing)!r} is missing")
     _check_variables(runs, forms, schema.DIMENSIONS)
+    if "generator_seed" in runs.variables and not runs.generator_seed.isin(runs.seed).all():
+        raise ResultsError("'generator_seed' has seeds that 'seed' has not")
     settled = runs.attrs.get("settled_from", 0)
     if not isinstance(settled, int | np.integer) or settled > runs.step.values[-1]:
         raise ResultsError(f"the attribute 'settled_from' ({settled}) is no update of its runs")

@@ -109,6 +109,10 @@ def generator(
         raise ResultsError(f"setting={label}, seed={number}: {what}; choose another run")
     of_setting = _setting(runs, label)
     weights = run[results.GENERATORS].sel(generator_seed=number).values
+    weights = weights[: generators.size(of_setting)]
+    if len(weights) < generators.size(of_setting) or not np.isfinite(weights).all():
+        what = f"{results.GENERATORS!r} does not hold the weights of its generator"
+        raise ResultsError(f"setting={label}, seed={number}: {what}; train it again")
     columns, centre, unit = _units(runs, of_setting)
     return Generator(
         label,
@@ -139,9 +143,17 @@ def _chosen(runs: xr.Dataset, setting: str | int | None, seed: int | None) -> tu
 
 
 def _setting(runs: xr.Dataset, label: str) -> Setting:
-    """The setting of that label; its data are not looked for."""
+    """The setting of that label; its data are not looked for.
+
+    Raises:
+      ResultsError: the config that is recorded has no such setting.
+      ConfigError: as `generator`.
+    """
     declared = experiment.recorded(json.loads(runs.attrs["config"]))
-    setting = dict(zip(declared.labels, declared.built, strict=True))[label]
+    settings = dict(zip(declared.labels, declared.built, strict=True))
+    if label not in settings:
+        raise ResultsError(f"setting={label}: the config of these results has no such setting")
+    setting = settings[label]
     if setting.target.kind != data.KIND or setting.target.columns:
         return setting
     names = _described(runs, setting).get("columns", ())

@@ -261,8 +261,12 @@ def _npy(file: str) -> "pd.DataFrame":
 
 def _netcdf(file: str) -> "pd.DataFrame":
     """Variables along one dimension; an index of that has no part in it."""
+    import h5py
     import xarray as xr
 
+    # h5netcdf trips over what it has left half open, once more and after its error was caught.
+    with h5py.File(file) as checked:
+        dict(checked.attrs)
     with xr.open_dataset(file, engine="h5netcdf") as data:
         if len(data.sizes) != 1:
             given = ", ".join(map(str, data.sizes)) or "none"
