@@ -12,7 +12,8 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
     modes NAME ONE / OTHER   one against another by whether all modes are hit, at the last look
-    modes_effects NAME       main effects and interactions on how many modes are hit then
+    modes_effects NAME FACTOR ...   what each factor, by these names, and two of them do to how
+                             many modes are hit then
 
 of the ranges of seeds that are kept: NAME and NAME-again. Their values stand beside each other,
 `first; second`.
@@ -371,17 +372,16 @@ def effects_of(name: str, *criteria: str) -> str:
     return _table(rows) + f"\n\n{_caption(ranges)}"
 
 
-def modes_effects(name: str) -> str:
-    """What each factor does to the number of modes that are hit at the last look, in modes."""
+def modes_effects(name: str, *names: str) -> str:
+    """What factors of two levels do to the number of modes that are hit at the last look."""
     ranges = load(name)
     runs = pooled(ranges)
-    known = effects.factors(runs)
-    levels = {factor.name: factor.of_setting for factor in known}
-    words = {factor.name: factor.levels for factor in known}
+    known = [each for each in effects.factors(runs) if len(each.levels) > 1]
+    levels = {words: factor.of_setting for words, factor in zip(names, known, strict=True)}
     found = statistics.effects(runs.last_modes.values.astype(float), levels)
     rows = [
         {
-            "effect": " x ".join(words[factor][level] for factor, level in each.levels),
+            "effect": " x ".join(factor.replace("_", " ") for factor, _ in each.levels),
             "modes": f"{each.estimate:+.2f} [{each.low:+.2f}, {each.high:+.2f}]",
             "p": f"{each.p_holm:.1g}",
         }
