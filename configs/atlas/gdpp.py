@@ -12,8 +12,9 @@ al. 2017) is known in part only. Its ring has its modes at linspace(0, 2 pi, 8),
 seven modes, of which one counts double. Here are a `ring` of eight, that one, `seven`, and the
 `grid` of 25.
 
-The variants with `-paper` take two days of two cores each, or minutes of a GPU; those without have
-16 latents instead of 256, 64 units instead of 128 in each layer, and 128 rows instead of 512.
+The variants with `-paper` take about a day of two cores each, or half an hour of a large GPU; those
+without have 16 latents instead of 256, 64 units instead of 128 in each layer, and 128 rows instead
+of 512.
 """
 
 import math

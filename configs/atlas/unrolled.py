@@ -9,8 +9,8 @@ dimensions, a small D against a larger G, saturating losses, k = 0, 1, 5, 10 unr
 is shown a quarter of each row. It is the same to let all rows be four times smaller: the ring, and
 what G gives.
 
-Variants: `paper`, a day and a half of two cores or minutes of a GPU; `small`, 16 latents
-instead of 256, 64 units instead of 128 in each layer, and 128 rows instead of 512.
+Variants: `paper`, a day of two cores or half an hour of a large GPU; `small`, 16 latents instead
+of 256, 64 units instead of 128 in each layer, and 128 rows instead of 512.
 """
 
 from gan1d import variant as choose
