@@ -204,7 +204,8 @@ def trainable(draw):
     names = [name for name in SPECS if name not in (*config, "sweep", "judging.view")]
     for field in draw(st.lists(st.sampled_from(names), max_size=6, unique=True)):
         known, default = SPECS[field]
-        whole = isinstance(default[0] if isinstance(default, tuple) else default, int)
+        entry = (*default, "")[0] if isinstance(default, tuple) else default
+        whole = isinstance(entry, int)
         if whole and not isinstance(default, bool):
             one = st.integers(int(known.low), max(SMALL, int(known.low)))
             several = st.lists(one, max_size=3).map(tuple)
