@@ -52,7 +52,7 @@ MEASURES = (
     "d_flatness",
     "residual",
 )
-AT_LAST = ("modes", "high_quality", "reverse_kl")  # kept of the last look too, as papers have them
+AT_LAST = ("modes", "high_quality")  # kept of the last look too, as papers have them
 
 
 def keep(folder: Path) -> Path:
@@ -112,8 +112,9 @@ def _short(values: np.ndarray) -> np.ndarray:
 
 
 def load(name: str) -> list[xr.Dataset]:
-    """What is kept of a sweep, a Dataset for each range of seeds."""
-    paths = [path for end in RANGES if (path := KEPT / f"{name}{end}.npz").exists()]
+    """What is kept of a sweep, or of several joined by +, a Dataset for each range of seeds."""
+    named = [KEPT / f"{each}{end}.npz" for each in name.split("+") for end in RANGES]
+    paths = [path for path in named if path.exists()]
     assert paths, f"nothing is kept of {name}"
     return [_read(path) for path in paths]
 
@@ -173,16 +174,11 @@ def _modes(runs: xr.Dataset, i: int) -> str:
     return interval(*(number(float(each)) for each in (hit.mean(), *statistics.mean_interval(hit))))
 
 
-def _at_last(name: str) -> Callable[[xr.Dataset, int], str]:
-    return lambda runs, i: _of_features(runs, f"last_{name}", i)
-
-
 MODES = {
     "modes_hit": _modes,
     "all_hit": lambda runs, i: _share(_hit(runs, i) == runs.attrs["target_modes"]),
     "none_hit": lambda runs, i: _share(_hit(runs, i) == 0),
-    "high_quality": _at_last("high_quality"),
-    "reverse_kl": _at_last("reverse_kl"),
+    "high_quality": lambda runs, i: _of_features(runs, "last_high_quality", i),
 }
 FEATURES = ("approach", "mixing")
 RATES = ("success", "blurred", "near", "far", "modes_lost", "collapsed", "diverged", "dead")
@@ -203,7 +199,6 @@ HEADINGS = {
     "all_hit": "all modes hit",
     "none_hit": "none hit",
     "high_quality": "high quality",
-    "reverse_kl": "reverse KL",
 }
 
 

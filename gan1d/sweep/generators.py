@@ -108,9 +108,9 @@ def generator(
         what = f"it diverged at update {run.diverged_at:.0f}" if run.finished else "not finished"
         raise ResultsError(f"setting={label}, seed={number}: {what}; choose another run")
     of_setting = _setting(runs, label)
-    weights = run[results.GENERATORS].sel(generator_seed=number).values
-    weights = weights[: generators.size(of_setting)]
-    if len(weights) < generators.size(of_setting) or not np.isfinite(weights).all():
+    size = generators.size(of_setting)
+    weights = run[results.GENERATORS].sel(generator_seed=number).values[:size]
+    if len(weights) < size or not np.isfinite(weights).all():
         what = f"{results.GENERATORS!r} does not hold the weights of its generator"
         raise ResultsError(f"setting={label}, seed={number}: {what}; train it again")
     columns, centre, unit = _units(runs, of_setting)
