@@ -41,7 +41,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
 backend.enable_compilation_cache()
 # The figures of tests are drawn before another process would have started.
-drawing.KINDS_A_PROCESS = 1000
+drawing.ITEMS_A_PROCESS = 1000
 # Starting JAX fixes the number of devices, whichever test comes first.
 jax.devices()
 

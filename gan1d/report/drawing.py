@@ -1,42 +1,34 @@
-"""Draws figures by all cores: some in this process, some in helpers beside it.
+"""Draws figures, and the report, by all cores: some in this process, some in helpers beside it.
 
-Matplotlib holds the interpreter's lock nearly all the time, so threads would draw no faster.
+Matplotlib and Bokeh hold the interpreter's lock nearly all the time, so threads would draw no
+faster. Helpers take seconds to get ready: who knows early that there will be something to draw
+starts them meanwhile (`ready`).
 """
 
 import contextlib
 import functools
+import importlib
 import os
 import pickle
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
-from gan1d.report import figures
+from gan1d.report import figures, page
 from gan1d.report.figures import FIRST, PLAIN, Look, Mapped
 from gan1d.system import hardware
 
-KINDS_A_PROCESS = 4  # fewer do not pay for a start
+REPORT = "report"  # beside kinds of figures
+ITEMS_A_PROCESS = 4  # fewer do not pay for a start
 
-Draw = Callable[[list[str]], list[Path]]
-
-
-class Drawn(dict[str, list[Path]]):
-    """The files of each kind; `done` is told of them as they are entered."""
-
-    def __init__(self, done: Callable[[list[Path]], None]):
-        """Of none yet."""
-        super().__init__()
-        self._done = done
-
-    def __setitem__(self, kind: str, paths: list[Path]) -> None:
-        """A kind is drawn."""
-        super().__setitem__(kind, paths)
-        self._done(paths)
+Helper = subprocess.Popen[bytes]
+Draw = Callable[[str], list[Path]]
 
 
 def draw_all(
@@ -60,82 +52,147 @@ def draw_all(
       WriteError: a figure can't be written.
     """
     kinds = list(dict.fromkeys(figures.stills() if kinds is None else kinds))
-    draw: Draw = functools.partial(
-        figures.draw_all,
-        folder,
-        runs,
-        snapshots,
-        summary,
-        setting=setting,
-        seed=seed,
-        look=look,
-        mapped=mapped,
-    )
-    drawn = Drawn(done)
-    left = iter(kinds)  # the next one goes to whoever is free
-    with contextlib.ExitStack() as stack:
-        for _ in range(min(hardware.cores(), len(kinds) // KINDS_A_PROCESS) - 1):
-            stack.enter_context(_helper(draw, left, drawn))
-        for kind in left:
-            drawn[kind] = draw([kind])
-    # What a helper took and could not draw: here, where errors are told as they always are.
-    for kind in kinds:
-        if kind not in drawn:
-            drawn[kind] = draw([kind])
+    selected = folder, runs, snapshots, summary
+    draw = functools.partial(_figure, *selected, (setting, seed, look, mapped))
+    with ready(len(kinds)) as helpers:
+        drawn = _shared(draw, kinds, helpers, done)
     return [path for kind in kinds for path in drawn[kind]]
 
 
-@contextlib.contextmanager
-def _helper(draw: Draw, left: Iterator[str], drawn: Drawn) -> Iterator[None]:
-    """A process that draws kinds until none are left."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # what fails there is tried, and told, here
-        start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
-    )
-    with process:
-        feeder = threading.Thread(target=_feed, args=(process, draw, left, drawn), daemon=True)
-        feeder.start()
-        try:
-            yield
-            feeder.join()
-        except BaseException:
-            process.kill()
-            raise
-
-
-def _feed(
-    process: "subprocess.Popen[bytes]",
-    draw: Draw,
-    left: Iterator[str],
-    drawn: Drawn,
+def publish(
+    folder: Path,
+    runs: xr.Dataset,
+    snapshots: xr.Dataset | None,
+    summary: pd.DataFrame,
+    kinds: Sequence[str],
+    helpers: Sequence[Helper],
 ) -> None:
-    """Tell a process how to draw, and then one kind after the other, when it is ready for it."""
-    assert process.stdin is not None and process.stdout is not None
-    ended = BrokenPipeError, EOFError, pickle.UnpicklingError  # before, or in the midst of, a word
-    with contextlib.suppress(*ended), process.stdin as to:
-        pickle.dump(draw, to)
-        to.flush()
-        pickle.load(process.stdout)
-        for kind in left:
-            pickle.dump(kind, to)
-            to.flush()
-            drawn[kind] = pickle.load(process.stdout)
+    """Draw figures of these kinds and write the report, here and by helpers that are ready.
+
+    Raises:
+      ResultsError: the folder's record is damaged.
+      WriteError: something can't be written.
+    """
+    draw = functools.partial(_figure_or_report, folder, runs, snapshots, summary)
+    _shared(draw, [*kinds, REPORT], helpers)  # helpers take the last first
 
 
-def _serve() -> None:
+@contextlib.contextmanager
+def ready(items: int, *modules: str) -> Iterator[list[Helper]]:
+    """Start as many helpers as it pays for so many items, and end them afterwards.
+
+    Args:
+      items: how many figures there will be to draw, and one more for the report.
+      modules: what helpers import while they wait, besides what figures need.
+    """
+    count = max(min(hardware.cores(), items // ITEMS_A_PROCESS) - 1, 0)
+    command = [sys.executable, "-m", __name__, *modules]
+    with contextlib.ExitStack() as stack:
+        helpers = []
+        for _ in range(count):
+            helper = subprocess.Popen(
+                command,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # what fails there is tried, and told, here
+                start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
+            )
+            stack.callback(_end, helper)
+            helpers.append(helper)
+        yield helpers
+
+
+def _end(helper: Helper) -> None:
+    """End a helper, whatever it is doing."""
+    helper.kill()
+    with contextlib.suppress(BrokenPipeError):  # what was on its way to it
+        helper.communicate()
+
+
+def _shared(
+    draw: Draw,
+    items: Sequence[str],
+    helpers: Sequence[Helper],
+    done: Callable[[list[Path]], None] = lambda paths: None,
+) -> dict[str, list[Path]]:
+    """The files of each item: drawn from the first on here, from the last on by helpers."""
+    left, drawn = deque(items), dict[str, list[Path]]()
+
+    def note(item: str, paths: list[Path]) -> None:
+        drawn[item] = paths
+        done(paths)
+
+    def feed(helper: Helper) -> None:
+        assert helper.stdin is not None and helper.stdout is not None
+        # It has ended before, or in the midst of, a word.
+        with contextlib.suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
+            pickle.dump(draw, helper.stdin)
+            helper.stdin.flush()
+            pickle.load(helper.stdout)
+            for item in _taken(left.pop):
+                pickle.dump(item, helper.stdin)
+                helper.stdin.flush()
+                note(item, pickle.load(helper.stdout))
+
+    feeders = [threading.Thread(target=feed, args=(helper,), daemon=True) for helper in helpers]
+    for feeder in feeders:
+        feeder.start()
+    for item in _taken(left.popleft):
+        note(item, draw(item))
+    for feeder in feeders:
+        feeder.join()
+    # What a helper took and could not draw: here, where errors are told as they always are.
+    for item in items:
+        if item not in drawn:
+            note(item, draw(item))
+    return drawn
+
+
+def _taken(take: Callable[[], str]) -> Iterator[str]:
+    """What is left, one after the other, until others have taken the rest."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield take()
+
+
+def _figure(
+    folder: Path,
+    runs: xr.Dataset,
+    snapshots: xr.Dataset | None,
+    summary: pd.DataFrame,
+    how: tuple[str | None, int | None, Look, Mapped],
+    kind: str,
+) -> list[Path]:
+    """Draw one kind."""
+    return figures.draw_all(folder, runs, snapshots, summary, [kind], *how)
+
+
+def _figure_or_report(
+    folder: Path,
+    runs: xr.Dataset,
+    snapshots: xr.Dataset | None,
+    summary: pd.DataFrame,
+    item: str,
+) -> list[Path]:
+    """Draw one kind as a sweep does by itself, or write the report."""
+    if item == REPORT:
+        return [page.write(folder, runs, snapshots, summary)]
+    return figures.draw_all(folder, runs, snapshots, summary, [item])
+
+
+def _serve(modules: Sequence[str]) -> None:
     """Draw what standard input asks for."""
+    for module in modules:
+        importlib.import_module(module)
     draw: Draw = pickle.load(sys.stdin.buffer)
     paths: list[Path] = []  # none yet: it is ready
     with contextlib.suppress(EOFError):
         while True:
             pickle.dump(paths, sys.stdout.buffer)
             sys.stdout.flush()
-            paths = draw([pickle.load(sys.stdin.buffer)])
+            paths = draw(pickle.load(sys.stdin.buffer))
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1:])

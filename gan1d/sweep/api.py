@@ -1,7 +1,9 @@
 """A sweep in one call: trained, or a shard of it, or merged, and its results in a folder."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from gan1d.sweep.shards import Shard
 from gan1d.sweep.store import OnDisk, Store
 from gan1d.system import backend, progress, signals, switches
 
+Draw = Callable[[Path, xr.Dataset, xr.Dataset | None, pd.DataFrame], None]  # a sweep's results
 Report = Callable[[int], progress.Silent]  # makes what reports, from a number of updates
 
 
@@ -104,15 +107,16 @@ def train_and_publish(
         if overwrite:
             store.discard(folder)
         finished = store.opened(contents, layout.identity, layout.blocks.count)
-        with signals.noted() as noted:
-            result = train(layout, report, noted, finished, known)
-            if result.unfinished:
-                raise results.ResultsError(
-                    f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
-                    "been written; give the same command again to train these runs anew"
-                )
-            summary = _publish(sweep, folder, result, finished, overrides)
-        draw(folder, result.runs, result.snapshots, summary, kinds)
+        with _drawing(kinds) as draw:
+            with signals.noted() as noted:
+                result = train(layout, report, noted, finished, known)
+                if result.unfinished:
+                    raise results.ResultsError(
+                        f"{folder}: blocks of {result.unfinished} runs were damaged after they had "
+                        "been written; give the same command again to train these runs anew"
+                    )
+                summary = _publish(sweep, folder, result, finished, overrides)
+            draw(folder, result.runs, result.snapshots, summary)
     return Published(result.runs, summary)
 
 
@@ -256,9 +260,10 @@ def _merge(
             raise results.ResultsError(f"{folder}: {result.unfinished} runs are not finished")
         if result.unfinished == sweep.run_count:
             raise results.ResultsError(f"{folder}: no block is finished; there is nothing to show")
-    with signals.noted():
-        summary = _publish(sweep, folder, result, finished, overrides)
-    draw(folder, result.runs, result.snapshots, summary, kinds)
+    with _drawing(kinds) as draw:
+        with signals.noted():
+            summary = _publish(sweep, folder, result, finished, overrides)
+        draw(folder, result.runs, result.snapshots, summary)
     return Published(result.runs, summary)
 
 
@@ -330,10 +335,19 @@ def draw(
       summary: of the runs.
       kinds: of figures; None means those that a sweep shows by itself.
     """
+    with _drawing(kinds) as own:
+        own(folder, runs, snapshots, summary)
+
+
+@contextlib.contextmanager
+def _drawing(kinds: Sequence[str] | None) -> Iterator[Draw]:
+    """What draws as `draw` does; helpers of it get ready at once."""
     chosen = figures.SHOWN if kinds is None else kinds
-    if chosen:
-        drawing.draw_all(folder, runs, snapshots, summary, chosen)
-        page.write(folder, runs, snapshots, summary)
+    if not chosen:
+        yield lambda *results: None
+        return
+    with drawing.ready(len(chosen) + 1, page.IMPORTED) as helpers:
+        yield functools.partial(drawing.publish, kinds=chosen, helpers=helpers)
 
 
 def written(folder: Path) -> list[str]:

@@ -226,8 +226,11 @@ def _train_missing(
     todo = [i for i, block_numbers in enumerate(missing) if block_numbers]
     if progress.runs_done:
         logging.info("%d of %d runs are there already.", progress.runs_done, progress.runs)
-    # The others are compiled while one trains.
-    pool = ThreadPoolExecutor(hardware.cores(), thread_name_prefix="compile")
+    # The others are compiled while one trains. For lanes that is done by Python and LLVM, each of
+    # which does one thing at a time: several at once would only make the first one late.
+    on_lanes = engines.on_lanes(layout.engine, list(layout.devices))
+    threads = 1 if on_lanes else hardware.cores()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="compile")
     try:
         of_cohort = functools.partial(_compile, layout, compile)
         sizes = [layout.runs_at_a_time(i) for i in todo]

@@ -14,6 +14,7 @@ import xarray as xr
 from gan1d.results import files, netcdf
 
 NAME = "report.html"
+IMPORTED = "gan1d.report.page.html"  # when it is first written; Bokeh takes half a second
 
 
 def write(
@@ -34,7 +35,7 @@ def write(
       ResultsError: the folder's record is damaged.
       WriteError: the report can't be written.
     """
-    from gan1d.report.page import html  # Bokeh takes half a second to import
+    from gan1d.report.page import html
 
     record = netcdf.load_record(folder) or {}
     text = html.page(runs, snapshots, summary, record)
