@@ -1,11 +1,13 @@
 """Tables of a sweep: one row a setting, settings compared, effects of what was swept."""
 
+import json
 import math
 import re
 
 import numpy as np
 import pytest
 import synthetic
+import xarray as xr
 
 from gan1d.report import comparisons, effects, exports, runs, statistics, tables
 from gan1d.results import coordinate, judge, verdicts
@@ -486,9 +488,9 @@ def test_factors_of_one_name_are_told_apart():
     fields = {"generator.optimizer.rate": [0.1, 0.2], "discriminator.optimizer.rate": [0.1, 0.2]}
     ds = swept_by_hand([LONE, MOST, LONE, LONE], product_sweep(fields))
     assert [name for name, _ in effects.find(ds)[0].effects] == [
-        "generator.optimizer.rate=0.2",
-        "discriminator.optimizer.rate=0.2",
-        "generator.optimizer.rate=0.2 x discriminator.optimizer.rate=0.2",
+        "G rate=0.2",
+        "D rate=0.2",
+        "G rate=0.2 x D rate=0.2",
     ]
 
 
@@ -532,3 +534,17 @@ def test_a_table_of_effects_says_what_it_rests_on():
         "W1 <= 0.25 target stds",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("field", "others", "name"),
+    [
+        ("training.d_steps", ["loss.kind"], "d steps"),
+        ("discriminator.optimizer.rate", ["generator.optimizer.rate"], "D rate"),
+        ("generator.hidden", ["discriminator.hidden", "loss.kind"], "G hidden"),
+        ("penalty.weight", ["diversity.weight"], "penalty.weight"),
+    ],
+)
+def test_swept_fields_are_named_as_shortly_as_tells_them_apart(field, others, name):
+    ds = xr.Dataset(attrs={"swept": json.dumps([*others, field])})
+    assert runs.short_name(ds, field) == name

@@ -19,10 +19,18 @@ def swept_fields(runs: xr.Dataset) -> list[str]:
 
 
 def short_name(runs: xr.Dataset, field: str) -> str:
-    """A swept field in words: its last one, or all of them where another one has the same last."""
-    last = field.rpartition(".")[2]
-    alone = sum(other.rpartition(".")[2] == last for other in swept_fields(runs)) == 1
-    return (last if alone else field).replace("_", " ")
+    """A swept field by its last word, with whose it is, or all words, where that is needed."""
+    names = [_names(each) for each in swept_fields(runs)]
+    own = _names(field)
+    tell = [name for name, *others in zip(own, *names, strict=True) if others.count(name) == 1]
+    return (tell or own)[0].replace("_", " ")
+
+
+def _names(field: str) -> tuple[str, str, str]:
+    """From the shortest to the longest: `rate`, `D rate` and `discriminator.optimizer.rate`."""
+    words = field.split(".")
+    player = {"generator": "G ", "discriminator": "D "}.get(words[0], "")
+    return words[-1], player + words[-1], field
 
 
 def value_text(value: object) -> str:
