@@ -60,7 +60,12 @@ def _draw_intervals(ax: Axes, frame: pd.DataFrame) -> None:
 
 def w1_label(runs: xr.Dataset) -> str:
     """What an axis of W1 in target stds shows."""
-    return f"{'sliced ' if common.is_plane(runs) else ''}W1 to the target (target stds)"
+    return f"{w1_name(runs)} to the target (target stds)"
+
+
+def w1_name(runs: xr.Dataset) -> str:
+    """Which W1 runs are judged by."""
+    return "sliced W1" if common.is_plane(runs) else "W1"
 
 
 def w1_limits(w1: np.ndarray, limit: float) -> tuple[float, float]:

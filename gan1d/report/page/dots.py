@@ -21,7 +21,7 @@ from gan1d.report.figures.final import w1_label, w1_limits
 from gan1d.report.page.shown import WORDS, Shown, fitted, mark_log, plot, single
 from gan1d.results import judge, verdicts
 
-ROW = (7, 30)  # pixels of a row, least and most
+ROW = (4, 30)  # pixels of a row, least and most
 HEIGHT = 1500  # pixels of all rows, unless each has the least
 MARGIN = 110  # pixels of axis and legend
 SPREAD = 0.36  # of a row, to both sides of its middle
@@ -98,6 +98,8 @@ def draw(shown: Shown) -> Dots:
     drawn.yaxis.ticker = FixedTicker(ticks=list(range(settings)))
     labels = [fitted(label, row) for label in shown.summary.setting]
     drawn.yaxis.major_label_overrides = dict(enumerate(labels))
+    if not any(labels):
+        drawn.yaxis.major_tick_line_color = None
     drawn.ygrid.grid_line_color = None
     return Dots(drawn, source, medians, labels, row, MARGIN)
 

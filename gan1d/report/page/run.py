@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 from gan1d.report import runs as of_runs
 from gan1d.report.figures import common, training
 from gan1d.report.figures.common import BLUE, GREY, VERMILLION
-from gan1d.report.figures.final import w1_label
+from gan1d.report.figures.final import w1_name
 from gan1d.report.page.dots import Dots
 from gan1d.report.page.shown import WORDS, Drawn, Shown, mark_log, plot, script, single
 from gan1d.report.tables import number
@@ -95,7 +95,8 @@ def draw(shown: Shown, dots: Dots) -> Run:
 
 def _w1(runs: xr.Dataset, source: ColumnDataSource) -> figure:
     """The axes of W1 in target stds, with what success is."""
-    drawn = _curve(source, "w1", BLUE, y_axis_type="log", y_axis_label=w1_label(runs))
+    label = f"{w1_name(runs)} (target stds)"
+    drawn = _curve(source, "w1", BLUE, y_axis_type="log", y_axis_label=label)
     limit = judge.thresholds(runs).success_w1
     drawn.add_layout(Span(dimension="width", line_dash="dotted", location=limit))
     return drawn

@@ -73,22 +73,24 @@ def _named_early(cells: list[Element]) -> list[Element]:
 def filters(runs: xr.Dataset, drawn: Dots) -> Drawn:
     """A select a swept field that takes several values; they filter the table, and the dots."""
     values = {
-        field: [_word(value) for value in runs[coordinate(field)].values.tolist()]
+        field: [of_runs.value_text(value) for value in runs[coordinate(field)].values.tolist()]
         for field in of_runs.swept_fields(runs)
     }
     values = {field: words for field, words in values.items() if len(set(words)) > 1}
     selects = [
-        Select(name=field, title=field, options=[ALL, *dict.fromkeys(words)], value=ALL, width=190)
+        Select(
+            name=field,
+            title=of_runs.short_name(runs, field),
+            options=[ALL, *dict.fromkeys(words)],
+            value=ALL,
+            width=190,
+        )
         for field, words in values.items()
     ]
     chosen = script("filter", selects=selects, values=list(values.values()), **drawn._asdict())
     for select in selects:
         select.js_on_change("value", chosen)
     return Drawn({f"filter{i}": select for i, select in enumerate(selects)})
-
-
-def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def of_rows(rows: Sequence[Mapping[str, str]]) -> Table:

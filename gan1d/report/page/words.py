@@ -39,7 +39,7 @@ def question(runs: xr.Dataset) -> str:
         return f"How often does this GAN, {label!r}, learn its target? {_seeds(runs)}, {common}"
     known = factors(runs)
     if known:
-        levels = "; ".join(", ".join(_some(list(each.levels))) for each in known)
+        levels = "; ".join(_span(each.levels) for each in known)
         asked = f"What makes a GAN learn its target more often, alone or together? Swept: {levels}"
     else:
         asked = (
@@ -220,6 +220,13 @@ def _some(lines: list[str]) -> list[str]:
     """The first lines, and how many more there are."""
     more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
     return [*lines[:MOST], *more]
+
+
+def _span(levels: Sequence[str]) -> str:
+    """All levels of a factor or, of many, between which they are."""
+    if len(levels) > MOST:
+        return f"{len(levels)} levels from {levels[0]} to {levels[-1]}"
+    return ", ".join(levels)
 
 
 def _range(runs: xr.Dataset) -> str:
