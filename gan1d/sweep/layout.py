@@ -150,12 +150,9 @@ class Blocks:
           ConfigError: there are fewer blocks than shards.
         """
         if count > self.count:
-            raise ConfigError(
-                [
-                    f"shards={count}: there are only {self.count} blocks of up to {self.size} "
-                    "runs; give fewer shards, or a smaller block_size"
-                ]
-            )
+            there = "is only 1 block" if self.count == 1 else f"are only {self.count} blocks"
+            remedy = "give fewer shards, or a smaller block_size"
+            raise ConfigError([f"shards={count}: there {there} of up to {self.size} runs; {remedy}"])
         return balanced(self.costs, count)
 
 
