@@ -152,7 +152,9 @@ class Blocks:
         if count > self.count:
             there = "is only 1 block" if self.count == 1 else f"are only {self.count} blocks"
             remedy = "give fewer shards, or a smaller block_size"
-            raise ConfigError([f"shards={count}: there {there} of up to {self.size} runs; {remedy}"])
+            raise ConfigError(
+                [f"shards={count}: there {there} of up to {self.size} runs; {remedy}"]
+            )
         return balanced(self.costs, count)
 
 
