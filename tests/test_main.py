@@ -123,7 +123,7 @@ def test_a_sweep_from_start_to_end(place, call):
         (["--config=tiny.py", "--shard=0/2", "--block_size=3", "--workdir=none"], ["block_size=3"]),
         (
             ["--config=tiny.py", "--shard=0/99", "--workdir=none/such"],
-            ["shards=99: there are only"],
+            ["shards=99: there is only 1 block"],
         ),
         (["--config=tiny.py", "--partial", "--workdir=none/such"], ["no finished blocks here"]),
         (["--config=tiny.py", "--workdir=tiny.py/under"], ["workdir=tiny.py/under"]),

@@ -63,7 +63,8 @@ def heatmap(selection: Selection) -> Figure | None:
             text = "\n".join([estimate, *more]) if whole else estimate
             ax.text(j, i, text, ha="center", va="center", color=color, fontsize=SIZE)
     _name_levels(ax, levels)
-    ax.set(xlabel=fields[0], ylabel=fields[1])
+    x, y = (of_runs.short_name(runs, name) for name in fields)
+    ax.set(xlabel=x, ylabel=y)
     layout.color_bar(figure, image, ax, of_measure.label, percent=of_measure.is_share)
     said = "[95% intervals over seeds]" if whole else _counts(found)
     layout.finish(figure, runs, of_measure.label, said, _pooled(runs, fields))
@@ -129,7 +130,7 @@ def _pooled(runs: xr.Dataset, shown: tuple[str, ...]) -> str:
     for name in others:
         values = [of_runs.value_text(value) for value in measured.levels(runs, name)]
         few = ", ".join(values) if len(values) <= 4 else f"{len(values)} values"
-        listed.append(f"{name} ({few})")
+        listed.append(f"{of_runs.short_name(runs, name)} ({few})")
     return f"pooled over {', '.join(listed)}"
 
 
@@ -166,7 +167,8 @@ def response(selection: Selection) -> Figure | None:
     lines = dict(sorted(lines.items()))  # as declared
     plan = _planned(others, list(lines.values()), selection.width)
     figure = layout.new_figure(selection.width, max(2.2, plan.height))
-    cells = plan.draw(figure, x, of_measure.label, sharex=True, sharey=True)
+    name = of_runs.short_name(runs, x)
+    cells = plan.draw(figure, name, of_measure.label, sharex=True, sharey=True)
     top = _top(of_measure)
     for cell, members in zip(cells, lines.values(), strict=True):
         members.sort(key=lambda i: float(measured.column(runs, x)[i]))
@@ -193,9 +195,8 @@ def response(selection: Selection) -> Figure | None:
         cells[0].ax.set_ylim(-0.03, 1.03)
         cells[0].ax.yaxis.set_major_formatter(PercentFormatter(1))
     counts = _counts({(i, 0): of_measure.estimate(np.array([i])) for i in range(len(index))})
-    layout.finish(
-        figure, runs, f"{of_measure.label} against {x}", counts.replace("cell", "dot"), note
-    )
+    what = f"{of_measure.label} against {name}"
+    layout.finish(figure, runs, what, counts.replace("cell", "dot"), note)
     return figure
 
 
