@@ -54,6 +54,10 @@ COMPETITIVE = {
             "discriminator.last_activation",
         ),
         (
+            {"generator.hidden": (), "generator.last_activation": "tanh"},
+            "generator.last_activation",
+        ),
+        (
             {"tricks.minibatch": "replace", "discriminator.last_activation": "linear"},
             "discriminator.last_activation",
         ),

@@ -184,6 +184,7 @@ def columns():
     activations = list(networks.ACTIVATIONS)
     kinds = ["sgd", "momentum", "adam", "adam_tf1", "rmsprop"]
     yield "generator.activation", activations
+    yield "generator.last_activation", ["same", "sigmoid", "same", "linear"]
     yield "generator.output_activation", ["linear", *activations[-2:]]
     yield "discriminator.activation", activations[::-1]
     yield "discriminator.last_activation", ["same", "tanh", "linear"]
@@ -394,7 +395,7 @@ def by_xla(own, start, batches):
         def step(run, inputs):
             return train.advance(own, run, *inputs), None
 
-        return jax.lax.scan(step, run, (batches, np.arange(UPDATES)))[0]
+        return jax.lax.scan(step, run, (batches, np.arange(UPDATES, dtype=np.int32)))[0]
 
     return hurried(jax.vmap(trained), own, start, batches)
 
@@ -411,11 +412,8 @@ def apart(one, other):
     return np.linalg.norm(one - other, axis=1) / np.linalg.norm(other, axis=1)
 
 
-def both_trained(fields):
-    """Runs at their start, and trained by both engines.
-
-    Lanes draw what they train on; XLA is given what they draw, as `draw` is compared above.
-    """
+def by_lanes(fields):
+    """Settings, runs at their start, what they are trained on, and what becomes of them."""
     own = of_many_runs(setting(**fields))
     start = drawn_at_random(own)
     ours, _ = lanes.compile_training(own)((own, SEEDS), start, 0, UPDATES)
@@ -424,8 +422,17 @@ def both_trained(fields):
         return jax.vmap(lambda number: draw(own, seed, number))(numbers)
 
     numbers = np.tile(np.arange(UPDATES, dtype=np.int32), (RUNS, 1))
-    theirs = by_xla(own, start, on_lanes(draws, own, SEEDS, numbers))
     np.testing.assert_array_equal(ours.diverged_at, -1)
+    return own, start, on_lanes(draws, own, SEEDS, numbers), ours
+
+
+def both_trained(fields):
+    """Runs at their start, and trained by both engines.
+
+    Lanes draw what they train on; XLA is given what they draw, as `draw` is compared above.
+    """
+    own, start, batches, ours = by_lanes(fields)
+    theirs = by_xla(own, start, batches)
     np.testing.assert_array_equal(theirs.diverged_at, -1)
     return start, ours, theirs
 
@@ -489,6 +496,23 @@ def test_training_without_kinks_by_lanes_is_that_by_xla(fields):
     assert np.median(apart(first, b)) > 5e-4
     assert np.median(apart(a, b)) < 1e-3 * np.median(apart(first, b))
     assert np.sort(apart(ours.loss_sums, theirs.loss_sums))[-3] < 1e-5
+
+
+def in_float64(*arrays):
+    """Numbers as they are, of a type that rounds them less from here on."""
+    return jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, arrays)
+
+
+@pytest.mark.parametrize("fields", [*TRAINED[::8], *SMOOTH[::4]])
+def test_lanes_round_no_worse_than_xla(fields):
+    """Where engines part it is by rounding: both are as far from the same updates in float64."""
+    own, start, batches, ours = by_lanes(fields)
+    theirs = by_xla(own, start, batches)
+    with jax.enable_x64(True):
+        exact = by_xla(*in_float64(own, start, batches)).state.params
+    assert exact.g["output"]["kernel"].dtype == np.float64
+    error, usual = (np.median(apart(run.state.params, exact)) for run in (ours, theirs))
+    assert 0 < error < 2 * usual
 
 
 STARTED = [

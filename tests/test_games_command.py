@@ -8,6 +8,9 @@ from helpers import config_of, run_command
 import gan1d
 from gan1d import results
 from gan1d.commands import games
+from gan1d.results import verdicts
+
+PLAYERS = ("generator", "discriminator")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,22 @@ def test_every_game_has_its_distance_eigenvalues_and_radius(folders, capsys):
     expected = np.abs(np.linalg.eigvals(matrix)).max() ** (1 / 5)
     assert float(radius) == pytest.approx(expected, abs=2e-6)
     assert "20 updates; seeds: 2" in caption
+
+
+def test_a_point_is_judged_by_how_far_it_is():
+    """Not by its std, which is 0 as its target's is, or by a structure that it can't have."""
+    config = config_of("games", "quadratic")
+    axis = " ".join(f"{player}.optimizer.weight_decay=1,0.2,0" for player in PLAYERS)
+    config.update({"steps": 60, "sweep": (axis,)})
+    config.training.order = "simultaneous"
+    runs = gan1d.run(config, engine="lanes")
+    distance = runs.settled_w1.values[:, 0]
+    assert distance[0] < 1e-4 and 0.1 < distance[1] < 0.9 and 1 < distance[2] < 10
+    assert [verdicts.VERDICTS[code] for code in runs.verdict.values[:, 0]] == [
+        "success",
+        "near",
+        "far",
+    ]
 
 
 def test_games_are_drawn_with_their_theory(folders, capsys, monkeypatch):

@@ -137,11 +137,13 @@ def test_generator_is_its_formula(activation):
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_hidden_and_output_activations_of_g_are_not_confused():
+@pytest.mark.parametrize("last", ["same", "sigmoid"])
+def test_hidden_and_output_activations_of_g_are_not_confused(last):
     s = setting(
         **{
             "generator.hidden": (6, 5),
             "generator.activation": "softplus",
+            "generator.last_activation": last,
             "generator.output_activation": "tanh",
         }
     )
@@ -149,7 +151,8 @@ def test_hidden_and_output_activations_of_g_are_not_confused():
     latent = np.linspace(-3, 3, 7, dtype=np.float32)[:, None]
     layers = params["params"]
     hidden = np.logaddexp(0, dense(latent, layers["hidden_0"]))
-    hidden = np.logaddexp(0, dense(hidden, layers["hidden_1"]))
+    last = {"same": "softplus"}.get(last, last)
+    hidden = ACTIVATIONS[last](dense(hidden, layers["hidden_1"]))
     expected = np.tanh(dense(hidden, layers["output"]))
     np.testing.assert_allclose(generate(s, params, latent), expected, atol=1e-5)
 

@@ -9,6 +9,7 @@ from gan1d.gan import targets
 from gan1d.gan.dynamics import DYNAMICS
 from gan1d.gan.inputs import SIMULTANEOUS
 from gan1d.gan.losses import AVERAGED, LABELLED, LOSSES
+from gan1d.gan.networks import SAME
 from gan1d.gan.penalties import FOLLOWED
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import OFF, Value
@@ -84,11 +85,12 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
     if setting.generator.kind == "point" and setting.tricks.virtual_batch_norm == "on":
         yield "generator.kind", "point", "virtual batch norm needs hidden layers"
     elif not setting.generator.hidden:
-        for name, value in (
-            ("generator.norm", setting.generator.norm),
-            ("tricks.virtual_batch_norm", setting.tricks.virtual_batch_norm),
+        for name, value, nothing in (
+            ("generator.norm", setting.generator.norm, OFF),
+            ("generator.last_activation", setting.generator.last_activation, SAME),
+            ("tricks.virtual_batch_norm", setting.tricks.virtual_batch_norm, OFF),
         ):
-            if value != OFF:
+            if value != nothing:
                 yield name, value, "it needs a hidden layer"
     layers = len(setting.discriminator.hidden)
     hidden = f"discriminator.hidden={setting.discriminator.hidden}"
@@ -106,7 +108,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
             size = setting.training.batch_size
             yield "tricks.minibatch_rows", setting.tricks.minibatch_rows, f"a batch has {size} rows"
     last = setting.discriminator.last_activation
-    if last != "same" and (not layers or setting.tricks.minibatch == "replace"):
+    if last != SAME and (not layers or setting.tricks.minibatch == "replace"):
         why = "minibatch=replace leaves none" if layers else hidden
         yield "discriminator.last_activation", last, f"it needs a last hidden layer, but {why}"
     if setting.tricks.feature_matching != "off" and not layers:

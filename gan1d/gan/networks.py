@@ -13,6 +13,7 @@ KINDS = ("perceptron", "point")  # of generators
 NORMS = (OFF, "batch", "layer")
 PERCEPTRON = ("kind", "perceptron")  # what `only` says of several fields
 
+SAME = "same"  # as all hidden layers
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda x: nn.relu(x),
     # TensorFlow 1's default slope, which the tutorials used; today's default elsewhere is 0.01.
@@ -108,6 +109,13 @@ class GeneratorFields:
         label="G activation",
         only=PERCEPTRON,
     )
+    last_activation: str = choice(
+        SAME,
+        "activation of the last hidden layer",
+        (SAME, *ACTIVATIONS),
+        label="G last activation",
+        only=PERCEPTRON,
+    )
     output_activation: str = choice(
         "linear",
         "activation of the output",
@@ -160,9 +168,9 @@ class DiscriminatorFields:
         neutral=1,
     )
     last_activation: str = choice(
-        "same",
+        SAME,
         "activation of the last hidden layer",
-        ("same", *ACTIVATIONS),
+        (SAME, *ACTIVATIONS),
         label="D last activation",
     )
     output_activation: str = choice(
