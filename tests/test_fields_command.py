@@ -35,6 +35,7 @@ def test_without_words_all_fields_are_listed_once(capsys):
         (["hinge"], ["loss.kind"]),
         (["seed"], ["seeds"]),
         (["PACKING"], ["tricks.packing"]),
+        (["pytorch"], ["generator.kernel_init", "discriminator.kernel_init"]),
     ],
 )
 def test_words_name_fields_by_their_names_options_and_what_others_call_them(capsys, words, names):

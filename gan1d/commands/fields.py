@@ -53,14 +53,14 @@ def _named(words: list[str]) -> Fields:
         for part in (word, fields.ALIASES.get(word, word)):
             names = names or {name for name in found if part in name.split(".") or part == name}
         names = names or {name for name in found if fields.ALIASES.get(word, word) in name}
-        names = names or {name for name, known in found.items() if _mentions(known, word)}
+        names = names or {name for name, (spec, _) in found.items() if _mentions(name, spec, word)}
         found = {name: known for name, known in found.items() if name in names}
     return found
 
 
-def _mentions(known: tuple[Spec, Value], word: str) -> bool:
-    spec, _ = known
-    said = f"{spec.doc} {spec.label} {' '.join(spec.options)}".lower()
+def _mentions(name: str, spec: Spec, word: str) -> bool:
+    texts = [spec.doc, spec.label, *spec.options, *fields.said(name, spec).values()]
+    said = " ".join(texts).lower()
     return word in said or word.replace("_", " ") in said
 
 

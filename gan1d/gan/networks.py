@@ -60,13 +60,13 @@ def _orthogonal(key: Array, shape: tuple[int, int], dtype: Any = np.float32) -> 
 
 
 def _within_root(key: Array, shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
-    """Uniform within 1 / sqrt(fan-in): what torch.nn.Linear starts from."""
+    """Uniform within 1 / sqrt(fan-in): what PyTorch's nn.Linear starts from."""
     bound = shape[0] ** -0.5
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 HE = "He et al. 2015 (arXiv 1502.01852)."
-GLOROT = "sqrt(2 / (fan-in + fan-out)): Glorot & Bengio 2010."
+GLOROT = "sqrt(2 / (fan-in + fan-out)): (Xavier) Glorot & Bengio 2010."
 LECUN = "1 / sqrt(fan-in): LeCun et al. 1998."
 # Unit initializers; a network's kernel_scale multiplies what they draw. Biases start at zero, but
 # beside torch_linear, whose biases are drawn as its weights are.
@@ -75,7 +75,9 @@ INITIALIZERS: dict[str, Callable[..., Array]] = {
     "orthogonal": _orthogonal,
     "torch_linear": _within_root,
     "he_uniform": _flax("he_uniform", f"Uniform, of std sqrt(2 / fan-in): {HE}"),
-    "glorot_uniform": _flax("glorot_uniform", f"Uniform, of std {GLOROT}"),
+    "glorot_uniform": _flax(
+        "glorot_uniform", f"Uniform, of std {GLOROT} What keras.layers.Dense starts from."
+    ),
     "glorot_normal": _flax("glorot_normal", f"Normal, cut at two stds, of std {GLOROT}"),
     "he_normal": _flax("he_normal", f"Normal, cut at two stds, of std sqrt(2 / fan-in): {HE}"),
     "lecun_normal": _flax("lecun_normal", f"Normal, cut at two stds, of std {LECUN}"),
