@@ -50,8 +50,9 @@ def test_two_processes_draw_what_one_does(tmp_path, selection, monkeypatch):
     assert together == [first, *others] and contents(together) == contents(alone)
 
 
-def test_what_a_helper_does_not_draw_is_drawn_here(tmp_path, selection, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("program", ["/bin/false", "/nothing/there"])
+def test_what_a_helper_does_not_draw_is_drawn_here(program, tmp_path, selection, monkeypatch):
+    monkeypatch.setattr(sys, "executable", program)
     drawn = drawing.draw_all(tmp_path, *selection)
     assert [path.stem for path in drawn] == [kind for kind in KINDS if kind != "heatmap"]
 

@@ -89,17 +89,18 @@ def ready(items: int, *modules: str) -> Iterator[list[Helper]]:
     command = [sys.executable, "-m", __name__, *modules]
     with contextlib.ExitStack() as stack:
         helpers = []
-        for _ in range(count):
-            helper = subprocess.Popen(
-                command,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # what fails there is tried, and told, here
-                start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
-            )
-            stack.callback(_end, helper)
-            helpers.append(helper)
+        with contextlib.suppress(OSError):  # there may be no room for one; it saves time only
+            for _ in range(count):
+                helper = subprocess.Popen(
+                    command,
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,  # what fails there is tried, and told, here
+                    start_new_session=True,  # a Ctrl-C is for this process, which ends that one
+                )
+                stack.callback(_end, helper)
+                helpers.append(helper)
         yield helpers
 
 
