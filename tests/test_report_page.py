@@ -123,6 +123,15 @@ def test_what_the_seeds_do_not_tell_is_not_said(tmp_path):
     assert "nothing can be said" in said(synthetic.dataset(labels, 4, unfinished=12))
 
 
+def test_collapsed_on_the_target_is_told_from_collapsed_elsewhere():
+    runs = synthetic.dataset(["a", "b"], 6, verdict=verdicts.COLLAPSED, unfinished=0)
+    w1 = synthetic.STD * np.tile([0.8, 0.9, 1.0, 1.1, 9, 40], (2, 1))
+    runs = runs.assign(settled_w1=runs.settled_w1.copy(data=w1))
+    assert tables.summary(runs).collapsed_beyond_one.tolist() == [3, 3]
+    text = said(runs)
+    assert "no success: 6 collapsed (of the collapsed 3 not on the target: W1 above 1)." in text
+
+
 def test_the_only_setting_that_can_be_first_is_beside_the_next_one():
     runs = synthetic.dataset(["bad", "good"], 40, verdict=2, unfinished=0)
     verdict = runs.verdict.values.copy()

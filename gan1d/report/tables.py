@@ -23,14 +23,15 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     The columns: the setting, its number (as declared, from 1) and its swept fields; `runs`,
     `finished`; of every verdict its count, its rate among finished runs and the rate's interval; of
     the same runs `within_half_*` and `beyond_one_*`, W1 within half a target std and beyond one,
-    `sustained_*`, success that held for long at some time, and `dead_*`, frozen losses. `w1_*` in
-    target stds, diverged runs at +inf; `structure_*`, over a perfect sampler's; `std_ratio_*`, the
-    generator's std over the target's, of the `std_ratio_n` runs that did not diverge. Of the same:
-    on the line `mean_error_*`, the distance of the generator's mean from the target's in target
-    stds; `NAME_*` of each of `runs.measures`; where features were followed, `approach_*`, the mean
-    of `runs.approach` and its interval. Then `rank_low` and `rank_high`, by success rate, and the
-    null floor `w1_null_median`, `w1_null_95` in target stds. Intervals (`low`, `high`) are at 95%,
-    `q10` and the like are quantiles over seeds.
+    `collapsed_beyond_one_*`, those of the collapsed that are not on the target, `sustained_*`,
+    success that held for long at some time, and `dead_*`, frozen losses. `w1_*` in target stds,
+    diverged runs at +inf; `structure_*`, over a perfect sampler's; `std_ratio_*`, the generator's
+    std over the target's, of the `std_ratio_n` runs that did not diverge. Of the same: on the line
+    `mean_error_*`, the distance of the generator's mean from the target's in target stds; `NAME_*`
+    of each of `runs.measures`; where features were followed, `approach_*`, the mean of
+    `runs.approach` and its interval. Then `rank_low` and `rank_high`, by success rate, and the null
+    floor `w1_null_median`, `w1_null_95` in target stds. Intervals (`low`, `high`) are at 95%, `q10`
+    and the like are quantiles over seeds.
     """
     w1, verdict = of_runs.settled_w1(ds), ds.verdict.values
     finished, survived = of_runs.finished(ds), of_runs.survived(ds)
@@ -44,6 +45,7 @@ def summary(ds: xr.Dataset) -> pd.DataFrame:
     held = {
         "within_half": w1 <= of_runs.HALF,
         "beyond_one": w1 > of_runs.ONE,
+        "collapsed_beyond_one": (verdict == verdicts.COLLAPSED) & (w1 > of_runs.ONE),
         "sustained": ~np.isnan(ds.sustained_at.values),
     }
     if "dead" in ds:

@@ -130,6 +130,8 @@ def _distance(best: pd.Series) -> Said:
         if best[name]
     }
     became = ", ".join(f"{count} {name}" for name, count in failures.items()) or "none"
+    if best.collapsed_beyond_one:
+        became += f" (of the collapsed {best.collapsed_beyond_one} not on the target: W1 above 1)"
     return Said(
         f"Its median W1 is {w1} target stds{beside}. Its runs that are no success: {became}."
     )
