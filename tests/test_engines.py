@@ -576,7 +576,7 @@ COUNTED = {"high_quality", "modes", "mode_mass", "precision", "recall", "density
 COUNTED |= {"reverse_kl", "js"}
 COUNTED |= {f"{name}_null" for name in COUNTED}
 each_kind = pytest.mark.parametrize(
-    "kind", [*targets.LINE, "poisson", "quadratic", "ring", "plane_mixture"]
+    "kind", [*targets.LINE, "poisson", "quadratic", "ring", "plane_mixture", "plane_gaussians"]
 )
 
 

@@ -1,4 +1,7 @@
-"""Mixtures of Gaussians in the plane whose weights, centres and widths are the user's."""
+"""Mixtures of Gaussians in the plane whose weights, centres and widths are the user's.
+
+Round ones, by their stds, and any others, by their covariances.
+"""
 
 import dataclasses
 import json
@@ -25,32 +28,43 @@ FIELDS = {
     "target.centres": CENTRES,
     "target.stds": STDS,
 }
+COVARIANCES = ((0.5, 0.6, 0.75), (0.25, 0.0, 0.04), (0.3, -0.2, 0.3))
+GAUSSIANS = FIELDS | {"target.kind": "plane_gaussians", "target.covariances": COVARIANCES}
 TARGET = setting(**FIELDS).target
+MATRICES = {
+    "plane_mixture": [std**2 * np.eye(2) for std in STDS],
+    "plane_gaussians": [np.array([[x, between], [between, y]]) for x, between, y in COVARIANCES],
+}
+LAWS = {"plane_mixture": TARGET, "plane_gaussians": setting(**GAUSSIANS).target}
+of_both = pytest.mark.parametrize("kind", LAWS)
 COUNT = 200_000
 UNIFORMS = (np.random.default_rng(0).integers(0, 2**23, (COUNT, 3)) + 0.5) / 2**23
 PERFECT = {"target.kind": "ring", "target.modes": 5, "target.noise": 0.125}
 
 
-def rows(u=UNIFORMS):
+def rows(kind="plane_mixture", u=UNIFORMS):
     """In float64, as one would write it."""
     shares = np.array(WEIGHTS) / sum(WEIGHTS)
     which = np.searchsorted(np.cumsum(shares)[:-1], u[:, 0], side="right")
-    noise = np.array(STDS)[which, None] * scipy.stats.norm.ppf(u[:, 1:])
+    factors = np.array([np.linalg.cholesky(matrix) for matrix in MATRICES[kind]])
+    noise = np.einsum("nij,nj->ni", factors[which], scipy.stats.norm.ppf(u[:, 1:]))
     return which, -3 + 0.5 * (np.array(CENTRES)[which] + noise)
 
 
-def test_each_row_is_of_the_component_that_its_uniform_picks():
-    _, expected = rows()
-    found = jax.jit(targets.sample)(TARGET, jnp.asarray(UNIFORMS, jnp.float32))
+@of_both
+def test_each_row_is_of_the_component_that_its_uniform_picks(kind):
+    _, expected = rows(kind)
+    found = jax.jit(targets.sample)(LAWS[kind], jnp.asarray(UNIFORMS, jnp.float32))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
 
 
-def test_moments_are_those_of_many_rows():
-    _, expected = rows()
+@of_both
+def test_moments_are_those_of_many_rows(kind):
+    _, expected = rows(kind)
     close = 4.5 / COUNT**0.5
     std = expected.std(0)
-    np.testing.assert_allclose((targets.mean(TARGET) - expected.mean(0)) / std, 0, atol=close)
-    np.testing.assert_allclose(targets.std(TARGET) / std, 1, atol=close)
+    np.testing.assert_allclose((targets.mean(LAWS[kind]) - expected.mean(0)) / std, 0, atol=close)
+    np.testing.assert_allclose(targets.std(LAWS[kind]) / std, 1, atol=close)
 
 
 def test_the_noise_of_curves_is_none_of_its():
@@ -63,27 +77,39 @@ def test_the_noise_of_curves_is_none_of_its():
         experiment.resolve(FIELDS | {"sweep": ("target.noise=0.1,0.2",)})
 
 
-def test_where_components_overlap_shares_are_of_those_that_most_likely_made_a_row():
+def mahalanobis(rows, law):
+    apart = rows - law.mean
+    return np.sqrt(np.einsum("ni,ij,nj->n", apart, np.linalg.inv(law.cov), apart))
+
+
+@of_both
+def test_where_components_overlap_shares_are_of_those_that_most_likely_made_a_row(kind):
     shares = np.array(WEIGHTS) / sum(WEIGHTS)
-    _, drawn = rows()
+    _, drawn = rows(kind)
     t = (drawn + 3) / 0.5
-    density = np.stack(
-        [
-            share * scipy.stats.multivariate_normal(centre, std**2).pdf(t)
-            for share, centre, std in zip(shares, CENTRES, STDS, strict=True)
-        ],
-        axis=1,
-    )
-    distance = np.linalg.norm(t[:, None] - np.array(CENTRES), axis=2) / STDS
+    laws = [
+        scipy.stats.multivariate_normal(centre, matrix)
+        for centre, matrix in zip(CENTRES, MATRICES[kind], strict=True)
+    ]
+    density = np.stack([w * law.pdf(t) for w, law in zip(shares, laws, strict=True)], axis=1)
+    distance = np.stack([mahalanobis(t, law) for law in laws], axis=1)
     likely = np.where(distance <= 3, density, 0)
     at = likely.argmax(1)[likely.max(1) > 0]
     expected = np.bincount(at, minlength=3) / len(at)
-    found = np.asarray(modes.shares(TARGET))
+    found = np.asarray(modes.shares(LAWS[kind]))
     np.testing.assert_allclose(found, expected, atol=0.01)
     assert np.abs(found - shares).max() > 0.02  # as they overlap
 
 
-def test_a_mixture_that_is_a_ring_is_judged_as_the_ring():
+ROUND = {"target.stds": (0.125,) * 5}
+AS_GAUSSIANS = {
+    "target.kind": "plane_gaussians",
+    "target.covariances": ((0.125**2, 0.0, 0.125**2),) * 5,
+}
+
+
+@pytest.mark.parametrize("widths", [ROUND, AS_GAUSSIANS])
+def test_a_mixture_that_is_a_ring_is_judged_as_the_ring(widths):
     ring = setting(**PERFECT)
     centres = tuple(map(tuple, np.asarray(targets.normals(ring.target).centres, float).tolist()))
     mixture = setting(
@@ -91,9 +117,10 @@ def test_a_mixture_that_is_a_ring_is_judged_as_the_ring():
             "target.kind": "plane_mixture",
             "target.weights": (2.0,) * 5,
             "target.centres": centres,
-            "target.stds": (0.125,) * 5,
+            **widths,
         }
     )
+    np.testing.assert_allclose(modes.least_std(mixture.target), modes.least_std(ring.target))
     u = jnp.asarray(UNIFORMS[:2500], jnp.float32)
     samples = targets.sample(ring.target, u) + 0.05  # neither perfect nor far
     np.testing.assert_allclose(targets.sample(mixture.target, u) + 0.05, samples, atol=1e-5)
@@ -128,6 +155,18 @@ def test_a_mixture_that_is_a_ring_is_judged_as_the_ring():
         (
             {"target.centres": ((0.0, 9.0), (1.0, 9.0), (2.0, 9.0)), "target.stds": (1e-4,) * 3},
             r"target.centres=.*beyond 10000 of its stds.*nearer to 0",
+        ),
+        (
+            GAUSSIANS | {"target.covariances": COVARIANCES[:2]},
+            r"target.weights=.*weights, centres and covariances the same",
+        ),
+        (
+            GAUSSIANS | {"target.covariances": (*COVARIANCES[:2], (1.0, -0.9999, 1.0))},
+            r"target.covariances=.*correlations within 0.999",
+        ),
+        (
+            GAUSSIANS | {"target.covariances": (*COVARIANCES[:2], (-1.0, 0.0, 1.0))},
+            r"target.covariances=.*above 0",
         ),
     ],
 )

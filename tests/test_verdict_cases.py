@@ -68,6 +68,7 @@ PERFECT = {
     "grid of 64": verdict_cases.GRID8,
     "plane mixture": verdict_cases.PLANE_MIXTURE,
     "wide plane mixture": verdict_cases.WIDE,
+    "slanted Gaussians": verdict_cases.SLANTED,
     "plane mixture with a rare mode": verdict_cases.WIDE | {"weights": (0.98, 0.02)},
 }
 # Those that there are cases of.

@@ -24,6 +24,11 @@ WIDE = PLANE_MIXTURE | {
     "centres": ((-1.5, 0.0), (1.5, 0.0)),
     "stds": (0.5, 0.5),
 }
+SLANTED = WIDE | {
+    "kind": "plane_gaussians",
+    "centres": ((-3.0, 0.0), (3.0, 0.0)),
+    "covariances": ((0.25, 0.24, 0.25), (0.25, -0.24, 0.25)),
+}
 POISSON = {"kind": "poisson", "loc": 0.0, "scale": 1.0, "rate": 4.0}
 BINOMIAL = {"kind": "binomial", "loc": 0.0, "scale": 1.0, "trials": 10, "probability": 0.3}
 CAUCHY = {"kind": "cauchy", "loc": 0.0, "scale": 1.0}
@@ -129,6 +134,12 @@ CASES = {
         NOT,
     ),
     "plane mixture, perfect": (PLANE_MIXTURE, mixture(PLANE_MIXTURE), {"success"}),
+    "slanted Gaussians, round ones of their variances": (SLANTED, mixture(SLANTED), {"blurred"}),
+    "slanted Gaussians, one of them": (
+        SLANTED,
+        lambda rng, n: rng.multivariate_normal((-3, 0), ((0.25, 0.24), (0.24, 0.25)), n),
+        {"modes lost"},
+    ),
     "plane mixture, without its rarest": (
         PLANE_MIXTURE,
         mixture(PLANE_MIXTURE, [0, 1]),

@@ -17,6 +17,7 @@ from gan1d.gan.targets import TargetFields, counts, data
 
 LEAST_COUNT_STD = 0.3  # of counts: of 251 perfect samples 25 are something else
 MOST_COUNTS = 1000  # that all but the rare ends of a law is spread over
+MOST_CORRELATED = 0.999  # coordinates of a mode; beyond, float32 has few digits of its width
 LEAST_SHARE = 1e-6  # of a mixture's component; uniforms come in steps of 1.2e-7
 
 # Losses of which G's is minus D's, but for what has no gradient in G; and what parts them.
@@ -150,10 +151,11 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
 
 def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     """Components of a mixture that make none."""
-    of_line = target.kind == "mixture"
+    of_line, is_round = target.kind == "mixture", target.kind in targets.ROUND
     name, places = ("means", target.means) if of_line else ("centres", target.centres)
-    if not len(target.weights) == len(places) == len(target.stds) > 0:
-        remedy = f"give weights, {name} and stds the same length"
+    widths, spread = (target.stds, "stds") if is_round else (target.covariances, "covariances")
+    if not len(target.weights) == len(places) == len(widths) > 0:
+        remedy = f"give weights, {name} and {spread} the same length"
         yield "target.weights", target.weights, remedy
         return
     if min(target.weights) < LEAST_SHARE * sum(target.weights):
@@ -163,7 +165,16 @@ def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
         return
     shares = np.array(target.weights) / sum(target.weights)
     mean = shares @ places
-    std = np.sqrt(shares @ (np.array(places) - mean) ** 2 + shares @ np.square(target.stds))
+    if is_round:
+        variances = np.square(target.stds)[:, None]
+    else:
+        x, between, y = np.array(target.covariances).T
+        variances = np.stack([x, y], axis=1)
+        if not ((x > 0) & (y > 0) & (np.square(between) <= MOST_CORRELATED**2 * x * y)).all():
+            remedy = f"variances must be above 0, correlations within {MOST_CORRELATED:g}"
+            yield "target.covariances", target.covariances, remedy
+            return
+    std = np.sqrt(shares @ (np.array(places) - mean) ** 2 + shares @ variances)
     loc, scale = np.array(target.loc), np.array(target.scale)
     if (np.abs(loc + scale * mean) > data.LARGEST_MEAN * scale * std).any():
         far = f"along one axis its mean is beyond {data.LARGEST_MEAN:g} of its stds"

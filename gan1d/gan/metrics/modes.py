@@ -42,7 +42,7 @@ def shares(target: TargetFields) -> Array:
     if targets.has_like_modes(target) or count == 1:
         return made.weights
     normals = jax.scipy.special.ndtri(jnp.asarray(latents.levels(PER_MODE, dim)))
-    rows = made.centres[:, None] + made.stds[:, None, None] * normals[None]
+    rows = made.centres[:, None] + _spread(made, normals)
     weights = jnp.broadcast_to(made.weights[:, None], rows.shape[:2])
     found = _masses(made, rows.reshape(-1, dim), weights.reshape(-1))
     found = jnp.maximum(found, LEAST_SHARE)
@@ -51,8 +51,34 @@ def shares(target: TargetFields) -> Array:
 
 def least_std(target: TargetFields) -> Array:
     """The standard deviation of the narrowest mode, as `generated_std` would have it, `[]`."""
-    std = targets.scale(target) * targets.normals(target).stds.min()
-    return std if targets.dim(target) == 1 else (std / targets.std(target)).mean()
+    made = targets.normals(target)
+    if targets.dim(target) == 1:
+        return targets.scale(target) * made.stds.min()
+    if made.factors is None:
+        return (targets.scale(target) * made.stds.min() / targets.std(target)).mean()
+    xx, yx, yy = made.factors
+    stds = jnp.stack([xx, jnp.sqrt(yx**2 + yy**2)], axis=1)
+    relative = targets.scale(target) / targets.std(target)
+    return (stds * jnp.broadcast_to(relative, (2,))[None]).mean(1).min()
+
+
+def _spread(made: Modes, normals: Array) -> Array:
+    """Normal rows `[N, X]` as those of each mode are around its centre, `[K, N, X]`."""
+    if made.factors is None:
+        return made.stds[:, None, None] * normals[None]
+    xx, yx, yy = (each[:, None] for each in made.factors)
+    x, y = (each[None] for each in normals.T)
+    return jnp.stack([xx * x, yx * x + yy * y], axis=-1)
+
+
+def _in_stds(made: Modes, rows: Array) -> Array:
+    """Rows `[N, X]` as each mode has them, `[N, K, X]`: its own are standard normal."""
+    apart = rows[:, None] - made.centres[None]
+    if made.factors is None:
+        return apart / made.stds[None, :, None]
+    xx, yx, yy = (each[None] for each in made.factors)
+    x = apart[..., 0] / xx
+    return jnp.stack([x, (apart[..., 1] - yx * x) / yy], axis=-1)
 
 
 def _masses(made: Modes, rows: Array, weights: Array, reach: float = MODE_STDS) -> Array:
@@ -63,8 +89,7 @@ def _masses(made: Modes, rows: Array, weights: Array, reach: float = MODE_STDS) 
 
     def add(masses: Array, some: tuple[Array, Array]) -> tuple[Array, None]:
         rows, weights = some
-        in_stds = (rows[:, None] - made.centres[None]) / made.stds[None, :, None]
-        squares = (in_stds**2).sum(-1)
+        squares = (_in_stds(made, rows) ** 2).sum(-1)
         likely = jnp.where(squares <= reach**2, -squares - cost[None], -jnp.inf)
         best = likely.max(1, keepdims=True)
         at = (likely == best) & (best > -jnp.inf)

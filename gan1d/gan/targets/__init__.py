@@ -26,6 +26,7 @@ from gan1d.gan.targets.section import (
     MIXTURES,
     MOST_SIGMA,
     PLANE,
+    ROUND,
     TargetFields,
 )
 from gan1d.system.lazy import Array, jax, jnp
@@ -40,6 +41,7 @@ __all__ = [
     "MIXTURES",
     "MOST_SIGMA",
     "PLANE",
+    "ROUND",
     "Modes",
     "TargetFields",
     "cdf",
@@ -143,7 +145,8 @@ class Modes(NamedTuple):
 
     weights: Array  # [K], 1 together
     centres: Array  # [K, X]
-    stds: Array  # [K] of each coordinate
+    stds: Array  # [K] of each coordinate; of those that are not round in the geometric mean
+    factors: plane.Factors | None = None  # of their covariances, where they are not round
 
 
 def mode_count(target: TargetFields) -> int:
@@ -191,7 +194,9 @@ def normals(target: TargetFields) -> Modes:
     if components is None:
         raise ValueError(f"{target.kind} has no modes")
     weights, centres, stds = components(target)
-    return Modes(weights, centres.reshape(len(stds), -1), stds)
+    factors = PLANE[target.kind].factors if target.kind in PLANE else None
+    own = None if factors is None else factors(target)
+    return Modes(weights, centres.reshape(len(stds), -1), stds, own)
 
 
 # On the line only.

@@ -16,8 +16,9 @@ them; `noise` and `modes` are the setting's. The families before their noise:
   grid        `modes` x `modes` equally likely Gaussians, neighbours 1 apart, around (0, 0)
 
 The first five have a curve, the next two have modes, each a Gaussian whose std is the noise. The
-last is any mixture of Gaussians, `plane_mixture`: its `weights`, `centres` and `stds` are the
-setting's, a std is that of both coordinates around its centre, and there is no other noise.
+last two are mixtures of Gaussians whose `weights` and `centres` are the setting's, without other
+noise: those of `plane_mixture` are round, of `stds`, each that of both coordinates around a centre;
+those of `plane_gaussians` have any `covariances`.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 UNIFORMS = 3  # a row takes: the place on the curve or the mode, and a normal for each coordinate
 
 
+class Factors(NamedTuple):
+    """Of covariances `[K]`: a mode's coordinates are xx z, and yx z + yy times another normal."""
+
+    xx: Array  # [K]
+    yx: Array
+    yy: Array
+
+
 class Family(NamedTuple):
     """One family in standard coordinates and before its noise: a curve, or modes."""
 
@@ -47,6 +56,7 @@ class Family(NamedTuple):
     modes: Callable[["TargetFields"], np.ndarray] | None = None  # target -> [K, 2], all alike
     # Weights `[K]`, centres `[K, 2]` and stds `[K]` of modes that differ; then there is no noise.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
+    factors: Callable[["TargetFields"], Factors] | None = None  # of modes that are not round
 
 
 def _curve(
@@ -78,17 +88,36 @@ def _clusters(modes: Callable[[int], np.ndarray]) -> Family:
 
 def _components(target: "TargetFields") -> tuple[Array, Array, Array]:
     """Weights `[K]` (normalised), centres `[K, 2]` and stds `[K]` of a mixture."""
-    weights, centres, stds = map(mixture.stacked, (target.weights, target.centres, target.stds))
-    return weights / weights.sum(), centres, stds
+    return *_places(target), mixture.stacked(target.stds)
+
+
+def _gaussians(target: "TargetFields") -> tuple[Array, Array, Array]:
+    """The same, of each the std of a round one over as large an area."""
+    factors = _factors(target)
+    return *_places(target), jnp.sqrt(factors.xx * factors.yy)
+
+
+def _factors(target: "TargetFields") -> Factors:
+    """Cholesky's."""
+    x, between, y = mixture.stacked(target.covariances).T
+    xx = jnp.sqrt(x)
+    yx = between / xx
+    return Factors(xx, yx, jnp.sqrt(y - yx**2))
+
+
+def _places(target: "TargetFields") -> tuple[Array, Array]:
+    """Weights `[K]` (normalised) and centres `[K, 2]`."""
+    weights = mixture.stacked(target.weights)
+    return weights / weights.sum(), mixture.stacked(target.centres)
 
 
 def _place_of_component(target: "TargetFields", s: Array) -> Array:
-    weights, centres, _ = _components(target)
+    weights, centres = _places(target)
     return centres[mixture.picked(mixture.ends(weights), s)]
 
 
 def _moments_of_components(target: "TargetFields") -> tuple[Array, Array]:
-    weights, centres, _ = _components(target)
+    weights, centres = _places(target)
     mean = (weights[:, None] * centres).sum(0)
     return mean, (weights[:, None] * (centres - mean[None]) ** 2).sum(0)
 
@@ -152,17 +181,25 @@ FAMILIES: dict[str, Family] = {
     "ring": _clusters(_ring),
     "grid": _clusters(_grid),
     "plane_mixture": Family(_place_of_component, _moments_of_components, components=_components),
+    "plane_gaussians": Family(
+        _place_of_component, _moments_of_components, components=_gaussians, factors=_factors
+    ),
 }
 
 
 def sample(target: "TargetFields", u: Array) -> Array:
     """Standard rows `[..., 2]` from uniforms `[..., 3]` in the open interval (0, 1)."""
     family, s = FAMILIES[target.kind], u[..., 0]
-    noise: Array | float = target.noise
-    if family.components is not None:
-        weights, _, stds = family.components(target)
-        noise = stds[mixture.picked(mixture.ends(weights), s)][..., None]
-    return family.place(target, s) + noise * jsp.ndtri(u[..., 1:])
+    normals = jsp.ndtri(u[..., 1:])
+    if family.components is None:
+        return family.place(target, s) + target.noise * normals
+    weights, _, stds = family.components(target)
+    picked = mixture.picked(mixture.ends(weights), s)
+    if family.factors is None:
+        return family.place(target, s) + stds[picked][..., None] * normals
+    xx, yx, yy = (each[picked] for each in family.factors(target))
+    x, y = normals[..., 0], normals[..., 1]
+    return family.place(target, s) + jnp.stack([xx * x, yx * x + yy * y], axis=-1)
 
 
 def mean(target: "TargetFields") -> Array:
@@ -179,4 +216,7 @@ def std(target: "TargetFields") -> Array:
     if family.components is not None:
         weights, _, stds = family.components(target)
         noise = (weights * stds**2).sum()
+    if family.factors is not None:
+        xx, yx, yy = family.factors(target)
+        noise = jnp.stack([(weights * each).sum() for each in (xx**2, yx**2 + yy**2)])
     return jnp.sqrt(jnp.asarray(variance, jnp.float32) + noise)

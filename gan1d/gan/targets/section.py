@@ -11,8 +11,8 @@ PLANE = plane.FAMILIES
 COUNTS = counts.LAWS
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, COUNTS, LINE, PLANE)
-MIXTURES = ("mixture", "plane_mixture")
-MIXTURE = ("kind", *MIXTURES)  # what `only` says of several fields
+ROUND = ("mixture", "plane_mixture")
+MIXTURES = (*ROUND, "plane_gaussians")
 OF_DATA = ("kind", data.KIND)
 # The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
@@ -24,7 +24,7 @@ def _is_family(kind: str) -> bool:
 
 
 def _is_noisy(kind: str) -> bool:
-    """any in the plane but plane_mixture"""  # noqa: D403, D415 - as `Condition.words` has it
+    """any in the plane but mixtures"""  # noqa: D403, D415 - as `Condition.words` has it
     return kind in PLANE and PLANE[kind].components is None
 
 
@@ -58,7 +58,7 @@ class TargetFields:
         open_low=True,
         unit="ratio",
         label="weights",
-        only=MIXTURE,
+        only=("kind", *MIXTURES),
     )
     means: tuple[float, ...] = number(
         (-2.0, 2.0),
@@ -69,10 +69,10 @@ class TargetFields:
     )
     centres: tuple[tuple[float, float], ...] = number(
         ((-1.0, 0.0), (1.0, 0.0)),
-        "plane_mixture: centres, pairs of coordinates before loc and scale",
+        "mixtures in the plane: centres, pairs of coordinates before loc and scale",
         unit="target scales",
         label="centres",
-        only=("kind", "plane_mixture"),
+        only=("kind", *MIXTURES[1:]),
     )
     stds: tuple[float, ...] = number(
         (0.5, 0.5),
@@ -81,7 +81,15 @@ class TargetFields:
         open_low=True,
         unit="target scales",
         label="stds",
-        only=MIXTURE,
+        only=("kind", *ROUND),
+    )
+    covariances: tuple[tuple[float, float, float], ...] = number(
+        ((0.25, 0.2, 0.25), (0.25, -0.2, 0.25)),
+        "plane_gaussians: of each the variance of x, the covariance, and the variance of y, before "
+        "scale",
+        unit="squares of target scales",
+        label="covariances",
+        only=("kind", "plane_gaussians"),
     )
     shape: float = field(
         3.0,
