@@ -4,9 +4,11 @@ import claims
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import TINY, run_main
+import synthetic
+from helpers import TINY, run_command, run_main
 
 from gan1d import results
+from gan1d.bench import racing
 from gan1d.config.experiment import resolve
 from gan1d.report import effects, precision, statistics
 from gan1d.sweep import api, until
@@ -54,20 +56,26 @@ def test_the_main_jobs_question_is_told_by_half_of_its_seeds(name):
     """With the decisions that all of them lead to, for every effect of five points and more."""
     ranges = [*claims.load(name), claims.third(name)]
     for whole, expected in zip(ranges, MAIN_JOB[name], strict=True):
-        seeds = precision.BATCH
-        while True:
-            found = precision.asked(whole.isel(seed=slice(seeds)))
-            if 100 * found.half_width <= 5:
-                break
-            seeds = precision.seeds_for(5, seeds, found.half_width, whole.sizes["seed"])
-        assert seeds == expected
-        for (_, one), (_, all_) in zip(
-            effects.find(whole.isel(seed=slice(seeds)))[0].effects,
-            effects.find(whole)[0].effects,
-            strict=True,
-        ):
-            if len(one.levels) == 1 and abs(all_.estimate) >= 0.05:
-                assert np.sign(one.low) == np.sign(one.high) == np.sign(all_.estimate)
+        seeds, half_width = racing.race(whole, 5)
+        assert seeds == expected and half_width <= 0.05
+        told, by_all = racing.signs(whole.isel(seed=slice(seeds))), racing.signs(whole)
+        main = [e for _, e in effects.find(whole)[0].effects if len(e.levels) == 1]
+        large = [abs(effect.estimate) >= 0.05 for effect in main]
+        assert any(large)
+        np.testing.assert_array_equal(told[large], by_all[large])
+        assert (by_all[large] == np.sign([e.estimate for e in main])[large]).all()
+
+
+def test_ranges_of_a_sweep_are_raced_beside_all_of_their_seeds(tmp_path, capsys):
+    swept = {"loss.kind": ["a", "a", "b", "b"], "x.rate": [1.0, 2.0] * 2}
+    ds = synthetic.dataset(list("abcd"), seeds=120, swept=swept, unfinished=0, log_points=2)
+    ds["verdict"] = ds.verdict.copy(data=np.repeat([[0], [0], [3], [3]], 120, axis=1))
+    results.write(tmp_path / "whole", ds, None, {"config": {}, "complete": True}, {})
+    assert run_command(racing.main, "--ranges=2", "--points=40", str(tmp_path / "whole")) == 0
+    _, _, first, second, _, used = capsys.readouterr().out.splitlines()
+    assert [cell.strip() for cell in first.split("|")[1:3]] == ["0 to 59", "32"]
+    assert "1 of 2" in second and "2 of 2" in second
+    assert used == f"runs used: {4 * 2 * 32} of 480"
 
 
 def test_seeds_for_is_the_need_in_whole_batches_and_within_bounds():
