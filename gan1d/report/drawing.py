@@ -107,8 +107,8 @@ def ready(items: int, *modules: str) -> Iterator[list[Helper]]:
 def _end(helper: Helper) -> None:
     """End a helper, whatever it is doing."""
     helper.kill()
-    with contextlib.suppress(BrokenPipeError):  # what was on its way to it
-        helper.communicate()
+    with contextlib.suppress(BrokenPipeError), helper:  # what was on its way to it
+        helper.wait()
 
 
 def _shared(
@@ -126,8 +126,9 @@ def _shared(
 
     def feed(helper: Helper) -> None:
         assert helper.stdin is not None and helper.stdout is not None
-        # It has ended before, or in the midst of, a word.
-        with contextlib.suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
+        # It has ended before, or in the midst of, a word, or its pipes were closed then.
+        ended = BrokenPipeError, EOFError, pickle.UnpicklingError, ValueError
+        with contextlib.suppress(*ended):
             pickle.dump(draw, helper.stdin)
             helper.stdin.flush()
             pickle.load(helper.stdout)
