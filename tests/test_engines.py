@@ -184,7 +184,7 @@ def columns():
     activations = list(networks.ACTIVATIONS)
     kinds = ["sgd", "momentum", "adam", "adam_tf1", "rmsprop"]
     yield "generator.activation", activations
-    yield "generator.last_activation", ["same", "sigmoid", "same", "linear"]
+    yield "generator.last_activation", ["same", "sigmoid", "linear"]
     yield "generator.output_activation", ["linear", *activations[-2:]]
     yield "discriminator.activation", activations[::-1]
     yield "discriminator.last_activation", ["same", "tanh", "linear"]
