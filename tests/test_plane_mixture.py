@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.stats
 from helpers import PLANE, setting, whole_setting
 
@@ -46,7 +47,7 @@ def rows(kind="plane_mixture", u=UNIFORMS):
     """In float64, as one would write it."""
     shares = np.array(WEIGHTS) / sum(WEIGHTS)
     which = np.searchsorted(np.cumsum(shares)[:-1], u[:, 0], side="right")
-    factors = np.array([np.linalg.cholesky(matrix) for matrix in MATRICES[kind]])
+    factors = np.array([scipy.linalg.sqrtm(matrix) for matrix in MATRICES[kind]])
     noise = np.einsum("nij,nj->ni", factors[which], scipy.stats.norm.ppf(u[:, 1:]))
     return which, -3 + 0.5 * (np.array(CENTRES)[which] + noise)
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from gan1d.bench import workloads
 from gan1d.bench.trial import Seconds, Trial
 from gan1d.bench.workloads import Workload
-from gan1d.gan.networks import SAME, DiscriminatorFields, GeneratorFields
+from gan1d.gan.networks import DiscriminatorFields, GeneratorFields, hidden_activations
 from gan1d.gan.optimizers import OptimizerFields
 from gan1d.gan.setting import Setting
 from gan1d.gan.tricks import TrickFields
@@ -118,22 +118,14 @@ class _Scaled(nn.Module):
 def _generator(setting: Setting) -> nn.Sequential:
     network = setting.generator
     widths = (setting.latent.dim, *network.hidden, _dim(setting))
-    activations = [*_activations(network), network.output_activation]
+    activations = [*hidden_activations(network), network.output_activation]
     layers, scale = _layers(network, widths, activations), float(network.output_scale)
     return nn.Sequential(*layers, *([_Scaled(scale)] if scale != 1 else []))
 
 
-def _activations(network: GeneratorFields | DiscriminatorFields) -> list[str]:
-    """Of each hidden layer."""
-    names = [network.activation] * len(network.hidden)
-    if network.last_activation != SAME:
-        names[-1] = network.last_activation
-    return names
-
-
 def _discriminator(setting: Setting) -> nn.Sequential:
     network, tricks = setting.discriminator, setting.tricks
-    activations = _activations(network)
+    activations = hidden_activations(network)
     hidden, features = network.hidden, network.hidden[-1]
     if tricks.minibatch == "replace":
         hidden, features = hidden[:-1], hidden[-2] + tricks.minibatch_kernels

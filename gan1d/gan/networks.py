@@ -224,3 +224,11 @@ class DiscriminatorFields:
         vanishes=True,
     )
     optimizer: OptimizerFields = section(OptimizerFields())
+
+
+def hidden_activations(network: GeneratorFields | DiscriminatorFields) -> list[str]:
+    """Of each hidden layer, of which the last may have one of its own."""
+    names = [network.activation] * len(network.hidden)
+    if network.last_activation != SAME:
+        names[-1] = network.last_activation
+    return names

@@ -188,7 +188,7 @@ def make(optimizer: "OptimizerFields") -> "optax.GradientTransformation":
 
 
 def _falls(decay: float) -> bool:
-    """other than 1"""  # noqa: D403, D415 - as `Condition.words` has it
+    """Other than 1."""
     return decay != 1
 
 

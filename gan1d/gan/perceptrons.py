@@ -13,9 +13,9 @@ from gan1d.gan import latents, randomness, targets, tricks
 from gan1d.gan.networks import (
     ACTIVATIONS,
     INITIALIZERS,
-    SAME,
     DiscriminatorFields,
     GeneratorFields,
+    hidden_activations,
 )
 from gan1d.gan.players import Masks, Output, Params, Variables
 from gan1d.gan.setting import Setting
@@ -65,16 +65,6 @@ def _norm(
     return lambda x: x
 
 
-def _activations(
-    network: GeneratorFields | DiscriminatorFields,
-) -> list[Callable[[Array], Array]]:
-    """Of each hidden layer, of which the last may have one of its own."""
-    names = [network.activation] * len(network.hidden)
-    if network.last_activation != SAME:
-        names[-1] = network.last_activation
-    return [ACTIVATIONS[name] for name in names]
-
-
 def _largest(linear: Array, pieces: int) -> Array:
     """Each unit's largest piece `[B, F]`, of all units' first ones, second ones ... `[B, K F]`."""
     return functools.reduce(jnp.maximum, jnp.split(linear, pieces, axis=1))
@@ -106,7 +96,7 @@ class Generator(nn.Module):
                 self.variable("reference", "latent", self._draw).value
             )
         for i, (units, activation) in enumerate(
-            zip(network.hidden, _activations(network), strict=True)
+            zip(network.hidden, hidden_activations(network), strict=True)
         ):
             layer = _dense(network, units, f"hidden_{i}", hidden.shape[-1])
             hidden = layer(hidden)
@@ -118,8 +108,8 @@ class Generator(nn.Module):
                     scale[None] * rows + shift[None]
                     for rows in tricks.virtual_batch_norm(hidden, reference)
                 )
-                reference = activation(reference)
-            hidden = activation(_norm(network, i, self.training)(hidden))
+                reference = ACTIVATIONS[activation](reference)
+            hidden = ACTIVATIONS[activation](_norm(network, i, self.training)(hidden))
         output = _dense(network, dim, OUTPUT, hidden.shape[-1])(hidden)
         return network.output_scale * ACTIVATIONS[network.output_activation](output)
 
@@ -149,12 +139,12 @@ class Discriminator(nn.Module):
             widths = widths[:-1]
         features = x
         # The minibatch layer may be in the last one's place.
-        activations = _activations(self.network)[: len(widths)]
+        activations = hidden_activations(self.network)[: len(widths)]
         for i, (units, activation) in enumerate(zip(widths, activations, strict=True)):
             features = self._layer(features, self.network.maxout * units, f"hidden_{i}")
             if self.network.maxout > 1:
                 features = _largest(features, self.network.maxout)
-            features = activation(_norm(self.network, i, self.training)(features))
+            features = ACTIVATIONS[activation](_norm(self.network, i, self.training)(features))
             if masks is not None:
                 features = features * masks[i]
         if self.tricks.minibatch != OFF:

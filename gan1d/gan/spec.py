@@ -111,7 +111,8 @@ class Condition(NamedTuple):
         names: list[str] = []
         for each in self.values:
             if callable(each):
-                names.append((each.__doc__ or "").rstrip("."))
+                said = (each.__doc__ or "").rstrip(".")  # a sentence, here in the midst of another
+                names.append(f"{said[:1].lower()}{said[1:]}")
             else:
                 names += [each] if isinstance(each, str) else each
         return " or ".join(names)
@@ -130,12 +131,12 @@ def _said(entry: Value) -> str:
 
 
 def chosen(value: str) -> bool:
-    """any but off"""  # noqa: D403, D415 - as `Condition.words` has it
+    """Any but off."""
     return value != OFF
 
 
 def above_0(value: float) -> bool:
-    """above 0"""  # noqa: D403, D415 - as `Condition.words` has it
+    """Above 0."""
     return value > 0
 
 

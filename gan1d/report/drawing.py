@@ -29,6 +29,7 @@ ITEMS_A_PROCESS = 4  # fewer do not pay for a start
 
 Helper = subprocess.Popen[bytes]
 Draw = Callable[[str], list[Path]]
+How = tuple[str | None, int | None, Look, Mapped]  # setting, seed, files, and what maps show
 
 
 def draw_all(
@@ -52,8 +53,8 @@ def draw_all(
       WriteError: a figure can't be written.
     """
     kinds = list(dict.fromkeys(figures.stills() if kinds is None else kinds))
-    selected = folder, runs, snapshots, summary
-    draw = functools.partial(_figure, *selected, (setting, seed, look, mapped))
+    how = setting, seed, look, mapped
+    draw = functools.partial(_draw, folder, runs, snapshots, summary, how)
     with ready(len(kinds)) as helpers:
         drawn = _shared(draw, kinds, helpers, done)
     return [path for kind in kinds for path in drawn[kind]]
@@ -73,7 +74,8 @@ def publish(
       ResultsError: the folder's record is damaged.
       WriteError: something can't be written.
     """
-    draw = functools.partial(_figure_or_report, folder, runs, snapshots, summary)
+    how = None, None, PLAIN, FIRST
+    draw = functools.partial(_draw, folder, runs, snapshots, summary, how)
     _shared(draw, [*kinds, REPORT], helpers)  # helpers take the last first
 
 
@@ -158,29 +160,18 @@ def _taken(take: Callable[[], str]) -> Iterator[str]:
             yield take()
 
 
-def _figure(
+def _draw(
     folder: Path,
     runs: xr.Dataset,
     snapshots: xr.Dataset | None,
     summary: pd.DataFrame,
-    how: tuple[str | None, int | None, Look, Mapped],
-    kind: str,
-) -> list[Path]:
-    """Draw one kind."""
-    return figures.draw_all(folder, runs, snapshots, summary, [kind], *how)
-
-
-def _figure_or_report(
-    folder: Path,
-    runs: xr.Dataset,
-    snapshots: xr.Dataset | None,
-    summary: pd.DataFrame,
+    how: How,
     item: str,
 ) -> list[Path]:
-    """Draw one kind as a sweep does by itself, or write the report."""
+    """Draw one kind, or write the report."""
     if item == REPORT:
         return [page.write(folder, runs, snapshots, summary)]
-    return figures.draw_all(folder, runs, snapshots, summary, [item])
+    return figures.draw_all(folder, runs, snapshots, summary, [item], *how)
 
 
 def _serve(modules: Sequence[str]) -> None:

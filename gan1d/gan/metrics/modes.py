@@ -21,6 +21,7 @@ from gan1d.gan import latents, targets
 from gan1d.gan.metrics.metric import Judged, Metric, shared
 from gan1d.gan.setting import Setting
 from gan1d.gan.targets import Modes, TargetFields
+from gan1d.gan.targets.plane import Factors
 
 MODE_STDS = 3.0  # a row of high quality is at most so far from a mode
 CORE_STDS = 2.0  # a row at the core of one
@@ -54,21 +55,15 @@ def least_std(target: TargetFields) -> Array:
     made = targets.normals(target)
     if targets.dim(target) == 1:
         return targets.scale(target) * made.stds.min()
-    if made.factors is None:
-        return (targets.scale(target) * made.stds.min() / targets.std(target)).mean()
-    xx, yx, yy = made.factors
-    stds = jnp.stack([xx, jnp.sqrt(yx**2 + yy**2)], axis=1)
-    relative = targets.scale(target) / targets.std(target)
-    return (stds * jnp.broadcast_to(relative, (2,))[None]).mean(1).min()
+    stds = made.stds[:, None] if made.factors is None else made.factors.stds()
+    return (stds * (targets.scale(target) / targets.std(target))[None]).mean(1).min()
 
 
 def _spread(made: Modes, normals: Array) -> Array:
     """Normal rows `[N, X]` as those of each mode are around its centre, `[K, N, X]`."""
     if made.factors is None:
         return made.stds[:, None, None] * normals[None]
-    xx, yx, yy = (each[:, None] for each in made.factors)
-    x, y = (each[None] for each in normals.T)
-    return jnp.stack([xx * x, yx * x + yy * y], axis=-1)
+    return Factors(*(each[:, None] for each in made.factors)).spread(normals[None])
 
 
 def _in_stds(made: Modes, rows: Array) -> Array:
@@ -76,9 +71,7 @@ def _in_stds(made: Modes, rows: Array) -> Array:
     apart = rows[:, None] - made.centres[None]
     if made.factors is None:
         return apart / made.stds[None, :, None]
-    xx, yx, yy = (each[None] for each in made.factors)
-    x = apart[..., 0] / xx
-    return jnp.stack([x, (apart[..., 1] - yx * x) / yy], axis=-1)
+    return Factors(*(each[None] for each in made.factors)).gathered(apart)
 
 
 def _masses(made: Modes, rows: Array, weights: Array, reach: float = MODE_STDS) -> Array:

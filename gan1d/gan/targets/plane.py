@@ -36,11 +36,33 @@ UNIFORMS = 3  # a row takes: the place on the curve or the mode, and a normal fo
 
 
 class Factors(NamedTuple):
-    """Of covariances `[K]`: a mode's coordinates are xx z, and yx z + yy times another normal."""
+    """The symmetric square roots of covariances, entry by entry, each of any shape `[...]`."""
 
-    xx: Array  # [K]
-    yx: Array
+    xx: Array
+    xy: Array
     yy: Array
+
+    def spread(self, normals: Array) -> Array:
+        """Standard normal rows `[..., 2]` as modes of these covariances have them around 0."""
+        x, y = normals[..., 0], normals[..., 1]
+        return jnp.stack([self.xx * x + self.xy * y, self.xy * x + self.yy * y], axis=-1)
+
+    def gathered(self, rows: Array) -> Array:
+        """What `spread` makes such rows `[..., 2]` of."""
+        x, y = rows[..., 0], rows[..., 1]
+        area = self.area()
+        return jnp.stack(
+            [(self.yy * x - self.xy * y) / area, (self.xx * y - self.xy * x) / area], axis=-1
+        )
+
+    def area(self) -> Array:
+        """The product of the stds along both axes of an ellipse."""
+        return self.xx * self.yy - self.xy**2
+
+    def stds(self) -> Array:
+        """The standard deviation of each coordinate, `[..., 2]`."""
+        squares = self.xx**2 + self.xy**2, self.xy**2 + self.yy**2
+        return jnp.sqrt(jnp.stack(squares, axis=-1))
 
 
 class Family(NamedTuple):
@@ -93,16 +115,15 @@ def _components(target: "TargetFields") -> tuple[Array, Array, Array]:
 
 def _gaussians(target: "TargetFields") -> tuple[Array, Array, Array]:
     """The same, of each the std of a round one over as large an area."""
-    factors = _factors(target)
-    return *_places(target), jnp.sqrt(factors.xx * factors.yy)
+    return *_places(target), jnp.sqrt(_factors(target).area())
 
 
 def _factors(target: "TargetFields") -> Factors:
-    """Cholesky's."""
+    """Those of 2 x 2 matrices in closed form; a symmetric one prefers neither coordinate."""
     x, between, y = mixture.stacked(target.covariances).T
-    xx = jnp.sqrt(x)
-    yx = between / xx
-    return Factors(xx, yx, jnp.sqrt(y - yx**2))
+    area = jnp.sqrt(x * y - between**2)
+    sides = jnp.sqrt(x + y + 2 * area)
+    return Factors((x + area) / sides, between / sides, (y + area) / sides)
 
 
 def _places(target: "TargetFields") -> tuple[Array, Array]:
@@ -197,9 +218,8 @@ def sample(target: "TargetFields", u: Array) -> Array:
     picked = mixture.picked(mixture.ends(weights), s)
     if family.factors is None:
         return family.place(target, s) + stds[picked][..., None] * normals
-    xx, yx, yy = (each[picked] for each in family.factors(target))
-    x, y = normals[..., 0], normals[..., 1]
-    return family.place(target, s) + jnp.stack([xx * x, yx * x + yy * y], axis=-1)
+    factors = Factors(*(each[picked] for each in family.factors(target)))
+    return family.place(target, s) + factors.spread(normals)
 
 
 def mean(target: "TargetFields") -> Array:
@@ -217,6 +237,5 @@ def std(target: "TargetFields") -> Array:
         weights, _, stds = family.components(target)
         noise = (weights * stds**2).sum()
     if family.factors is not None:
-        xx, yx, yy = family.factors(target)
-        noise = jnp.stack([(weights * each).sum() for each in (xx**2, yx**2 + yy**2)])
+        noise = (weights[:, None] * family.factors(target).stds() ** 2).sum(0)
     return jnp.sqrt(jnp.asarray(variance, jnp.float32) + noise)

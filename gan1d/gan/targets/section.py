@@ -11,20 +11,21 @@ PLANE = plane.FAMILIES
 COUNTS = counts.LAWS
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, COUNTS, LINE, PLANE)
-ROUND = ("mixture", "plane_mixture")
-MIXTURES = (*ROUND, "plane_gaussians")
+PLANE_MIXTURES = tuple(kind for kind, family in PLANE.items() if family.components is not None)
+MIXTURES = ("mixture", *PLANE_MIXTURES)
+ROUND = tuple(kind for kind in MIXTURES if kind not in PLANE or PLANE[kind].factors is None)
 OF_DATA = ("kind", data.KIND)
 # The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
 
 
 def _is_family(kind: str) -> bool:
-    """any but data"""  # noqa: D403, D415 - as `Condition.words` has it
+    """Any but data."""
     return kind != data.KIND
 
 
 def _is_noisy(kind: str) -> bool:
-    """any in the plane but mixtures"""  # noqa: D403, D415 - as `Condition.words` has it
+    """Any in the plane but mixtures."""
     return kind in PLANE and PLANE[kind].components is None
 
 
@@ -72,7 +73,7 @@ class TargetFields:
         "mixtures in the plane: centres, pairs of coordinates before loc and scale",
         unit="target scales",
         label="centres",
-        only=("kind", *MIXTURES[1:]),
+        only=("kind", *PLANE_MIXTURES),
     )
     stds: tuple[float, ...] = number(
         (0.5, 0.5),
