@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     whole = whole.isel(seed=of_runs.finished(whole).all(axis=0))
     size = whole.sizes["seed"] // _RANGES.value
     if size <= precision.BATCH:
-        return shell.refuse(f"ranges={_RANGES.value}: that is {size} finished seeds each; give fewer")
+        return shell.refuse(f"ranges={_RANGES.value}: {size} finished seeds each; give fewer")
     truth = 100 * of_runs.succeeded(whole).mean(axis=1)
     rows, used = [], 0
     for first in range(0, _RANGES.value * size, size):
