@@ -17,6 +17,11 @@ MIXTURE = {"target.kind": "mixture"}
 MINIBATCH = {"tricks.minibatch": "append"}
 UNSORTED = {"latent.kind": "normal", "training.sort": False}
 PACKED = UNSORTED | {"tricks.packing": 2}
+WHOLE = {
+    "training.data_rows": 8,
+    "training.full_batch": True,
+    "training.finite_latents": True,
+}
 COMPETITIVE = {
     "training.dynamics": "competitive",
     "training.order": "simultaneous",
@@ -49,6 +54,12 @@ COMPETITIVE = {
             "training.batch_size",
         ),
         ({"target.loc": 1e6}, "target.loc"),
+        ({"training.data_rows": 9, "training.finite_latents": True}, "latent.kind"),
+        ({"training.data_rows": 9, "training.full_batch": True}, "training.batch_size"),
+        (UNSORTED | WHOLE | {"diversity.kind": "distances"}, "diversity.kind"),
+        ({"training.strata": 3}, "training.strata"),
+        ({"training.strata": 4, "training.data_rows": 10}, "training.strata"),
+        ({"training.strata": 4, "target.kind": "data", "target.columns": "a"}, "training.strata"),
         (
             {"discriminator.hidden": (), "discriminator.last_activation": "tanh"},
             "discriminator.last_activation",

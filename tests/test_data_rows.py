@@ -1,4 +1,7 @@
-"""A family's finite data set: what is drawn from it, by whom, and that it is of the family."""
+"""Finite sets of data and latents: what is drawn from them, by whom, and that it is of the family.
+
+And rows that are spread over a family, drawn anew or in such a set.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -88,6 +91,93 @@ def test_the_largest_uniform_draws_the_last_row():
 def _all_but_in_rows(value, uniforms):
     """Uniforms that are all one value, but for those that rows themselves are made of, `[1]`."""
     return lambda key, shape: uniforms(key, shape) if shape == (1,) else jnp.full(shape, value)
+
+
+LATENTS = {"latent.kind": "normal", "latent.dim": 2, "training.finite_latents": True}
+
+
+def latents_of(made, seed, count=ROWS):
+    numbers = jnp.arange(count, dtype=jnp.float32)
+    return np.asarray(jax.jit(inputs.latent_set)(made, randomness.run_key(seed), numbers))
+
+
+def latents_drawn(made, seed, name, updates=20):
+    key = randomness.run_key(seed)
+    batches = [getattr(draw(made, key, step), name) for step in range(updates)]
+    return np.concatenate([batch.reshape(-1, made.latent.dim) for batch in batches])
+
+
+@pytest.mark.parametrize("name", ["latent_d", "latent_g", "others"])
+def test_latents_of_a_finite_set_are_all_that_is_drawn_and_every_one_comes(name):
+    made = setting(**FINITE, **LATENTS, **{"diversity.kind": "mode_seeking"})
+    found = latents_drawn(made, 3, name)
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(latents_of(made, 3), axis=0))
+
+
+def test_both_players_draw_latents_of_their_own_and_pair_them_with_any_row():
+    made = setting(**FINITE, **LATENTS, **{"training.sort": False})
+    assert (latents_drawn(made, 0, "latent_d") != latents_drawn(made, 0, "latent_g")).any()
+    rows, paired = drawn(made, 0), latents_drawn(made, 0, "latent_d")
+    pairs = np.unique(np.concatenate([rows, paired], axis=1), axis=0)
+    assert len(pairs) == ROWS**2
+
+
+def test_each_seed_has_latents_of_its_own_or_all_have_the_same():
+    own = setting(**FINITE, **LATENTS)
+    same = setting(**FINITE, **LATENTS, **{"training.data_set": "same"})
+    assert not np.isin(latents_of(own, 0), latents_of(own, 1)).any()
+    np.testing.assert_array_equal(latents_of(same, 0), latents_of(same, 1))
+
+
+def test_latents_of_a_set_are_independent_ones_of_their_law():
+    found = latents_of(setting(**FINITE, **LATENTS), 0, 5000).astype(float)
+    assert scipy.stats.kstest(found.reshape(-1), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(*found.T)[0, 1]) < 4.5 / 5000**0.5
+
+
+def test_a_full_batch_is_the_data_set_in_its_order_beside_the_same_latents():
+    full = {"training.full_batch": True, "training.sort": False, "training.batch_size": ROWS}
+    steps = {"training.d_steps": 2, "training.g_steps": 3}
+    made = setting(**FINITE | LATENTS | full | steps)
+    for step in (0, 5):
+        batch = draw(made, randomness.run_key(4), step)
+        for rows in batch.real:
+            np.testing.assert_array_equal(rows, rows_of(made, 4))
+        for latents in (*batch.latent_d, *batch.latent_g):
+            np.testing.assert_array_equal(latents, latents_of(made, 4))
+
+
+def modes_of(rows):
+    """The number of each row's mode on a ring of eight."""
+    return np.round(np.arctan2(rows[..., 1], rows[..., 0]) * 4 / np.pi).astype(int) % 8
+
+
+RING = {"target.kind": "ring", "target.loc": 0.0, "target.scale": 1.0, "latent.kind": "normal"}
+SPREAD = RING | {"training.batch_size": 16, "training.strata": 8}
+
+
+def test_a_row_is_of_the_stratum_that_its_number_says():
+    made = setting(**SPREAD, **{"training.d_steps": 2})
+    for step in range(5):
+        found = modes_of(draw(made, randomness.run_key(0), step).real)
+        np.testing.assert_array_equal(found, np.broadcast_to(np.arange(16) % 8, (2, 16)))
+
+
+def test_a_data_set_is_spread_over_strata_by_its_rows_numbers():
+    made = setting(**SPREAD | {"training.data_rows": 64})
+    np.testing.assert_array_equal(modes_of(rows_of(made, 7, 64)), np.arange(64) % 8)
+
+
+def test_rows_of_a_stratum_are_of_its_part_of_the_law_and_none_is_beyond_it():
+    made = setting(**{"training.strata": 64, "training.batch_size": 64, "training.sort": False})
+    levels = law(made.target).cdf(np.float64(drawn(made, 0, 200).reshape(200, 64)))
+    within = 64 * levels - np.arange(64)
+    assert within.min() > -1e-4 and within.max() < 1 + 1e-4
+    assert scipy.stats.kstest(within.reshape(-1), "uniform").pvalue > 1e-3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(randomness, "uniforms", lambda key, shape: jnp.full(shape, 1 - 2.0**-24))
+        batch = inputs.draw(setting(**SPREAD), randomness.run_key(1), 0)
+    np.testing.assert_array_equal(modes_of(np.asarray(batch.real)[0]), np.arange(16) % 8)
 
 
 def test_what_it_makes_no_sense_with_is_refused():

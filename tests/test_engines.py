@@ -141,6 +141,13 @@ PACKED = HIDDEN | {
 FINITE = {"training.data_rows": 5, "target.kind": "moons", "latent.kind": "uniform"}
 DRAWN = [NOISY, {"training.fresh_batches": False, "training.d_steps": 2}, SORTED, PACKED]
 DRAWN += [FINITE, FINITE | {"training.data_set": "same", "target.kind": "poisson"}]
+DRAWN += [
+    FINITE | {"training.strata": 5, "training.finite_latents": True},
+    FINITE
+    | {"training.full_batch": True, "training.finite_latents": True}
+    | {"training.batch_size": 5},
+    {"training.strata": 4},
+]
 
 
 @pytest.mark.parametrize("fields", DRAWN)

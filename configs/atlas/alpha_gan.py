@@ -5,9 +5,9 @@
 
 Welfert et al. (2023, arXiv 2302.14320, 2310.18291; SankarLab/AlphaGan-Papers-Results): saturating
 losses with alpha_G = 1 and alpha_D from 0.5 to 1, which is the ordinary GAN; 200 seeds. All seeds
-have the same 50000 rows of data; D's step and G's have the same rows and latents. Theirs draws
-latents from 50000 fixed ones, and counts modes over 25000 samples: gan1d from the normal
-distribution, and over 2500.
+have the same 50000 rows of data and the same 50000 latents; D's step and G's have the same of
+both. Theirs counts modes over 25000 samples of these latents: gan1d over 2500 of the normal
+distribution.
 
 Variants: `paper`, three weeks of two cores, or some hours of a large GPU; `small`, networks of 64
 units in two hidden layers instead of four of 400 and 200, and 20000 updates instead of 156400.
@@ -33,6 +33,7 @@ PAPER = {
     "training.fresh_batches": False,
     "training.data_rows": 50000,
     "training.data_set": "same",
+    "training.finite_latents": True,
     "steps": 156400,  # 400 epochs
     "judging.log_every": 3128,
     "judging.generator_seeds": 0,

@@ -4,8 +4,8 @@
     python -m gan1d.main --config=configs/atlas/numerics.py:paper
 
 Mescheder et al. (2017, arXiv 1705.10461; LMescheder/TheNumericsOfGANs): a ring of radius 1, four
-hidden layers of 16 units in both networks, TensorFlow's RMSProp, batches of 512. Theirs takes as
-many rows of each mode in a batch: gan1d draws modes by chance.
+hidden layers of 16 units in both networks, TensorFlow's RMSProp, batches of 512 with as many rows
+of each mode.
 
 Variants: `paper`, four hours of two cores; `small`, 10000 updates instead of 50000, and 128 rows.
 """
@@ -24,6 +24,7 @@ PAPER = {
     "loss.kind": "non_saturating",
     "loss.log_floor": 0.0,
     "training.batch_size": 512,
+    "training.strata": 8,
     "steps": 50000,
     "judging.log_every": 1000,
     "judging.generator_seeds": 0,

@@ -78,6 +78,7 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
         yield "pretraining.steps", setting.pretraining.steps, "D regresses on 1-D densities only"
     if target.kind in ("ring", "grid") and target.noise == 0:
         yield "target.noise", target.noise, "modes need a width above 0 to be judged by"
+    yield from _finite(setting)
     yield from _order(setting)
     yield from _dynamics(setting)
     yield from _together(setting)
@@ -125,6 +126,25 @@ def find(setting: Setting) -> Iterator[tuple[str, Value, str]]:
             setting.pretraining.low,
             f"it must be below pretraining.high={high:g}",
         )
+
+
+def _finite(setting: Setting) -> Iterator[tuple[str, Value, str]]:
+    """What finite sets, and rows that are spread over a family, do not go with."""
+    training, is_stratified = setting.training, setting.latent.kind == "stratified"
+    if training.finite_latents and is_stratified:
+        yield "latent.kind", "stratified", "these are fixed points already; use uniform or normal"
+    if training.full_batch and training.batch_size != training.data_rows:
+        remedy = f"full_batch needs as many as training.data_rows={training.data_rows}"
+        yield "training.batch_size", training.batch_size, remedy
+    if training.full_batch and training.finite_latents and setting.diversity.kind != OFF:
+        yield "diversity.kind", setting.diversity.kind, "full_batch has no other latents; set off"
+    if not training.strata:
+        return
+    if setting.target.kind == data.KIND:
+        yield "training.strata", training.strata, "own data have no equal parts; set it to 0"
+    name = "data_rows" if training.data_rows else "batch_size"
+    if (rows := getattr(training, name)) % training.strata:
+        yield "training.strata", training.strata, f"it must divide training.{name}={rows}"
 
 
 def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 ALTERNATING, G_FIRST, SIMULTANEOUS = ORDERS = ("alternating", "generator_first", "simultaneous")
 DATA_SET_SEED = 20260101  # of the finite data set that all seeds share
+MOST_STRATA = 64
+IN_STRATUM = 1 - 2.0**-16  # the last uniform of a stratum that no rounding takes to the next one
 WEIGHTED = tuple(kind for kind, dynamics in DYNAMICS.items() if dynamics.weighted)
 
 
@@ -63,6 +65,28 @@ class TrainingFields:
         ("own", "same"),
         label="data set",
         only=("data_rows", above_0),
+    )
+    finite_latents: bool = field(
+        False,
+        "latents, too, are drawn from a finite set, of as many as there are rows",
+        label="finite latents",
+        only=("data_rows", above_0),
+    )
+    full_batch: bool = field(
+        False,
+        "each step has all rows of the data set, each beside the same one of finite latents",
+        label="full batch",
+        only=("data_rows", above_0),
+    )
+    strata: int = field(
+        0,
+        "rows are spread over so many equal parts of a family, its modes if there are as many: row "
+        "k is of part k modulo their number; 0: rows are independent",
+        low=0,
+        high=MOST_STRATA,
+        unit="parts",
+        label="strata",
+        neutral=0,
     )
     order: str = choice(
         "alternating",
@@ -208,15 +232,36 @@ def data_set(setting: "Setting", key: Array, numbers: Array) -> Array:
 
     A row's uniforms are those of a key of its own: so no data set is kept anywhere.
     """
+    u = _of_set(setting, key, "data_set", numbers, targets.uniforms(setting.target))
+    return targets.sample(setting.target, _stratified(setting, u, numbers))
+
+
+def latent_set(setting: "Setting", key: Array, numbers: Array) -> Array:
+    """Latents `[..., L]` of the run's finite set of them, likewise."""
+    u = _of_set(setting, key, "latent_set", numbers, setting.latent.dim)
+    return latents.draw(setting.latent, u.reshape(-1, setting.latent.dim)).reshape(u.shape)
+
+
+def _of_set(setting: "Setting", key: Array, name: str, numbers: Array, count: int) -> Array:
+    """The uniforms `[..., count]` that the members of a finite set with these numbers have."""
     own = setting.training.data_set == "own"
-    rows_key = randomness.stream(key if own else randomness.run_key(DATA_SET_SEED), "data_set")
-    count = targets.uniforms(setting.target)
+    set_key = randomness.stream(key if own else randomness.run_key(DATA_SET_SEED), name)
 
-    def of_row(number: Array) -> Array:
-        return randomness.uniforms(jax.random.fold_in(rows_key, number), (count,))
+    def of_member(number: Array) -> Array:
+        return randomness.uniforms(jax.random.fold_in(set_key, number), (count,))
 
-    drawn = jax.vmap(of_row)(numbers.reshape(-1).astype(jnp.uint32))
-    return targets.sample(setting.target, drawn.reshape(*numbers.shape, count))
+    drawn = jax.vmap(of_member)(numbers.reshape(-1).astype(jnp.uint32))
+    return drawn.reshape(*numbers.shape, count)
+
+
+def _stratified(setting: "Setting", u: Array, numbers: Array) -> Array:
+    """Uniforms `[..., U]` of rows with these numbers `[...]`, the first in the row's stratum."""
+    strata = setting.training.strata
+    if not strata:
+        return u
+    stratum = numbers - strata * jnp.floor(numbers / strata)
+    first = (stratum + jnp.minimum(u[..., 0], IN_STRATUM)) / strata
+    return jnp.concatenate([first[..., None], u[..., 1:]], axis=-1)
 
 
 def _draw(setting: "Setting", key: Array, step: Array | int, run_key: Array) -> Batch:
@@ -236,19 +281,32 @@ def _draw(setting: "Setting", key: Array, step: Array | int, run_key: Array) -> 
         # Only 1-D values have an order; those of more dimensions keep theirs.
         return jnp.sort(values, axis=1) if training.sort and values.shape[-1] == 1 else values
 
-    def latent(name: str, rows: tuple[int, int]) -> Array:
+    def in_order(rows: tuple[int, int]) -> Array:
+        return jnp.broadcast_to(jnp.arange(rows[1], dtype=jnp.float32), rows)
+
+    def chosen(name: str, rows: tuple[int, int]) -> Array:
+        if training.full_batch:
+            return in_order(rows)
+        count = training.data_rows
+        return jnp.minimum(jnp.floor(u(name, rows) * count), count - 1)
+
+    def new_latents(name: str, rows: tuple[int, int]) -> Array:
+        if training.finite_latents:
+            return latent_set(setting, run_key, chosen(name, rows))
         values = u(name, (*rows, setting.latent.dim))
-        values = jax.vmap(lambda batch: latents.draw(setting.latent, batch))(values)
+        return jax.vmap(lambda batch: latents.draw(setting.latent, batch))(values)
+
+    def latent(name: str, rows: tuple[int, int]) -> Array:
+        values = new_latents(name, rows)
         # Stratified ones come in order, but for jitter wider than their spacing, which no source
         # sorts: and a sort takes longer than all else that is drawn.
         return values if setting.latent.kind == "stratified" else arrange(values)
 
     def data(rows: tuple[int, int]) -> Array:
-        if count := training.data_rows:
-            numbers = jnp.minimum(jnp.floor(u("data", rows) * count), count - 1)
-            return arrange(data_set(setting, run_key, numbers))
+        if training.data_rows:
+            return arrange(data_set(setting, run_key, chosen("data", rows)))
         values = u("data", (*rows, targets.uniforms(setting.target)))
-        return arrange(targets.sample(setting.target, values))
+        return arrange(targets.sample(setting.target, _stratified(setting, values, in_order(rows))))
 
     if training.fresh_batches:
         real = data(d_rows)
@@ -278,8 +336,7 @@ def _draw(setting: "Setting", key: Array, step: Array | int, run_key: Array) -> 
     others = None
     if setting.diversity.kind != OFF:
         # In no order: so a row and the other one of its pair are independent.
-        drawn = u("latent_other", (*g_rows, setting.latent.dim))
-        others = jax.vmap(lambda batch: latents.draw(setting.latent, batch))(drawn)
+        others = new_latents("latent_other", g_rows)
     flips = setting.loss.flips
     return Batch(
         real=with_noise(real, "data_noise"),
