@@ -103,6 +103,9 @@ def test_parameter_counts(fields, g, d):
         # A pack's rows are two inputs each of 1000 pieces.
         ("atlas/pacgan", "grid-paper", {(484_802, 403_201 + 2_000 * m) for m in (1, 2, 3, 4)}),
         ("atlas/unrolled", "paper", {(49_666, 513)}),
+        ("atlas/zero_gp", "paper", {(8_642, 8_577)}),
+        ("atlas/wgan_gp", "grid-paper", {(527_874, 527_361)}),
+        ("atlas/adagan", "plain", {(402, 337)}),
     ],
 )
 def test_parameter_counts_of_the_configs_are_the_sources(name, variant, expected):

@@ -29,6 +29,7 @@ PAPER = {
     "loss.kind": "non_saturating",
     "loss.log_floor": 0.0,
     "training.order": "simultaneous",
+    "training.fresh_batches": False,
     "training.batch_size": 512,
     "generator.optimizer.rate": 1e-3,
     "discriminator.optimizer.rate": 1e-4,

@@ -5,7 +5,7 @@
 
 Mescheder et al. (2017, arXiv 1705.10461; LMescheder/TheNumericsOfGANs): a ring of radius 1, four
 hidden layers of 16 units in both networks, TensorFlow's RMSProp, batches of 512 with as many rows
-of each mode.
+of each mode. Where both players move at once they have the same batch.
 
 Variants: `paper`, four hours of two cores; `small`, 10000 updates instead of 50000, and 128 rows.
 """
@@ -45,14 +45,11 @@ VARIANTS = {
     "small": PAPER | {"training.batch_size": 128, "steps": 10000, "judging.log_every": 200},
     "paper": PAPER,
 }
+AT_ONCE = {"training.order": "simultaneous", "training.fresh_batches": False}
 METHODS = (
-    {"training.order": "simultaneous"},
+    AT_ONCE,
     {"training.order": "alternating"},
-    {
-        "training.order": "simultaneous",
-        "training.dynamics": "consensus",
-        "training.dynamics_weight": 10.0,
-    },
+    AT_ONCE | {"training.dynamics": "consensus", "training.dynamics_weight": 10.0},
 )
 
 

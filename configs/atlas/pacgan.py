@@ -6,8 +6,8 @@
     python -m gan1d.main --config=configs/atlas/pacgan.py:grid-paper
 
 Lin et al. (2018, arXiv 1712.04086; fjxmlzn/PacGAN): G with batch normalization, D with maxout
-units of five pieces, both players at once, 100 packs a batch, 400 epochs of 100000 fixed rows, ten
-trials.
+units of five pieces, both players at once and of the same batch, 100 packs a batch, 400 epochs of
+100000 fixed rows, ten trials.
 
 The variants with `-paper` take hours a run on two cores; those without have networks of 64 units in
 two hidden layers instead of four of 400 and three of 200, and 20000 updates instead of 400000.
@@ -31,6 +31,7 @@ PAPER = {
     "loss.kind": "non_saturating",
     "loss.log_floor": 0.0,
     "training.order": "simultaneous",
+    "training.fresh_batches": False,
     "training.sort": False,
     "training.data_rows": 100000,
     "steps": 400000,

@@ -28,6 +28,7 @@ PLAIN = {
     "loss.kind": "non_saturating",
     "loss.log_floor": 0.0,
     "training.order": "simultaneous",
+    "training.fresh_batches": False,
     "training.batch_size": 100,
     "steps": 10000,
     "judging.log_every": 250,
