@@ -43,8 +43,12 @@ def whole_setting(**fields):
 
 
 def setting(**fields):
-    """The same as it is trained alone: None for what is 0 and takes work, which goes with it."""
-    whole = whole_setting(**fields)
+    """The same as it is trained alone."""
+    return alone(whole_setting(**fields))
+
+
+def alone(whole):
+    """A setting as it is trained alone: None for what is 0 and takes work, which goes with it."""
     (cohort,) = cohorts.group((whole,))
     return jax.tree.map(
         lambda used, value: None if used is None else value,
@@ -125,6 +129,11 @@ def compile_once(engine, setting, schedule, size, devices):
 def _compiled(engine, structure, schedule, size, devices, hurried):
     setting = jax.tree.unflatten(structure, [np.float32(1)] * structure.num_leaves)
     return _compile_programs(engine, setting, schedule, size, list(devices))
+
+
+def in_float64(*arrays):
+    """Numbers as they are, of a type that rounds them less from here on."""
+    return jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, arrays)
 
 
 def gradients_and_differences(value, *arrays, step=1e-5):

@@ -8,7 +8,7 @@ import re
 import jax
 import numpy as np
 import pytest
-from helpers import setting
+from helpers import in_float64, setting
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from gan1d import engines
@@ -503,11 +503,6 @@ def test_training_without_kinks_by_lanes_is_that_by_xla(fields):
     assert np.median(apart(first, b)) > 5e-4
     assert np.median(apart(a, b)) < 1e-3 * np.median(apart(first, b))
     assert np.sort(apart(ours.loss_sums, theirs.loss_sums))[-3] < 1e-5
-
-
-def in_float64(*arrays):
-    """Numbers as they are, of a type that rounds them less from here on."""
-    return jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, arrays)
 
 
 @pytest.mark.parametrize("fields", [*TRAINED[::8], *SMOOTH[::4]])
