@@ -131,9 +131,13 @@ def _compiled(engine, structure, schedule, size, devices, hurried):
     return _compile_programs(engine, setting, schedule, size, list(devices))
 
 
-def in_float64(*arrays):
+def in_float64(*trees):
     """Numbers as they are, of a type that rounds them less from here on."""
-    return jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, arrays)
+
+    def longer(x):
+        return np.asarray(x, float) if np.issubdtype(np.result_type(x), np.floating) else x
+
+    return jax.tree.map(longer, trees)
 
 
 def gradients_and_differences(value, *arrays, step=1e-5):
