@@ -135,7 +135,8 @@ def in_float64(*trees):
     """Numbers as they are, of a type that rounds them less from here on."""
 
     def longer(x):
-        return np.asarray(x, float) if np.issubdtype(np.result_type(x), np.floating) else x
+        x = np.asarray(x)
+        return x.astype(float) if np.issubdtype(x.dtype, np.floating) else x
 
     return jax.tree.map(longer, trees)
 
