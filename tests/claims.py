@@ -11,7 +11,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     effects NAME CRITERION ...   main effects and interactions, by criteria that begin so
     factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
-    modes NAME ONE / OTHER   one against another by whether all modes are hit, at the last look
+    modes NAME ONE / OTHER   one, or `every`, against another by the modes hit at the last look
     modes_effects NAME FACTOR ...   what each factor, by these names, and two of them do to how
                              many modes are hit then
 
@@ -248,20 +248,30 @@ def pair(name: str, *words: str) -> str:
 
 
 def modes(name: str, *words: str) -> str:
-    """The difference of the shares of seeds of which two settings hit all modes."""
+    """What tells settings from another by the modes that they hit, seed by seed."""
     runs = pooled(load(name))
-    asked = " ".join(words).split(" / ")
-    labels = [of_runs.find_setting(runs, each) for each in asked]
-    first, second = comparisons.paired(runs, *labels).last_modes.values
-    found = statistics.difference(*(each == runs.attrs["target_modes"] for each in (first, second)))
-    row = {
-        f"all modes hit, against {labels[1]}": labels[0],
-        "seeds": str(found.pairs),
-        "only it:only other": f"{found.only_first}:{found.only_second}",
-        "points": _points(found),
-        "p": f"{found.p_exact:.1g}",
-    }
-    return _table([row])
+    one, _, other = " ".join(words).partition(" / ")
+    reference = of_runs.find_setting(runs, other)
+    others = [label for label in runs.setting.values.tolist() if label != reference]
+    rows, p_values = [], []
+    for label in others if one == "every" else [of_runs.find_setting(runs, one)]:
+        hit, usual = comparisons.paired(runs, label, reference).last_modes.values
+        every = runs.attrs["target_modes"]
+        found = statistics.difference(hit == every, usual == every)
+        more = float((hit - usual).mean()), *statistics.mean_interval(hit - usual)
+        p_values.append(found.p_exact)
+        rows.append(
+            {
+                f"against {reference}": label,
+                "seeds": str(found.pairs),
+                "modes more": "{:+.2f} [{:+.2f}, {:+.2f}]".format(*more),
+                "all hit, only it:only other": f"{found.only_first}:{found.only_second}",
+                "points": _points(found),
+            }
+        )
+    for row, p in zip(rows, statistics.holm(np.array(p_values)), strict=True):
+        row["p"] = f"{p:.1g}"
+    return _table(rows)
 
 
 def board(name: str, *against: str) -> str:

@@ -62,6 +62,7 @@ def resolved(name, variant):
     module = MODULES[name]
     config = module.get_config(variant) if variant else module.get_config()
     if config.target.kind == "data":
+        config.target.file = ""
         with config.unlocked():
             config.target.array = ROWS
     return experiment.resolve(config, name)
