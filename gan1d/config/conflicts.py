@@ -171,9 +171,10 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
 
 def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     """Components of a mixture that make none."""
-    of_line, is_round = target.kind == "mixture", target.kind in targets.ROUND
-    name, places = ("means", target.means) if of_line else ("centres", target.centres)
-    widths, spread = (target.stds, "stds") if is_round else (target.covariances, "covariances")
+    of_line, is_round = target.kind in targets.LINE, target.kind in targets.ROUND
+    name = "means" if of_line else "centres"
+    spread = "stds" if is_round else "half_widths" if of_line else "covariances"
+    places, widths = getattr(target, name), getattr(target, spread)
     if not len(target.weights) == len(places) == len(widths) > 0:
         remedy = f"give weights, {name} and {spread} the same length"
         yield "target.weights", target.weights, remedy

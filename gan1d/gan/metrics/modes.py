@@ -1,5 +1,7 @@
 """Judging generators of a target that is made of normals, its modes, on the line or in the plane.
 
+Counts and flat clusters are modes too: of a std such that what is at one is within 3 of them.
+
 The conventions are those of VEEGAN (Srivastava et al. 2017) and PacGAN (Lin et al. 2018): a row is
 of high quality if it is within 3 standard deviations of a mode, and belongs to one mode at most.
 Where it is that near several, on a line of overlapping modes of several widths, it belongs to the
@@ -42,8 +44,9 @@ def shares(target: TargetFields) -> Array:
     count, dim = made.centres.shape
     if targets.has_like_modes(target) or count == 1:
         return made.weights
-    normals = jax.scipy.special.ndtri(jnp.asarray(latents.levels(PER_MODE, dim)))
-    rows = made.centres[:, None] + _spread(made, normals)
+    levels = jnp.asarray(latents.levels(PER_MODE, dim))
+    own = MODE_STDS * (2 * levels - 1) if made.flat else jax.scipy.special.ndtri(levels)
+    rows = made.centres[:, None] + _spread(made, own)
     weights = jnp.broadcast_to(made.weights[:, None], rows.shape[:2])
     found = _masses(made, rows.reshape(-1, dim), weights.reshape(-1))
     found = jnp.maximum(found, LEAST_SHARE)
@@ -59,11 +62,11 @@ def least_std(target: TargetFields) -> Array:
     return (stds * (targets.scale(target) / targets.std(target))[None]).mean(1).min()
 
 
-def _spread(made: Modes, normals: Array) -> Array:
-    """Normal rows `[N, X]` as those of each mode are around its centre, `[K, N, X]`."""
+def _spread(made: Modes, rows: Array) -> Array:
+    """Rows `[N, X]` in stds as those of each mode are around its centre, `[K, N, X]`."""
     if made.factors is None:
-        return made.stds[:, None, None] * normals[None]
-    return Factors(*(each[:, None] for each in made.factors)).spread(normals[None])
+        return made.stds[:, None, None] * rows[None]
+    return Factors(*(each[:, None] for each in made.factors)).spread(rows[None])
 
 
 def _in_stds(made: Modes, rows: Array) -> Array:

@@ -141,12 +141,13 @@ def _along(value: Value, rows: Array) -> Array:
 
 
 class Modes(NamedTuple):
-    """Normals that a target is made of, in standard coordinates, or counts with a width."""
+    """Normals that a target is made of, in standard coordinates, or what has such a width."""
 
     weights: Array  # [K], 1 together
     centres: Array  # [K, X]
     stds: Array  # [K] of each coordinate; of those that are not round in the geometric mean
     factors: plane.Factors | None = None  # of their covariances, where they are not round
+    flat: bool = False  # whether they are uniform instead, within 3 stds of their centres
 
 
 def mode_count(target: TargetFields) -> int:
@@ -196,7 +197,8 @@ def normals(target: TargetFields) -> Modes:
     weights, centres, stds = components(target)
     factors = PLANE[target.kind].factors if target.kind in PLANE else None
     own = None if factors is None else factors(target)
-    return Modes(weights, centres.reshape(len(stds), -1), stds, own)
+    flat = target.kind in LINE and LINE[target.kind].flat
+    return Modes(weights, centres.reshape(len(stds), -1), stds, own, flat)
 
 
 # On the line only.

@@ -143,8 +143,9 @@ _NORMAL = smooth(normal_density, normal_cdf, normal_partial_mean)
 
 
 def uniform(a: Array, c: Array) -> Array:
-    """E(a, c) of a uniform law on (-1, 1), for ends in it."""
-    return 0.25 * (c - a) ** 2
+    """E(a, c) of a uniform law on (-1, 1)."""
+    low, high = jnp.clip(a, -1.0, 1.0), jnp.clip(c, -1.0, 1.0)
+    return 0.25 * (high - low) * ((c - low) + (c - high))
 
 
 def laplace(a: Array, c: Array) -> Array:

@@ -2,13 +2,13 @@
 
 `scale` is each family's usual parameter: the standard deviation for the Gaussian, the half-width
 for the uniform, b for the Laplace, the scale of Student's t and of those in `skewed`. Shapes, and
-the mixture's components, are part of the setting's `target` section.
+mixtures' components, are part of the setting's `target` section.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan1d.gan.targets import deviations, mixture, skewed, student
+from gan1d.gan.targets import deviations, mixture, skewed, student, uniform_mixture
 from gan1d.gan.targets.deviations import Deviation, Point
 from gan1d.system.lazy import Array, jnp, jsp, jst
 
@@ -32,6 +32,7 @@ class Family(NamedTuple):
     slices: Callable[[Point, Point, Point], Array] | None = None
     # Weights, means and stds `[K]` of the normals that it is made of, its modes.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
+    flat: bool = False  # whether they are uniform instead, within 3 such stds of their means
     # Of a law symmetric around 0 without moments: the share on either side that is taken for its
     # quantile there wherever a mean, a standard deviation or a distance is.
     winsorised: float = 0.0
@@ -130,5 +131,17 @@ FAMILIES: dict[str, Family] = {
         mixture.sample,
         mixture.point,
         components=mixture.components,
+    ),
+    "uniform_mixture": Family(
+        uniform_mixture.log_prob,
+        uniform_mixture.cdf,
+        uniform_mixture.quantile,
+        uniform_mixture.deviation,
+        uniform_mixture.mean,
+        uniform_mixture.std,
+        uniform_mixture.sample,
+        uniform_mixture.point,
+        components=uniform_mixture.modes,
+        flat=True,
     ),
 }

@@ -4,7 +4,7 @@ Wherever digits count, a place is taken in each component's own coordinate z = (
 component may be so narrow that a float has hardly any of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gan1d.gan.targets import deviations
@@ -20,8 +20,13 @@ HALF_STEP = 2.0**-24  # of training's uniforms, which are odd multiples of it
 
 def components(target: "TargetFields") -> tuple[Array, Array, Array]:
     """Weights (normalised), means and standard deviations of the mixture, each `[K]`."""
-    weights, means, stds = map(stacked, (target.weights, target.means, target.stds))
-    return weights / weights.sum(), means, stds
+    return normalised(target.weights), stacked(target.means), stacked(target.stds)
+
+
+def normalised(weights: Sequence[Any]) -> Array:
+    """Weights `[K]`, 1 together."""
+    shares = stacked(weights)
+    return shares / shares.sum()
 
 
 def stacked(numbers: Sequence[Any]) -> Array:
@@ -33,8 +38,8 @@ def stacked(numbers: Sequence[Any]) -> Array:
 
 def log_prob(target: "TargetFields", t: Array) -> Array:
     """Log density, any shape."""
-    weights, _, stds = _parts(target, t)
-    z = _distances(target, Point(t, jnp.zeros_like(t))) / stds
+    weights, means, stds = along(components(target), t)
+    z = distances(means, Point(t, jnp.zeros_like(t))) / stds
     return jax.nn.logsumexp(jnp.log(weights) + jst.norm.logpdf(z) - jnp.log(stds), axis=-1)
 
 
@@ -73,8 +78,8 @@ def point(target: "TargetFields", u: Array) -> Point:
 
 def deviation(target: "TargetFields", low: Point, middle: Point, high: Point) -> Array:
     """That of each slice `[N]` around points in them, as `deviations` says."""
-    weights, _, stds = _parts(target, low.high)
-    a, c, b = (_distances(target, each) for each in (low, middle, high))
+    weights, means, stds = along(components(target), low.high)
+    a, c, b = (distances(means, each) for each in (low, middle, high))
 
     def side(a: Array, c: Array) -> Array:
         return deviations.scaled(
@@ -92,7 +97,11 @@ def mean(target: "TargetFields") -> Array:
 
 def std(target: "TargetFields") -> Array:
     """The standard deviation."""
-    weights, means, stds = components(target)
+    return std_of(*components(target))
+
+
+def std_of(weights: Array, means: Array, stds: Array) -> Array:
+    """That of a mixture of any laws with these means and standard deviations, `[K]` each."""
     mean = (weights * means).sum()
     return jnp.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
 
@@ -110,12 +119,18 @@ def picked(ends: Array, u: Array) -> Array:
 
 
 def sample(target: "TargetFields", u: Array) -> Array:
-    """Samples from uniforms u of as many, any shape.
+    """Samples from uniforms u of as many, any shape."""
+    weights, means, stds = components(target)
+    component, rest = drawn(weights, u)
+    return means[component] + stds[component] * jsp.ndtri(rest)
+
+
+def drawn(weights: Array, u: Array) -> tuple[Array, Array]:
+    """Of uniforms u, any shape, the numbers of components and uniforms to draw from these.
 
     u picks the component; where in that one's part of (0, 1) it lies is uniform again and draws
     from it. Exact, and far cheaper than inverting the mixture's CDF at every update.
     """
-    weights, means, stds = components(target)
     inner = ends(weights)
     lower = jnp.concatenate([jnp.zeros(1), inner])
     width = jnp.concatenate([inner, jnp.ones(1)]) - lower
@@ -123,23 +138,20 @@ def sample(target: "TargetFields", u: Array) -> Array:
     rest = (u - lower[component]) / width[component]
     # A u stands for all numbers within half a step of it, and so do these at the ends of a part.
     margin = jnp.minimum(HALF_STEP / width[component], 0.5)
-    rest = jnp.clip(rest, jnp.maximum(margin, 1e-7), 1 - jnp.maximum(margin, 1e-7))
-    return means[component] + stds[component] * jsp.ndtri(rest)
+    margin = jnp.maximum(margin, 1e-7)
+    return component, jnp.clip(rest, margin, 1 - margin)
 
 
-def _parts(target: "TargetFields", like: Array) -> tuple[Array, Array, Array]:
-    """The components `[..., K]`, with as many axes before the last as another array has."""
-    shape = (1,) * jnp.ndim(like) + (-1,)
-    weights, means, stds = (array.reshape(shape) for array in components(target))
-    return weights, means, stds
+def along(arrays: Iterable[Array], like: Array) -> Iterator[Array]:
+    """Arrays `[K]` as `[..., K]`, with as many axes before the last as another one has."""
+    return (array.reshape((1,) * jnp.ndim(like) + (-1,)) for array in arrays)
 
 
-def _distances(target: "TargetFields", place: Point) -> Array:
-    """How far a place is above each component's mean, `[..., K]`: exactly, if it is near."""
-    _, means, _ = _parts(target, place.high)
+def distances(means: Array, place: Point) -> Array:
+    """How far a place `[...]` is above each mean, `[..., K]`: exactly, if it is near."""
     return (place.high[..., None] - means) + place.low[..., None]
 
 
 def _cdf(target: "TargetFields", place: Point) -> Array:
-    weights, _, stds = _parts(target, place.high)
-    return (weights * normal_cdf(_distances(target, place) / stds)).sum(-1)
+    weights, means, stds = along(components(target), place.high)
+    return (weights * normal_cdf(distances(means, place) / stds)).sum(-1)

@@ -12,8 +12,9 @@ COUNTS = counts.LAWS
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, COUNTS, LINE, PLANE)
 PLANE_MIXTURES = tuple(kind for kind, family in PLANE.items() if family.components is not None)
-MIXTURES = ("mixture", *PLANE_MIXTURES)
-ROUND = tuple(kind for kind in MIXTURES if kind not in PLANE or PLANE[kind].factors is None)
+LINE_MIXTURES = ("mixture", "uniform_mixture")
+MIXTURES = (*LINE_MIXTURES, *PLANE_MIXTURES)
+ROUND = ("mixture", *(kind for kind in PLANE_MIXTURES if PLANE[kind].factors is None))
 OF_DATA = ("kind", data.KIND)
 # The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
@@ -63,10 +64,10 @@ class TargetFields:
     )
     means: tuple[float, ...] = number(
         (-2.0, 2.0),
-        "mixture: means, before loc and scale",
+        "mixtures on the line: means, before loc and scale",
         unit="target scales",
         label="means",
-        only=("kind", "mixture"),
+        only=("kind", *LINE_MIXTURES),
     )
     centres: tuple[tuple[float, float], ...] = number(
         ((-1.0, 0.0), (1.0, 0.0)),
@@ -83,6 +84,15 @@ class TargetFields:
         unit="target scales",
         label="stds",
         only=("kind", *ROUND),
+    )
+    half_widths: tuple[float, ...] = number(
+        (0.5, 0.5),
+        "uniform_mixture: half-widths, before scale",
+        low=0,
+        open_low=True,
+        unit="target scales",
+        label="half-widths",
+        only=("kind", "uniform_mixture"),
     )
     covariances: tuple[tuple[float, float, float], ...] = number(
         ((0.25, 0.2, 0.25), (0.25, -0.2, 0.25)),
