@@ -160,17 +160,22 @@ def gradients_and_differences(value, *arrays, step=1e-5):
 
 
 class Mixture:
-    """A target's mixture of normals with the methods of scipy's distributions."""
+    """A target's mixture with the methods of scipy's distributions."""
 
-    def __init__(self, target):
+    def __init__(self, target, law, widths):
+        """Of components law(mean, width)."""
         weights = np.asarray(target.weights, float)
+        means = target.loc + target.scale * np.asarray(target.means, float)
+        widths = target.scale * np.asarray(widths, float)
         self.weights = weights / weights.sum()
-        self.means = target.loc + target.scale * np.asarray(target.means, float)
-        self.stds = target.scale * np.asarray(target.stds, float)
+        self.laws = [law(*each) for each in zip(means, widths, strict=True)]
+        self.means, self.stds = (
+            np.array([getattr(law, moment)() for law in self.laws]) for moment in ("mean", "std")
+        )
 
     def _sum(self, method, x):
-        parts = zip(self.weights, self.means, self.stds, strict=True)
-        return sum(w * getattr(scipy.stats.norm, method)(x, m, s) for w, m, s in parts)
+        parts = zip(self.weights, self.laws, strict=True)
+        return sum(weight * getattr(law, method)(x) for weight, law in parts)
 
     def pdf(self, x):
         return self._sum("pdf", x)
@@ -189,10 +194,11 @@ class Mixture:
             middle = (low + high) / 2
             below = self.cdf(middle) < levels
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.select([levels == 0, levels == 1], [-np.inf, np.inf], (low + high) / 2)
+        return np.select([levels == 0, levels == 1], self.support(), (low + high) / 2)
 
     def support(self):
-        return -np.inf, np.inf
+        low, high = zip(*(law.support() for law in self.laws), strict=True)
+        return min(low), max(high)
 
     def mean(self):
         return (self.weights * self.means).sum()
@@ -201,9 +207,13 @@ class Mixture:
         return np.sqrt((self.weights * (self.stds**2 + self.means**2)).sum() - self.mean() ** 2)
 
 
+def uniform(centre, half_width):
+    return scipy.stats.uniform(centre - half_width, 2 * half_width)
+
+
 LAWS = {
     "gaussian": lambda target: scipy.stats.norm(target.loc, target.scale),
-    "uniform": lambda target: scipy.stats.uniform(target.loc - target.scale, 2 * target.scale),
+    "uniform": lambda target: uniform(target.loc, target.scale),
     "laplace": lambda target: scipy.stats.laplace(target.loc, target.scale),
     "student_t": lambda target: scipy.stats.t(target.freedom, target.loc, target.scale),
     "exponential": lambda target: scipy.stats.expon(target.loc, target.scale),
@@ -213,7 +223,8 @@ LAWS = {
     "pareto": lambda target: scipy.stats.pareto(target.shape, target.loc, target.scale),
     "lognormal": lambda target: scipy.stats.lognorm(target.sigma, target.loc, target.scale),
     "beta": lambda target: scipy.stats.beta(target.alpha, target.beta, target.loc, target.scale),
-    "mixture": Mixture,
+    "mixture": lambda target: Mixture(target, scipy.stats.norm, target.stds),
+    "uniform_mixture": lambda target: Mixture(target, uniform, target.half_widths),
 }
 
 
@@ -222,22 +233,30 @@ def law(target):
     return LAWS[target.kind](target)
 
 
+def jumps(target):
+    """Where a target's density jumps within its support."""
+    if target.kind != "uniform_mixture":
+        return np.array([])
+    return np.ravel([each.support() for each in law(target).laws])
+
+
 # Every family on the line that has moments, and mixtures whose bookkeeping is less symmetric than
 # the default's.
 MOMENTS = [kind for kind in targets.LINE if kind != "cauchy"]  # those that have any
 TARGETS = {kind: setting(**{"target.kind": kind}).target for kind in MOMENTS}
-for _name, _weights, _means, _stds in (
-    ("mixture of three", (3.0, 1.0, 0.5), (-1.0, 3.0, 0.5), (1.0, 0.25, 0.5)),
-    ("mixture of one", (2.0,), (1.5,), (0.75,)),
-):
-    TARGETS[_name] = setting(
-        **{
-            "target.kind": "mixture",
-            "target.weights": _weights,
-            "target.means": _means,
-            "target.stds": _stds,
-        }
-    ).target
+for _kind, _widths in (("mixture", "stds"), ("uniform_mixture", "half_widths")):
+    for _number, _weights, _means, _own in (
+        ("three", (3.0, 1.0, 0.5), (-1.0, 3.0, 0.5), (1.0, 0.25, 0.5)),
+        ("one", (2.0,), (1.5,), (0.75,)),
+    ):
+        TARGETS[f"{_kind} of {_number}"] = setting(
+            **{
+                "target.kind": _kind,
+                "target.weights": _weights,
+                "target.means": _means,
+                f"target.{_widths}": _own,
+            }
+        ).target
 
 TARGETS["student_t of 3"] = setting(**{"target.kind": "student_t", "target.freedom": 3.0}).target
 

@@ -40,6 +40,7 @@ COMPETITIVE = {
             MIXTURE | {"target.weights": (), "target.means": (), "target.stds": ()},
             "target.weights",
         ),
+        ({"target.kind": "uniform_mixture", "target.half_widths": (1.0,)}, "target.weights"),
         (MIXTURE | {"target.weights": (1.0, 9e-7)}, "target.weights"),
         (MIXTURE | {"target.weights": (1e-4, 1000.0)}, "target.weights"),
         ({"target.kind": "pareto", "target.shape": 2.0}, "target.shape"),

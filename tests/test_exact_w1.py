@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
 import jax
@@ -87,21 +89,55 @@ def exact_w1(mixture, samples):
     return (half * (heights * WEIGHTS).sum(-1)).sum()
 
 
-def std_of(mixture):
-    weights, means, stds = (np.asarray(part, float) for part in mixture)
+def exact_w1_of_uniforms(mixture, samples):
+    """The same where F is straight between any two places of interest: samples, and ends."""
+    weights, means, half_widths = (np.asarray(part, float) for part in mixture)
     weights = weights / weights.sum()
+    samples = np.sort(np.asarray(samples, float))
+    edges = np.unique([*samples, *(means - half_widths), *(means + half_widths)])
+    z = (edges[:, None] - means) / half_widths
+    cdf = (weights * np.clip((1 + z) / 2, 0, 1)).sum(1)
+    level = np.searchsorted(samples, edges[:-1], side="right") / len(samples)
+    one, other = cdf[:-1] - level, cdf[1:] - level
+    whole = np.abs(one) + np.abs(other)
+    # A trapezium, or two triangles where F crosses F_N.
+    crossed = (one**2 + other**2) / np.where(whole > 0, whole, 1)
+    return (np.diff(edges) / 2 * np.where(one * other < 0, crossed, whole)).sum()
+
+
+class Kind(NamedTuple):
+    """Mixtures of one law each."""
+
+    widths: str  # the field
+    noise: Callable  # that a component's samples are, before its mean and width
+    std: float  # of that
+    exact_w1: Callable
+
+
+KINDS = {
+    "mixture": Kind("stds", lambda rng: rng.normal(size=POINTS), 1.0, exact_w1),
+    "uniform_mixture": Kind(
+        "half_widths", lambda rng: rng.uniform(-1, 1, POINTS), 3**-0.5, exact_w1_of_uniforms
+    ),
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def std_of(mixture, kind="mixture"):
+    weights, means, widths = (np.asarray(part, float) for part in mixture)
+    weights, stds = weights / weights.sum(), KINDS[kind].std * widths
     mean = (weights * means).sum()
     return np.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
 
 
-def target_of(mixtures):
+def target_of(mixtures, kind="mixture"):
     """Targets as vmap takes them, of mixtures `[R]` of as many components each."""
     count = len(mixtures)
     parts = (tuple(np.float32(part).T) for part in zip(*mixtures, strict=True))
-    weights, means, stds = parts
-    fields = {"loc": np.zeros(count, np.float32), "scale": np.ones(count, np.float32)}
-    numbers = jax.tree.map(lambda x: np.full(count, x, np.float32), TARGETS["mixture"])
-    return dataclasses.replace(numbers, weights=weights, means=means, stds=stds, **fields)
+    fields = dict(zip(("weights", "means", KINDS[kind].widths), parts, strict=True))
+    fields |= {"loc": np.zeros(count, np.float32), "scale": np.ones(count, np.float32)}
+    numbers = jax.tree.map(lambda x: np.full(count, x, np.float32), TARGETS[kind])
+    return dataclasses.replace(numbers, **fields)
 
 
 def rounded(mixtures, samples):
@@ -111,51 +147,51 @@ def rounded(mixtures, samples):
     )
 
 
-def assert_exact(found, mixtures, expected):
+def assert_exact(found, mixtures, expected, kind="mixture"):
     """To 6e-6 of a target's std, and 3e-6 of the distance itself."""
     assert found.min() >= 0
-    stds = np.array([std_of(mixture) for mixture in mixtures])
+    stds = np.array([std_of(mixture, kind) for mixture in mixtures])
     assert ((np.abs(found - expected) - 3e-6 * expected) / stds).max() < 6e-6
 
 
-def drawn(rng, mixture, count=POINTS):
-    weights, means, stds = (np.asarray(part, float) for part in mixture)
-    which = rng.choice(len(weights), count, p=weights / weights.sum())
-    return means[which] + stds[which] * rng.normal(size=count)
+def drawn(rng, mixture, kind):
+    weights, means, widths = (np.asarray(part, float) for part in mixture)
+    which = rng.choice(len(weights), POINTS, p=weights / weights.sum())
+    return means[which] + widths[which] * KINDS[kind].noise(rng)
 
 
 def extreme(rng, components):
-    """A mixture of components of any weights, stds and means, many of them at 0."""
+    """A mixture of components of any weights, widths and means, many of them at 0."""
     weights = np.maximum(10 ** rng.uniform(-6, 0, components), 2e-6)
     signs = rng.choice([-1, 0, 0, 1], components)
-    means, stds = 10 ** rng.uniform(-4, 3, components), 10 ** rng.uniform(-7, 2, components)
-    return weights, signs * means, stds
+    means, widths = 10 ** rng.uniform(-4, 3, components), 10 ** rng.uniform(-7, 2, components)
+    return weights, signs * means, widths
 
 
-def generated(rng, mixture):
+def generated(rng, mixture, kind):
     """What a generator of one of many kinds makes of it."""
-    weights, means, stds = mixture
-    size, (one, other) = std_of(mixture), rng.choice(means, 2)
+    weights, means, widths = mixture
+    size, (one, other) = std_of(mixture, kind), rng.choice(means, 2)
     kinds = [
-        lambda: drawn(rng, mixture),
-        lambda: drawn(rng, mixture) + size * 10 ** rng.uniform(-4, 3),
+        lambda: drawn(rng, mixture, kind),
+        lambda: drawn(rng, mixture, kind) + size * 10 ** rng.uniform(-4, 3),
         lambda: np.full(POINTS, one),
         lambda: np.where(rng.uniform(size=POINTS) < rng.uniform(), one, other),
         lambda: size * 10 ** rng.uniform(-3, 3) * rng.normal(size=POINTS),
-        lambda: drawn(rng, (np.ones(len(weights)), means, stds)),
-        lambda: drawn(rng, (weights, means, stds * 10 ** rng.uniform(-2, 2))),
+        lambda: drawn(rng, (np.ones(len(weights)), means, widths), kind),
+        lambda: drawn(rng, (weights, means, widths * 10 ** rng.uniform(-2, 2)), kind),
         lambda: np.full(POINTS, 10 ** rng.uniform(-3, 10)),
     ]
     return kinds[rng.integers(len(kinds))]()
 
 
 @functools.cache
-def extreme_cases(components, seed):
+def extreme_cases(components, seed, kind="mixture"):
     """Mixtures, samples, and the exact distances."""
     rng = np.random.default_rng(seed)
     mixtures = [extreme(rng, components) for _ in range(100)]
-    mixtures, samples = rounded(mixtures, [generated(rng, mixture) for mixture in mixtures])
-    return mixtures, samples, np.array([*map(exact_w1, mixtures, samples)])
+    mixtures, samples = rounded(mixtures, [generated(rng, each, kind) for each in mixtures])
+    return mixtures, samples, np.array([*map(KINDS[kind].exact_w1, mixtures, samples)])
 
 
 @pytest.mark.parametrize("components", [1, 2, 3, 5, 8])
@@ -168,6 +204,16 @@ def test_w1_of_extreme_mixtures_is_exact(engine, components, seed):
     assert_exact(engine(target_of(mixtures), samples), mixtures, expected)
 
 
+@pytest.mark.parametrize("components", [1, 2, 3, 5, 8])
+@each_engine
+@hypothesis.settings(max_examples=2)
+@hypothesis.given(seed=st.integers(0, 2**32 - 1))
+def test_w1_of_extreme_uniform_mixtures_is_exact(engine, components, seed):
+    kind = "uniform_mixture"
+    mixtures, samples, expected = extreme_cases(components, seed, kind)
+    assert_exact(engine(target_of(mixtures, kind), samples), mixtures, expected, kind)
+
+
 SPIKES = {
     "two": ((0.5, 0.5), (0.0, 1.0), (1e-7, 1e-7)),
     "two wider ones": ((0.5, 0.5), (0.0, 1.0), (1e-5, 1e-5)),
@@ -176,13 +222,14 @@ SPIKES = {
 }
 
 
+@each_kind
 @pytest.mark.parametrize("spikes", SPIKES.values(), ids=SPIKES)
 @each_engine
-def test_w1_of_spikes_is_exact(engine, spikes):
+def test_w1_of_spikes_is_exact(engine, kind, spikes):
     rng = np.random.default_rng(0)
     weights, means, _ = spikes
     samples = [
-        drawn(rng, spikes),
+        drawn(rng, spikes, kind),
         np.full(POINTS, means[0]),
         np.full(POINTS, means[-1]),
         rng.normal(size=POINTS),
@@ -190,8 +237,8 @@ def test_w1_of_spikes_is_exact(engine, spikes):
         np.float32(means)[rng.choice(len(weights), POINTS, p=np.array(weights) / np.sum(weights))],
     ]
     mixtures, samples = rounded([spikes] * len(samples), samples)
-    expected = np.array([*map(exact_w1, mixtures, samples)])
-    assert_exact(engine(target_of(mixtures), samples), mixtures, expected)
+    expected = np.array([*map(KINDS[kind].exact_w1, mixtures, samples)])
+    assert_exact(engine(target_of(mixtures, kind), samples), mixtures, expected, kind)
 
 
 def small_cases():

@@ -174,6 +174,10 @@ def test_a_config_is_varied_by_what_changes_in_it():
         ({"latent.low": 9.0}, ["latent.low=9", "latent.high=8"]),
         ({"latent.dim": 2}, ["latent.dim=2", "latent.kind"]),
         ({"target.kind": "mixture", "target.means": (1.0,)}, ["target.weights", "same length"]),
+        (
+            {"target.kind": "uniform_mixture", "target.half_widths": (1.0,)},
+            ["weights, means and half_widths the same length"],
+        ),
         ({"tricks.minibatch": "replace", "discriminator.hidden": (8,)}, ["tricks.minibatch"]),
         (
             {

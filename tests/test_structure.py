@@ -33,6 +33,14 @@ MIXTURES = {
     "mixture of three": TARGETS["mixture of three"],
     "a rare mode": RARE,
     "a narrow mode in a wide one": WITHIN,
+    "uniform_mixture": TARGETS["uniform_mixture"],
+    "uniform_mixture of three": TARGETS["uniform_mixture of three"],
+    "a narrow cluster in a wide one": dataclasses.replace(
+        TARGETS["uniform_mixture"],
+        weights=(0.5, 0.5),
+        means=(0.0, 1.0),
+        half_widths=(2.0, 0.05),
+    ),
 }
 each_mixture = pytest.mark.parametrize("target", MIXTURES.values(), ids=MIXTURES)
 
@@ -74,11 +82,12 @@ COUNT = 2500  # of rows on the line
 
 def masses(target, samples):
     """Of rows on the line: at the likeliest of the modes that are within 3 stds."""
-    weights = np.array(target.weights if target.kind == "mixture" else [1.0])
-    means, stds = (
-        np.float32(part if target.kind == "mixture" else only).astype(float)
-        for part, only in ((target.means, [0.0]), (target.stds, [1.0]))
-    )
+    weights, means, stds = {
+        "gaussian": ([1.0], [0.0], [1.0]),
+        "mixture": (target.weights, target.means, target.stds),
+        "uniform_mixture": (target.weights, target.means, np.array(target.half_widths) / 3),
+    }[target.kind]
+    weights, means, stds = (np.float32(each).astype(float) for each in (weights, means, stds))
     z = (
         (np.float32(samples).astype(float).reshape(-1, 1) - target.loc) / target.scale - means
     ) / stds

@@ -42,6 +42,22 @@ TWO = {
     "stds": (0.5, 0.5),
 }
 FAR_TWO = TWO | {"means": (-3.0, 3.0)}
+# The clusters U(0, 0.3) and U(4, 4.3) of Sun, Fang & Schwing (2020), arXiv 2011.04926.
+FLAT = {
+    "kind": "uniform_mixture",
+    "loc": 0.0,
+    "scale": 1.0,
+    "weights": (0.5, 0.5),
+    "means": (0.15, 4.15),
+    "half_widths": (0.15, 0.15),
+}
+FLAT_RARE = FLAT | {"weights": (0.95, 0.05)}
+# Two that overlap, and one that touches them.
+FLAT_CLOSE = FLAT | {
+    "weights": (0.5, 0.3, 0.2),
+    "means": (-1.0, 0.0, 1.5),
+    "half_widths": (1.0, 0.5, 1.0),
+}
 RARE = TWO | {"weights": (0.9, 0.1), "means": (0.0, 4.0)}
 FIVE = {
     "kind": "mixture",
@@ -74,6 +90,27 @@ def mixture(target, keep=None, weights=None):
         which = np.array(keep)[rng.choice(len(keep), n, p=weights / weights.sum())]
         places, stds = np.array(target[centres])[which], np.array(target["stds"])[which]
         return places + (stds * rng.normal(size=(*places.shape[1:], n))).T
+
+    return draw
+
+
+def clusters(target, weights=None):
+    weights = np.array(target["weights"] if weights is None else weights)
+
+    def draw(rng, n):
+        which = rng.choice(len(weights), n, p=weights / weights.sum())
+        means, half_widths = np.array(target["means"]), np.array(target["half_widths"])
+        return means[which] + half_widths[which] * rng.uniform(-1, 1, n)
+
+    return draw
+
+
+def between(share):
+    """The flat clusters with this share of the rows spread over the gap."""
+
+    def draw(rng, n):
+        inside = clusters(FLAT)(rng, n)
+        return np.where(rng.uniform(size=n) < share, rng.uniform(0.3, 4, n), inside)
 
     return draw
 
@@ -212,6 +249,38 @@ CASES = {
         {"blurred", "near"},
     ),
     "mixture with a rare mode, dropped": (RARE, mixture(RARE, [0]), {"modes lost"}),
+    "flat clusters, perfect": (FLAT, clusters(FLAT), {"success"}),
+    "flat clusters, one of them": (FLAT, clusters(FLAT, (1, 0)), {"modes lost"}),
+    "flat clusters, a point of one": (FLAT, lambda rng, n: np.full(n, 0.15), {"collapsed"}),
+    "flat clusters, weights .93 and .07": (FLAT, clusters(FLAT, (0.93, 0.07)), {"modes lost"}),
+    "flat clusters, a tenth in the gap": (FLAT, between(0.1), {"success"}),
+    "flat clusters, a third in the gap": (FLAT, between(0.33), {"blurred"}),
+    "flat clusters, a uniform from end to end": (
+        FLAT,
+        lambda rng, n: rng.uniform(0, 4.3, n),
+        {"near"},
+    ),
+    "flat clusters, twice as wide": (
+        FLAT,
+        clusters(FLAT | {"half_widths": (0.3, 0.3)}),
+        {"blurred"},
+    ),
+    "flat clusters, moved by their width": (
+        FLAT,
+        lambda rng, n: 0.3 + clusters(FLAT)(rng, n),
+        {"blurred", "near"},
+    ),
+    "flat clusters with a rare one, dropped": (
+        FLAT_RARE,
+        clusters(FLAT_RARE, (1, 0)),
+        {"modes lost"},
+    ),
+    "flat clusters that meet, perfect": (FLAT_CLOSE, clusters(FLAT_CLOSE), {"success"}),
+    "flat clusters that meet, without the last": (
+        FLAT_CLOSE,
+        clusters(FLAT_CLOSE, (0.5, 0.3, 0)),
+        {"modes lost"},
+    ),
     # A law without moments; 0.6745 is a normal's upper quartile.
     "cauchy, perfect": (CAUCHY, lambda rng, n: rng.standard_cauchy(n), {"success"}),
     "cauchy, cut off far out": (
