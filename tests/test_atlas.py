@@ -180,6 +180,13 @@ SGD = (sgd(3e-3),) * 2
 ALPHA = (perceptron(relu), outputs(LEAKY)), (adam(1e-4, 0.9, 0.999),) * 2
 CRITIC = (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean())
 
+RS_GAN = (
+    (perceptron(jnp.tanh), outputs(sigmoid)),
+    # Steps of both, ten and ten.
+    (sgd(1e-2, 0.9), sgd(1e-2, 0.9), "in turn", 10, 10),
+)
+PAIRED = (lambda r, f: sp(f - r).mean(), lambda r, f: sp(r - f).mean())
+
 # The config, which of its settings, and the paper's own.
 CASES = [
     ("numerics", "small", 0, Paper(*RELU, *NS, *RMSPROP, order="at once")),
@@ -221,6 +228,8 @@ CASES = [
         Paper(*RELU, *CRITIC, *(adam(1e-4, 0.5, 0.9),) * 2, d_steps=5, penalty=on_the_way(0.1, 1)),
     ),
     ("adagan", "plain", 3, Paper(*RELU, *NS, sgd(1e-2), sgd(4e-3))),
+    ("rs_gan", "paper", 0, Paper(*RS_GAN[0], half(standard_d), non_saturating, *RS_GAN[1])),
+    ("rs_gan", "paper", 1, Paper(*RS_GAN[0], *PAIRED, *RS_GAN[1])),
 ]
 
 

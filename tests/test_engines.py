@@ -147,6 +147,18 @@ DRAWN += [
     | {"training.full_batch": True, "training.finite_latents": True}
     | {"training.batch_size": 5},
     {"training.strata": 4},
+    *(
+        {"target.kind": kind, "target.weights": (2.0,), "latent.kind": "uniform"} | of_one
+        for kind, of_one in (
+            ("mixture", {"target.means": (1.0,), "target.stds": (0.5,)}),
+            ("uniform_mixture", {"target.means": (1.0,), "target.half_widths": (0.5,)}),
+            ("plane_mixture", {"target.centres": ((1.0, 2.0),), "target.stds": (0.5,)}),
+            (
+                "plane_gaussians",
+                {"target.centres": ((1.0, 2.0),), "target.covariances": ((1.0, 0.5, 1.0),)},
+            ),
+        )
+    ),
 ]
 
 

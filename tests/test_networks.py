@@ -106,6 +106,7 @@ def test_parameter_counts(fields, g, d):
         ("atlas/zero_gp", "paper", {(8_642, 8_577)}),
         ("atlas/wgan_gp", "grid-paper", {(527_874, 527_361)}),
         ("atlas/adagan", "plain", {(402, 337)}),
+        ("atlas/rs_gan", "paper", {(46, 141)}),
     ],
 )
 def test_parameter_counts_of_the_configs_are_the_sources(name, variant, expected):

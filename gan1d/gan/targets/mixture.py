@@ -106,16 +106,21 @@ def std_of(weights: Array, means: Array, stds: Array) -> Array:
     return jnp.sqrt((weights * (stds**2 + (means - mean) ** 2)).sum())
 
 
-def ends(weights: Array) -> Array:
-    """Where in (0, 1) the parts of normalised weights `[K]` end, but for the last: `[K - 1]`."""
+def parts(weights: Array) -> tuple[Array, Array]:
+    """Where in (0, 1) the part of each of normalised weights `[K]` begins, and ends: `[K]` each."""
+    first, last = jnp.zeros(1), jnp.ones(1)
+    if weights.shape[0] == 1:
+        return first, last
     # A sum's rounding counts where it is near 1 and a weight is small: from the other end there.
     upward, downward = jnp.cumsum(weights)[:-1], jnp.cumsum(weights[::-1])[-2::-1]
-    return jnp.where(upward < 0.5, upward, 1 - downward)
+    between = jnp.where(upward < 0.5, upward, 1 - downward)
+    return jnp.concatenate([first, between]), jnp.concatenate([between, last])
 
 
-def picked(ends: Array, u: Array) -> Array:
+def picked(weights: Array, u: Array) -> Array:
     """The number of the component in whose part of (0, 1) each uniform u lies, any shape."""
-    return (u[..., None] >= ends.reshape((1,) * jnp.ndim(u) + (-1,))).sum(-1)
+    starts, _ = parts(weights)
+    return (u[..., None] >= starts.reshape((1,) * jnp.ndim(u) + (-1,))).sum(-1) - 1
 
 
 def sample(target: "TargetFields", u: Array) -> Array:
@@ -131,10 +136,9 @@ def drawn(weights: Array, u: Array) -> tuple[Array, Array]:
     u picks the component; where in that one's part of (0, 1) it lies is uniform again and draws
     from it. Exact, and far cheaper than inverting the mixture's CDF at every update.
     """
-    inner = ends(weights)
-    lower = jnp.concatenate([jnp.zeros(1), inner])
-    width = jnp.concatenate([inner, jnp.ones(1)]) - lower
-    component = picked(inner, u)
+    lower, upper = parts(weights)
+    width = upper - lower
+    component = picked(weights, u)
     rest = (u - lower[component]) / width[component]
     # A u stands for all numbers within half a step of it, and so do these at the ends of a part.
     margin = jnp.minimum(HALF_STEP / width[component], 0.5)

@@ -134,7 +134,7 @@ def _places(target: "TargetFields") -> tuple[Array, Array]:
 
 def _place_of_component(target: "TargetFields", s: Array) -> Array:
     weights, centres = _places(target)
-    return centres[mixture.picked(mixture.ends(weights), s)]
+    return centres[mixture.picked(weights, s)]
 
 
 def _moments_of_components(target: "TargetFields") -> tuple[Array, Array]:
@@ -215,7 +215,7 @@ def sample(target: "TargetFields", u: Array) -> Array:
     if family.components is None:
         return family.place(target, s) + target.noise * normals
     weights, _, stds = family.components(target)
-    picked = mixture.picked(mixture.ends(weights), s)
+    picked = mixture.picked(weights, s)
     if family.factors is None:
         return family.place(target, s) + stds[picked][..., None] * normals
     factors = Factors(*(each[picked] for each in family.factors(target)))
