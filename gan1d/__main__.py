@@ -7,6 +7,7 @@
     gan1d compare results/NAME                compare settings with one of them, seed by seed
     gan1d effects results/NAME                what each swept factor does, alone and with another
     gan1d games results/NAME                  how games of two numbers ended, beside their theory
+    gan1d intervals                           two Gaussians against two intervals: dynamics
     gan1d samples results/NAME --to=FILE      new samples of a generator that was trained
     gan1d results verify results/NAME         verify, describe (info), export or rejudge results
     gan1d bench                               measure the engines on this machine
@@ -28,6 +29,7 @@ COMMANDS = {
     "compare": "gan1d.commands.compare",
     "effects": "gan1d.commands.effects",
     "games": "gan1d.commands.games",
+    "intervals": "gan1d.commands.intervals",
     "samples": "gan1d.commands.samples",
     "results": "gan1d.commands.results",
     "bench": "gan1d.bench.__main__",

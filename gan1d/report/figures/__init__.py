@@ -93,6 +93,7 @@ __all__ = [
     "draw",
     "draw_all",
     "stills",
+    "write",
 ]
 
 
@@ -159,11 +160,16 @@ def draw_all(
                 paths += film.write(drawn, target / kind)
             elif drawn is not None:
                 layout.settle(drawn)
-                paths += [_write(drawn, target / kind, each) for each in look.formats]
+                paths += [write(drawn, target / kind, each) for each in look.formats]
     return paths
 
 
-def _write(figure: Figure, stem: Path, suffix: str) -> Path:
+def write(figure: Figure, stem: Path, suffix: str) -> Path:
+    """Write a figure as one of FORMATS, to a path whose ending becomes that one; returns the file.
+
+    Raises:
+      WriteError: it can't be written.
+    """
     path = stem.with_suffix(f".{suffix}")
     files.replace(path, functools.partial(figure.savefig, format=suffix, metadata=FORMATS[suffix]))
     return path
