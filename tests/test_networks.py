@@ -98,6 +98,7 @@ def test_parameter_counts(fields, g, d):
         ("quadratic", "post", {(354, 357)}),
         ("quadratic", "code", {(354, 357)}),
         ("atlas/alpha_gan", "paper", {(483_202, 121_401)}),
+        ("atlas/berard", "paper", {(10_201, 301)}),
         ("atlas/gdpp", "ring-paper", {(49_666, 17_025)}),
         ("atlas/numerics", "paper", {(1_122, 881)}),
         # A pack's rows are two inputs each of 1000 pieces.
