@@ -27,6 +27,7 @@ from gan1d.gan.spec import OFF
 from gan1d.gan.train import Both, State
 
 MOST = 2500  # numbers of which a dense Jacobian is made
+COLUMNS = 16  # of a game's Jacobian at a time: of large batches, all would take gigabytes
 PATH = (-0.1, 1.1)  # where a path begins and ends, in lengths of the way that training took
 POINTS = 100  # of a path
 
@@ -87,7 +88,8 @@ def game_jacobian(setting: Setting, state: State, batch: Batch) -> np.ndarray:
 def _game_jacobian(setting: Setting, state: State, batch: Batch) -> Array:
     weights, restored = _as_vector(state.params)
     v = gradients(setting, state, batch)
-    return jax.jacfwd(lambda vector: _as_vector(v(restored(vector)))[0])(weights)
+    _, along = jax.linearize(lambda vector: _as_vector(v(restored(vector)))[0], weights)
+    return jax.lax.map(along, jnp.eye(weights.size), batch_size=COLUMNS).T
 
 
 def update_jacobian(setting: Setting, state: State, batch: Batch, updates: int = 1) -> np.ndarray:
