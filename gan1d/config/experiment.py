@@ -73,9 +73,8 @@ class Experiment:
             entry[last] = fields.plain(value)
         return nested
 
-    def of_first(self, count: int) -> "Experiment":
-        """The same sweep of so many of its first seeds."""
-        seeds = self.seeds[:count]
+    def of_seeds(self, seeds: tuple[int, ...]) -> "Experiment":
+        """The same sweep of other seeds."""
         schedule = dataclasses.replace(self.schedule, seeds=axes.seeds_text(seeds))
         return dataclasses.replace(self, seeds=seeds, schedule=schedule)
 

@@ -15,7 +15,7 @@ from jax import Array
 from gan1d.engines import one_run
 from gan1d.engines.one_run import Motion, Own, Scores, Started
 from gan1d.engines.programs import Advance, LogPoints, Span, Start
-from gan1d.gan import feature_motion, generators, metrics, randomness, train
+from gan1d.gan import feature_motion, metrics, randomness, train
 from gan1d.gan.judging import Judging
 from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
@@ -104,10 +104,9 @@ class LanesPrograms:
         diverged_at = arrays.unpack(spec, block.run.diverged_at, block.run_count)
         return Advance(block, np.asarray(diverged_at), log_points, share)
 
-    def generators(self, block: Block, count: int) -> np.ndarray:
-        """The weights of the first generators as they would be judged now, `[count, W]`."""
-        shapes, found = (train.judged(each.state).g for each in (self._training.carried, block.run))
-        return generators.flat(arrays.unpack(shapes, found, count))
+    def states(self, block: Block, count: int) -> train.State:
+        """The states of the first runs as they are now, arrays `[count, ...]` of numpy."""
+        return arrays.unpack(self._training.carried.state, block.run.state, count)
 
     @property
     def _width(self) -> int:

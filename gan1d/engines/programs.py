@@ -8,6 +8,7 @@ import numpy as np
 
 from gan1d.gan.players import Players
 from gan1d.gan.setting import Setting
+from gan1d.gan.train import State
 
 Block = TypeVar("Block")  # runs in training, as the engine has them
 
@@ -70,8 +71,5 @@ class Programs(Protocol[Block]):
         The block must not be used again: its memory may be that of the one that is returned.
         """
 
-    def generators(self, block: Block, count: int) -> np.ndarray:
-        """The weights of the first generators as they would be judged now, `[count, W]`.
-
-        In the order of `gan.generators`.
-        """
+    def states(self, block: Block, count: int) -> State:
+        """The states of the first runs as they are now, arrays `[count, ...]` of numpy."""

@@ -17,7 +17,7 @@ from gan1d.config.schedule import Schedule
 from gan1d.engines import one_run
 from gan1d.engines.one_run import Motion, Own, Scores, Started
 from gan1d.engines.programs import Advance, Span, Start
-from gan1d.gan import feature_motion, generators, metrics, train
+from gan1d.gan import feature_motion, metrics, train
 from gan1d.gan.inputs import Batch
 from gan1d.gan.setting import Setting
 
@@ -144,10 +144,11 @@ class XlaPrograms:
         share = judging_seconds / (time.monotonic() - started)
         return Advance(block, diverged_at, log_points, share)
 
-    def generators(self, block: Block, count: int) -> np.ndarray:
-        """The weights of the first generators as they would be judged now, `[count, W]`."""
-        # Sliced here: on the devices each length would be a program of its own.
-        return generators.flat(_first(jax.device_get(train.judged(block.runs.state).g), count))
+    def states(self, block: Block, count: int) -> train.State:
+        """The states of the first runs as they are now, arrays `[count, ...]` of numpy."""
+        # Sliced here: on the devices each length would be a program of its own. And copied: on CPUs
+        # what is got shares the memory that training goes on in.
+        return jax.tree.map(np.array, _first(jax.device_get(block.runs.state), count))
 
     def _trained(self, block: Block, span: Span) -> Block:
         number = span.first

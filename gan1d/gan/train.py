@@ -104,15 +104,16 @@ def own(setting: Setting, params: Both, name: str) -> Params:
     Neural Perspective's code (2016) gives the optimizer of the matching loss no list of variables.
     D's output layer has no part in the features: its gradients, and steps, are zero.
     """
-    return params if name == "g" and _trains_features(setting) else getattr(params, name)
+    return params if name == "g" and trains_features(setting) else getattr(params, name)
 
 
 def with_own(setting: Setting, params: Both, name: str, moved: Params) -> Both:
     """Both players with what one's optimizer has moved."""
-    return moved if name == "g" and _trains_features(setting) else params._replace(**{name: moved})
+    return moved if name == "g" and trains_features(setting) else params._replace(**{name: moved})
 
 
-def _trains_features(setting: Setting) -> bool:
+def trains_features(setting: Setting) -> bool:
+    """Whether G's optimizer moves D's hidden layers too."""
     tricks = setting.tricks
     return tricks.feature_matching != OFF and tricks.feature_matching_trains == "g_and_features"
 

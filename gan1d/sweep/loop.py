@@ -20,6 +20,8 @@ from absl import logging
 from gan1d import engines
 from gan1d.config.fields import ConfigError
 from gan1d.engines.programs import LogPoints, Programs
+from gan1d.gan import generators
+from gan1d.gan import train as one_gan
 from gan1d.results.blocks import Finished
 from gan1d.sweep import collect
 from gan1d.sweep.call_length import CallLength
@@ -385,5 +387,7 @@ def _train_part(
         progress.diverged = diverged_before + int((diverged_at >= 0).sum())
         progress.say(training.doing)
     kept = runs.of_first(sweep.shape.generator_seeds)
-    weights = programs.generators(block, kept) if kept else None
+    weights = None
+    if kept:
+        weights = generators.flat(one_gan.judged(programs.states(block, kept)).g)
     collect.judged(log_steps, room, start, diverged_at, log_points, weights)

@@ -59,7 +59,7 @@ def train_until(
     count = min(there or precision.BATCH, most)
     while True:
         published = api.train_and_publish(
-            Sweep(whole.of_first(count)),
+            Sweep(whole.of_seeds(whole.seeds[:count])),
             folder,
             choices,
             report=report,
