@@ -8,6 +8,7 @@
     gan1d effects results/NAME                what each swept factor does, alone and with another
     gan1d games results/NAME                  how games of two numbers ended, beside their theory
     gan1d intervals                           two Gaussians against two intervals: dynamics
+    gan1d path results/NAME                   the way to where players ended, and eigenvalues there
     gan1d samples results/NAME --to=FILE      new samples of a generator that was trained
     gan1d results verify results/NAME         verify, describe (info), export or rejudge results
     gan1d bench                               measure the engines on this machine
@@ -30,6 +31,7 @@ COMMANDS = {
     "effects": "gan1d.commands.effects",
     "games": "gan1d.commands.games",
     "intervals": "gan1d.commands.intervals",
+    "path": "gan1d.commands.path",
     "samples": "gan1d.commands.samples",
     "results": "gan1d.commands.results",
     "bench": "gan1d.bench.__main__",

@@ -15,6 +15,7 @@ from ml_collections import config_flags
 import gan1d
 from gan1d import engines
 from gan1d.commands import shell
+from gan1d.commands.seeds import SEEDS
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
 
@@ -35,9 +36,7 @@ SWEEP = flags.DEFINE_multi_string(
     "An axis FIELD=V1,V2,... to multiply the sweep by, repeatable; several fields separated by a "
     "blank go in step. Replaces the config's own axis of that field.",
 )
-SEEDS = flags.DEFINE_string(
-    "seeds", None, "Seeds: how many, or FIRST:END, END excluded; for example 8 or 128:256."
-)
+flags.declare_key_flag("seeds")
 WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
 ENGINE = flags.DEFINE_enum(
     "engine",
