@@ -563,7 +563,7 @@ class Fitting:
     """Programs that have memory for so many runs."""
 
     def __init__(self, programs, runs, error):
-        self.advance, self.generators = programs.advance, programs.generators
+        self.advance, self.states = programs.advance, programs.states
         self._programs, self._runs, self._error = programs, runs, error
 
     def start(self, settings, seeds, pictured):
