@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gan1d.report import statistics
 from gan1d.report.figures import common, facets, layout
-from gan1d.report.figures.common import BLUE, GREY, LINES, QUARTILES, Selection
+from gan1d.report.figures.common import BLUE, GREY, LINES, Selection
 
 MOST_SEEDS = 5  # whose eigenvalues can be told apart
 PANEL = (1.65, 1.45)  # inches
@@ -19,7 +19,7 @@ LINEAR = 0.1  # up to where scales of eigenvalues are, and logarithmic beyond
 def path(selection: Selection) -> Figure | None:
     """The angle and the size of the players' gradients along the way from beginning to end.
 
-    A column a setting: seeds, their median and quartiles; by `python -m gan1d path --draw` only.
+    A column a setting: seeds and their median; by `python -m gan1d path --draw` only.
     """
     runs = selection.runs
     if not common.holds(runs, "path_angle", "path_norm"):
@@ -43,10 +43,9 @@ def path(selection: Selection) -> Figure | None:
 
 
 def _draw_seeds(ax: Axes, t: np.ndarray, curves: np.ndarray) -> None:
-    """Curves `[seed, T]` faintly, their median and quartiles, and where the way ends."""
+    """Curves `[seed, T]` behind their median, and where the way begins and ends."""
     common.draw_behind(ax, [np.column_stack([t, curve]) for curve in curves], "a seed")
-    quartiles = statistics.quantiles(curves, QUARTILES)
-    common.draw_band(ax, t, quartiles, BLUE, "median over seeds", "quartiles")
+    ax.plot(t, statistics.median(curves), color=BLUE, label="median over seeds")
     for end in (0, 1):
         ax.axvline(end, color="black", lw=0.6, ls=":", label="beginning, end")
     ax.set_xlim(t[0], t[-1])
