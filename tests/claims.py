@@ -12,6 +12,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
     modes NAME ONE / OTHER   one, or `every`, against another by the modes hit at the last look
+    printed NAME             what a command printed, kept as it was in tests/data/claims/NAME.txt
     modes_effects NAME FACTOR ...   what each factor, by these names, and two of them do to how
                              many modes are hit then
 
@@ -433,6 +434,11 @@ def _caption(ranges: list[xr.Dataset]) -> str:
     return re.sub(r"medians of \d+ looks", f"medians of {ranges[0].attrs['looks']} looks", text)
 
 
+def printed(name: str) -> str:
+    """What a command has printed of runs that are not kept otherwise."""
+    return (KEPT / f"{name}.txt").read_text().rstrip("\n")
+
+
 KINDS: dict[str, Callable[..., str]] = {
     "table": table,
     "compare": compare,
@@ -442,6 +448,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "board": board,
     "modes": modes,
     "modes_effects": modes_effects,
+    "printed": printed,
 }
 
 

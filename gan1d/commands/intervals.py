@@ -18,14 +18,15 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
-from gan1d.commands import options, shell
+from gan1d.commands import shell
+from gan1d.commands.seeds import SEEDS
 from gan1d.config import axes
 from gan1d.report import comparisons, figures, statistics, tables
 from gan1d.report.figures import intervals as panels
 from gan1d.report.figures import layout
 from gan1d.report.figures.intervals import Played
 
-SEEDS = "0:500"
+USUAL_SEEDS = "0:500"
 LOOKS = 100  # at each game, evenly spread
 LAST = 11  # of them, the last tenth of training and where it begins
 CLOSE = 0.05  # total variation of what has converged
@@ -105,7 +106,7 @@ def _d_steps() -> list[int]:
 
 
 def _seeds() -> np.ndarray:
-    return np.array(axes.parse_seeds(options.SEEDS.value or SEEDS))
+    return np.array(axes.parse_seeds(SEEDS.value or USUAL_SEEDS))
 
 
 def _check_steps_and_file() -> None:
