@@ -228,6 +228,8 @@ CASES = [
         Paper(*RELU, *CRITIC, *(adam(1e-4, 0.5, 0.9),) * 2, d_steps=5, penalty=on_the_way(0.1, 1)),
     ),
     ("adagan", "plain", 3, Paper(*RELU, *NS, sgd(1e-2), sgd(4e-3))),
+    ("berard", "small", 0, Paper(*RELU, *NS, sgd(1e-2), sgd(1e-1), order="at once")),
+    ("berard", "small", 1, Paper(*RELU, *NS, sgd(1e-2), sgd(1e-1))),
     ("rs_gan", "paper", 0, Paper(*RS_GAN[0], half(standard_d), non_saturating, *RS_GAN[1])),
     ("rs_gan", "paper", 1, Paper(*RS_GAN[0], *PAIRED, *RS_GAN[1])),
 ]

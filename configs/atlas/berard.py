@@ -6,13 +6,15 @@
 
 Berard et al. (2020, arXiv 1906.04848; facebookresearch/GAN-optimization-landscape): half N(2, 1)
 and half N(-2, 1), of which there are 10000 rows, one hidden layer in both networks, PyTorch's first
-weights, SGD, and a batch for each half of extragradient. What differs: their latents are 10000
-fixed ones, and their README's command (`--deterministic`) takes all rows in every step, with the
-saturating loss that is their code's default. Here are its batches of 100, as without that option,
-latents and rows drawn by chance, and the non-saturating loss, their `--model=nsgan`.
+weights, SGD, 10000 latents, and a batch for each half of extragradient. What differs: their
+README's command (`--deterministic`) takes all rows in every step, with the saturating loss that is
+their code's default. Here are its batches of 100, as without that option, but drawn by chance, and
+100000 of them where it passes over all rows so often; and the non-saturating loss, their
+`--model=nsgan`.
 
-Variants: `paper`, hours of two cores; `small`, 20 hidden units instead of 100, latents of 10
-dimensions instead of 100, so that a Jacobian has 302 x 302 numbers, and 20000 updates.
+Variants: `paper`, hours of two cores; `small`, 20 hidden units instead of 100, 20000 updates, and
+latents that are new ones each time, of 10 dimensions instead of 100, so that a Jacobian has
+302 x 302 numbers.
 """
 
 from gan1d import variant as choose
@@ -31,6 +33,7 @@ PAPER = {
     "loss.log_floor": 0.0,
     "training.data_rows": 10000,
     "training.data_set": "same",
+    "training.finite_latents": True,
     "training.sort": False,
     "training.batch_size": 100,
     "steps": 100000,
@@ -49,7 +52,8 @@ for network, rate in RATES.items():
 VARIANTS = {
     "small": PAPER
     | {f"{network}.hidden": (20,) for network in RATES}
-    | {"latent.dim": 10, "steps": 20000, "judging.log_every": 200},
+    | {"latent.dim": 10, "training.finite_latents": False}
+    | {"steps": 20000, "judging.log_every": 200},
     "paper": PAPER,
 }
 METHODS = (
