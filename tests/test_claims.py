@@ -11,9 +11,10 @@ CODE = re.compile(r"```.*?```|^    .*?$|`[^`]+`", re.DOTALL | re.MULTILINE)
 
 
 def sections(text):
-    """Each section's prose, and what its blocks hold."""
-    for section in re.split(r"^##+ ", text, flags=re.MULTILINE):
-        blocks = "\n".join(found[3] for found in claims.BLOCK.finditer(section))
+    """Each section's prose, and what its blocks hold; a page's beginning may quote all of them."""
+    for i, section in enumerate(re.split(r"^##+ ", text, flags=re.MULTILINE)):
+        of = section if i else text
+        blocks = "\n".join(found[3] for found in claims.BLOCK.finditer(of))
         yield CODE.sub("", claims.BLOCK.sub("", section)), blocks
 
 
@@ -36,5 +37,8 @@ def test_every_number_in_prose_stands_in_a_table_beside_it(path):
 
 def test_what_is_no_result_is_found_out():
     text = "## A\nIt is 5%, not 6%.\n<!-- claim: table x y -->\n5%\n<!-- end -->\n"
-    (_, _), (prose, blocks) = sections(text)
+    first, (prose, blocks) = sections(text)
+    assert first == ("", blocks)
+    assert [number in blocks for number in NUMBERS.findall(prose)] == [True, False]
+    (prose, blocks), _ = sections(f"It is 5%, not 7%.\n{text}")
     assert [number in blocks for number in NUMBERS.findall(prose)] == [True, False]
