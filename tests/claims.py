@@ -12,6 +12,7 @@ A text has blocks `<!-- claim: KIND NAME WORDS --> ... <!-- end -->`, which are 
     factors NAME CRITERION ...   main effects over all ranges, a column for each of the criteria
     board NAME SETTING       every setting in the order of its successes, and against one
     modes NAME ONE / OTHER   one, or `every`, against another by the modes hit at the last look
+    by_modes NAME            how many of their modes mixtures of so many have hit then
     printed NAME             what a command printed, kept as it was in tests/data/claims/NAME.txt
     modes_effects NAME FACTOR ...   what each factor, by these names, and two of them do to how
                              many modes are hit then
@@ -27,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import scipy.stats
 import xarray as xr
 
 from gan1d import results
@@ -53,7 +55,7 @@ MEASURES = (
     "d_flatness",
     "residual",
 )
-AT_LAST = ("modes", "high_quality")  # kept of the last look too, as papers have them
+AT_LAST = ("modes", "high_quality", "reverse_kl")  # kept of the last look too, as papers have them
 
 
 def keep(folder: Path) -> Path:
@@ -170,16 +172,21 @@ def _share(of_runs: np.ndarray) -> str:
     return interval(f"{parts[0]}%", *parts[1:])
 
 
-def _modes(runs: xr.Dataset, i: int) -> str:
-    hit = _hit(runs, i)
-    return interval(*(number(float(each)) for each in (hit.mean(), *statistics.mean_interval(hit))))
+def _mean(values: np.ndarray) -> str:
+    found = values.mean(), *statistics.mean_interval(values)
+    return interval(*(number(float(each)) for each in found))
+
+
+def _reverse_kl(runs: xr.Dataset, i: int) -> str:
+    return _mean(runs.last_reverse_kl.values[i][runs.finished.values[i] == 1])
 
 
 MODES = {
-    "modes_hit": _modes,
+    "modes_hit": lambda runs, i: _mean(_hit(runs, i)),
     "all_hit": lambda runs, i: _share(_hit(runs, i) == runs.attrs["target_modes"]),
     "none_hit": lambda runs, i: _share(_hit(runs, i) == 0),
     "high_quality": lambda runs, i: _of_features(runs, "last_high_quality", i),
+    "reverse_kl": _reverse_kl,
 }
 FEATURES = ("approach", "mixing")
 RATES = ("success", "blurred", "near", "far", "modes_lost", "collapsed", "diverged", "dead")
@@ -200,6 +207,7 @@ HEADINGS = {
     "all_hit": "all modes hit",
     "none_hit": "none hit",
     "high_quality": "high quality",
+    "reverse_kl": "reverse KL, mean",
 }
 
 
@@ -434,6 +442,33 @@ def _caption(ranges: list[xr.Dataset]) -> str:
     return re.sub(r"medians of \d+ looks", f"medians of {ranges[0].attrs['looks']} looks", text)
 
 
+def by_modes(name: str) -> str:
+    """Of mixtures of so many modes the share that is hit at the last look; a mixture is a unit."""
+    ranges = load(name)
+    runs = pooled(ranges)
+    modes_of = np.array(
+        [weights.strip("(,)").count(",") + 1 for weights in runs.target_weights.values]
+    )
+    hit = runs.last_modes.values / modes_of[:, None]
+    rows = []
+    for count in np.unique(modes_of):
+        of_count = hit[modes_of == count]
+        low, middle, high = statistics.quantiles(of_count.ravel(), (0.05, 0.5, 0.95))
+        rows.append(
+            {"modes": str(count), "mixtures": str(len(of_count)), "runs": str(of_count.size)}
+        )
+        each = of_count.mean(1)
+        found = float(each.mean()), *statistics.mean_interval(each)
+        rows[-1]["share hit, mean"] = interval(*(f"{value:.2f}" for value in found))
+        rows[-1]["median of runs (5%, 95%)"] = f"{middle:.2f} ({low:.2f}, {high:.2f})"
+    found = scipy.stats.spearmanr(modes_of, hit.mean(1))
+    spread = 1.96 * (1.06 / (len(hit) - 3)) ** 0.5  # of its atanh: Fieller et al. 1957
+    low, high = np.tanh(np.arctanh(found.statistic) + np.array([-spread, spread]))
+    said = f"{found.statistic:.2f} [{low:.2f}, {high:.2f}]"
+    last = f"Rank correlation of modes and the share hit, over {len(hit)} mixtures: {said}."
+    return f"{_table(rows)}\n\n{last} {_caption(ranges)}"
+
+
 def printed(name: str) -> str:
     """What a command has printed of runs that are not kept otherwise."""
     return (KEPT / f"{name}.txt").read_text().rstrip("\n")
@@ -448,6 +483,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "board": board,
     "modes": modes,
     "modes_effects": modes_effects,
+    "by_modes": by_modes,
     "printed": printed,
 }
 
