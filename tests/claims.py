@@ -45,6 +45,11 @@ PAGES = ("main-job", "experiments", "tricks", "atlas")
 TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES)]
 RANGES = ("", "-again")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NAMES = {  # of settings by their numbers, where labels are too long for a table
+    "numerics-small": {1: "gradients, at once", 2: "gradients, in turn", 3: "consensus"},
+    "plain_gans": {1: "PacGAN's", 32: "GDPP's"},
+    "wgan_gp-ring": {1: "clipped, by RMSProp", 2: "penalised, by Adam"},
+}
 MEASURES = (
     "w1",
     "w1_trained",
@@ -119,7 +124,15 @@ def load(name: str) -> list[xr.Dataset]:
     named = [KEPT / f"{each}{end}.npz" for each in name.split("+") for end in RANGES]
     paths = [path for path in named if path.exists()]
     assert paths, f"nothing is kept of {name}"
-    return [_read(path) for path in paths]
+    return [_with_names(_read(path), name) for path in paths]
+
+
+def _with_names(runs: xr.Dataset, name: str) -> xr.Dataset:
+    """The settings under shorter names than their labels, where there are such."""
+    labels = runs.setting.values.tolist()
+    for i, short in NAMES.get(name, {}).items():
+        labels[i - 1] = short
+    return runs.assign_coords(setting=labels)
 
 
 def third(name: str) -> xr.Dataset:
@@ -264,23 +277,26 @@ def modes(name: str, *words: str) -> str:
     others = [label for label in runs.setting.values.tolist() if label != reference]
     rows, p_values = [], []
     for label in others if one == "every" else [of_runs.find_setting(runs, one)]:
-        hit, usual = comparisons.paired(runs, label, reference).last_modes.values
+        both = comparisons.paired(runs, label, reference)
+        hit, usual = both.last_modes.values
         every = runs.attrs["target_modes"]
         found = statistics.difference(hit == every, usual == every)
-        more = float((hit - usual).mean()), *statistics.mean_interval(hit - usual)
         p_values.append(found.p_exact)
-        rows.append(
-            {
-                f"against {reference}": label,
-                "seeds": str(found.pairs),
-                "modes more": "{:+.2f} [{:+.2f}, {:+.2f}]".format(*more),
-                "all hit, only it:only other": f"{found.only_first}:{found.only_second}",
-                "points": _points(found),
-            }
-        )
+        row = {f"against {reference}": label, "seeds": str(found.pairs)}
+        row["modes more"] = _more(hit - usual)
+        if "last_reverse_kl" in runs:
+            row["reverse KL more"] = _more(-np.diff(both.last_reverse_kl.values, axis=0)[0])
+        row["all hit, only it:only other"] = f"{found.only_first}:{found.only_second}"
+        rows.append(row | {"points": _points(found)})
     for row, p in zip(rows, statistics.holm(np.array(p_values)), strict=True):
         row["p"] = f"{p:.1g}"
     return _table(rows)
+
+
+def _more(differences: np.ndarray) -> str:
+    """The mean of paired differences, with its interval."""
+    more = float(differences.mean()), *statistics.mean_interval(differences)
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*more)
 
 
 def board(name: str, *against: str) -> str:

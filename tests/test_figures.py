@@ -657,6 +657,14 @@ def test_names_of_fields_are_not_broken_where_their_values_stand_beside_them():
     assert common.wrapped("minibatch and others", 12) == "minibatch\nand others"
 
 
+def test_a_rows_name_leaves_its_panels_room():
+    fields = " + ".join(f"G optimizer field{i} {i}" for i in range(9))
+    lines = common.row_name(fields, 25).split("\n")
+    assert len(lines) == common.MOST_LINES and lines[0] == "G optimizer field0 0"
+    assert lines[-1] == "+ 5 more" and lines[-2] == "+ G optimizer field3 3"
+    assert common.row_name("a + b", 3) == common.wrapped("a + b", 3)
+
+
 def test_moments_end_at_the_verdicts(cases):
     ds, _, frame = cases("tricks")
     drawn = panels(draw("moments", ds, summary=frame))

@@ -37,6 +37,7 @@ MAX_ROWS = 12  # of settings, where each has several panels
 QUARTILES = (0.5, 0.25, 0.75)
 PAGE = 7.2  # inches: the width of a page's text
 UNBROKEN = "\N{NO-BREAK SPACE}"
+MOST_LINES = 5  # of a row's name
 PANEL_CHARACTERS = 38  # of a panel's title
 
 
@@ -239,6 +240,15 @@ def wrapped(label: str, width: int = PANEL_CHARACTERS) -> str:
             lines.append(f"+ {part}")
     text = "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
     return text.replace(UNBROKEN, " ")
+
+
+def row_name(label: str, width: int) -> str:
+    """A setting's label beside its panels, which keep their room: of many lines the first ones."""
+    lines = wrapped(label, width).split("\n")
+    if len(lines) <= MOST_LINES:
+        return "\n".join(lines)
+    kept, rest = lines[: MOST_LINES - 1], " ".join(lines[MOST_LINES - 1 :])
+    return "\n".join([*kept, f"+ {rest.count('+ ')} more"])
 
 
 def _in_pieces(label: str) -> str:

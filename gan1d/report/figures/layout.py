@@ -162,7 +162,8 @@ def rows_of_panels(
 
 def name_row(ax: Axes, name: str, height: float) -> None:
     """Say at the left of a row of panels, so many inches high, what it is."""
-    ax.set_ylabel(common.wrapped(name, characters(height)), fontsize=points_of("axes.titlesize"))
+    name = common.row_name(name, characters(height))
+    ax.set_ylabel(name, fontsize=points_of("axes.titlesize"))
 
 
 def color_bar(

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from gan1d.report.figures import common, layout
 from gan1d.report.figures.common import BLUE, VERMILLION, Selection
 
+TITLE_CHARACTERS = 18  # above the narrowest panels
 CHECKPOINTS = 5
 MOST_SEEDS = 5  # beside each other
 MOST_STRETCH = 4  # of one axis over the other, up to which they have the same scale
@@ -119,12 +120,12 @@ def _grid(
         for (seed, i), ax in zip(columns, row, strict=True):
             run = common.in_plane(runs[shown.index(seed)])
             rows[-1].append(panel := PlanePanel(ax, run))
-            step = common.moment(run.step.values[i])
+            step = common.wrapped(common.moment(run.step.values[i]), TITLE_CHARACTERS)
             heading = [step] if len(shown) == 1 else [f"seed {seed}: {common.fate(run)}"]
             ax.set_title("\n".join([*heading, *panel.show(i)]))
         fate = f"\n({common.fate(runs[0])})" if len(shown) == 1 else ""
         at_most = layout.characters(height)
-        row[0].set_ylabel(common.wrapped(setting, at_most) + fate)
+        row[0].set_ylabel(common.row_name(setting, at_most) + fate)
     draw_scales(figure, rows)
     dim = selection.runs.sizes["dim"]
     more = f"the first 2 of {dim} columns" if dim > 2 else ""
