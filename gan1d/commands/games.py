@@ -6,7 +6,9 @@ A game is a setting whose generator is a point on the line and whose D is linear
 each one, the distance from its equilibrium after the last update (median over seeds); the
 eigenvalues there of -J, by which the players' own gradients move them in continuous time; and the
 spectral radius there of an update, by which distances are multiplied in the long run. The latter
-two are of one batch; "-" where an update has no Jacobian.
+two are of one batch; "-" where an update has no Jacobian. With --draw there are trajectories over
+the field of the players' gradients, too (figures/phase.png), and the eigenvalues of updates in the
+complex plane (figures/spectra.png).
 """
 
 import dataclasses
@@ -20,6 +22,7 @@ from absl import flags
 
 from gan1d import results
 from gan1d.commands import shell
+from gan1d.commands.shared_flags import DRAW
 from gan1d.config import experiment
 from gan1d.config.fields import ConfigError
 from gan1d.report import drawing, statistics, tables
@@ -38,12 +41,7 @@ DRAWN = ("phase", "spectra")
 NODES = 15  # of a vector field, each way
 PARTS = np.linspace(0, 1, 25)  # of their rates at which updates' eigenvalues are drawn
 
-_DRAW = flags.DEFINE_bool(
-    "draw",
-    False,
-    "Also draw trajectories over the field of the players' gradients (figures/phase.png), and the "
-    "eigenvalues of updates in the complex plane (figures/spectra.png).",
-)
+flags.declare_key_flag("draw")
 
 
 class Game(NamedTuple):
@@ -66,7 +64,7 @@ def main(argv: list[str]) -> int:
             return shell.refuse(f"{folder}: {NONE}")
         rows = [_row(runs, i, game) for i, game in games.items()]
         print(f"{tables.markdown(rows)}\n\n{of_runs.caption(runs)}")
-        if _DRAW.value:
+        if DRAW.value:
             whole = runs.assign(_variables(runs, games))
             drawn = drawing.draw_all(folder, whole, None, tables.summary(runs), DRAWN)
             print(*drawn, sep="\n")

@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 
 from gan1d.commands import shell
-from gan1d.commands.seeds import SEEDS
+from gan1d.commands.shared_flags import SEEDS
 from gan1d.config import axes
 from gan1d.report import comparisons, figures, statistics, tables
 from gan1d.report.figures import intervals as panels

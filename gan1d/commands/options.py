@@ -15,7 +15,7 @@ from ml_collections import config_flags
 import gan1d
 from gan1d import engines
 from gan1d.commands import shell
-from gan1d.commands.seeds import SEEDS
+from gan1d.commands.shared_flags import SEEDS
 from gan1d.config import axes, experiment, fields
 from gan1d.config.experiment import ConfigError, Experiment
 

@@ -7,7 +7,8 @@ engine that trained them, and their last W1 is held against the recorded one. Th
 cosine of both players' gradients v with the way back, along the straight line from their first
 parameters to their last. It and the eigenvalues, which are left out ("-") of networks of more than
 2500 numbers, are of one batch of 2500 rows and latents a run, that training has not seen. Runs that
-diverged have no end, and are left out.
+diverged have no end, and are left out. With --draw there are angles and norms along the paths, too
+(figures/path.png), and the eigenvalues of the games in the complex plane (figures/eigenvalues.png).
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from absl import flags
 
 from gan1d import results
 from gan1d.commands import shell
-from gan1d.commands.seeds import SEEDS
+from gan1d.commands.shared_flags import DRAW, SEEDS
 from gan1d.config import axes
 from gan1d.config.fields import ConfigError
 from gan1d.report import drawing, paths, tables
@@ -37,12 +38,7 @@ if TYPE_CHECKING:
 ROWS = 2500  # that v and its Jacobian are of, or as few more as make whole batches
 DRAWN = ("path", "eigenvalues")
 
-_DRAW = flags.DEFINE_bool(
-    "draw",
-    False,
-    "Also draw angles and norms along the paths (figures/path.png), and the eigenvalues of the "
-    "games in the complex plane (figures/eigenvalues.png).",
-)
+flags.declare_key_flag("draw")
 flags.declare_key_flag("seeds")
 
 
@@ -60,7 +56,7 @@ def main(argv: list[str]) -> int:
         return shell.refuse(f"{folder}: all runs of these seeds diverged, or are not finished")
     print(f"{paths.table(whole)}\n\n{of_runs.caption(whole)}")
     print(f"Trained again: W1 at the end is as recorded in {alike} of {count} runs.")
-    if _DRAW.value:
+    if DRAW.value:
         print(*drawing.draw_all(folder, whole, None, tables.summary(runs), DRAWN), sep="\n")
     return 0
 
