@@ -86,3 +86,10 @@ def test_an_interrupted_command_does_not_wait_for_threads_that_compile():
     """Python does when it ends: a large program of XLA's kept a process for 42 s."""
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=120)
     assert done.returncode == 130 and done.stderr == b"gan1d: interrupted\n"
+
+
+def test_commands_go_together_in_one_process():
+    """But bench, which has a --workdir of its own: absl refuses a flag that is defined twice."""
+    code = "import importlib; from gan1d.__main__ import COMMANDS; COMMANDS.pop('bench'); "
+    code += "[importlib.import_module(each) for each in COMMANDS.values()]"
+    subprocess.run([sys.executable, "-c", code], check=True)
