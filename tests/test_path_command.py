@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from helpers import TINY, run_command
+from helpers import TINY, run_command, setting
 from test_laboratory import BILINEAR, GAMMA, penalized, played
 
 import gan1d
@@ -96,6 +96,14 @@ def test_what_is_measured_is_the_laboratorys_of_a_batch_of_2500_rows(folder):
     known = found.game_eigenvalue.values[np.isfinite(found.game_eigenvalue.values)]
     numbers = sum(np.size(leaf) for leaf in jax.tree.leaves(run.last.params))
     assert len(known) == numbers and (np.diff(np.abs(known)) <= 0).all()
+
+
+def test_a_batch_that_is_the_whole_data_set_stays_it():
+    """Of more rows than there are some would be of no set."""
+    whole = {"training.data_rows": 8, "training.full_batch": True}
+    made = setting(**whole, **{"training.batch_size": 8})
+    assert command._with_large_batches(made).training.batch_size == 8
+    assert command._with_large_batches(setting()).training.batch_size >= command.ROWS
 
 
 def test_each_player_has_its_own_block_of_the_jacobian():

@@ -6,9 +6,10 @@ After Berard et al. 2020 (arXiv 1906.04848). Results keep no D: the runs are tra
 engine that trained them, and their last W1 is held against the recorded one. The angle is the
 cosine of both players' gradients v with the way back, along the straight line from their first
 parameters to their last. It and the eigenvalues, which are left out ("-") of networks of more than
-2500 numbers, are of one batch of 2500 rows and latents a run, that training has not seen. Runs that
-diverged have no end, and are left out. With --draw there are angles and norms along the paths, too
-(figures/path.png), and the eigenvalues of the games in the complex plane (figures/eigenvalues.png).
+2500 numbers, are of one batch a run, of its data set where training takes all of that in each step,
+else of 2500 rows and latents of its own. Runs that diverged have no end, and are left out. With
+--draw there are angles and norms along the paths, too (figures/path.png), and the eigenvalues of
+the games in the complex plane (figures/eigenvalues.png).
 """
 
 import dataclasses
@@ -132,7 +133,9 @@ def _measured(runs: xr.Dataset, kept: "list[Retrained]") -> xr.Dataset:
 
 
 def _with_large_batches(setting: "Setting") -> "Setting":
-    """The same with as many rows a batch as v is measured by."""
+    """The same with as many rows a batch as v is measured by, unless one is all there are."""
+    if setting.training.full_batch:
+        return setting
     size = setting.training.batch_size
     training = dataclasses.replace(setting.training, batch_size=-(-ROWS // size) * size)
     return dataclasses.replace(setting, training=training)
