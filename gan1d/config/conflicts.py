@@ -171,9 +171,8 @@ def _loss(setting: Setting) -> Iterator[tuple[str, Value, str]]:
 
 def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
     """Components of a mixture that make none."""
-    of_line, is_round = target.kind in targets.LINE, target.kind in targets.ROUND
+    of_line, spread = target.kind in targets.LINE, targets.MIXTURES[target.kind]
     name = "means" if of_line else "centres"
-    spread = "stds" if is_round else "half_widths" if of_line else "covariances"
     places, widths = getattr(target, name), getattr(target, spread)
     if not len(target.weights) == len(places) == len(widths) > 0:
         remedy = f"give weights, {name} and {spread} the same length"
@@ -186,7 +185,7 @@ def _mixture(target: TargetFields) -> Iterator[tuple[str, Value, str]]:
         return
     shares = np.array(target.weights) / sum(target.weights)
     mean = shares @ places
-    if is_round:
+    if spread == "stds":
         variances = np.square(target.stds)[:, None]
     else:
         x, between, y = np.array(target.covariances).T

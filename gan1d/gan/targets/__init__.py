@@ -26,7 +26,6 @@ from gan1d.gan.targets.section import (
     MIXTURES,
     MOST_SIGMA,
     PLANE,
-    ROUND,
     TargetFields,
 )
 from gan1d.system.lazy import Array, jax, jnp
@@ -41,7 +40,6 @@ __all__ = [
     "MIXTURES",
     "MOST_SIGMA",
     "PLANE",
-    "ROUND",
     "Modes",
     "TargetFields",
     "cdf",

@@ -32,6 +32,7 @@ class Family(NamedTuple):
     slices: Callable[[Point, Point, Point], Array] | None = None
     # Weights, means and stds `[K]` of the normals that it is made of, its modes.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
+    widths: str = ""  # the field of a mixture that has its components' widths
     flat: bool = False  # whether they are uniform instead, within 3 such stds of their means
     # Of a law symmetric around 0 without moments: the share on either side that is taken for its
     # quantile there wherever a mean, a standard deviation or a distance is.
@@ -131,6 +132,7 @@ FAMILIES: dict[str, Family] = {
         mixture.sample,
         mixture.point,
         components=mixture.components,
+        widths="stds",
     ),
     "uniform_mixture": Family(
         uniform_mixture.log_prob,
@@ -142,6 +144,7 @@ FAMILIES: dict[str, Family] = {
         uniform_mixture.sample,
         uniform_mixture.point,
         components=uniform_mixture.modes,
+        widths="half_widths",
         flat=True,
     ),
 }

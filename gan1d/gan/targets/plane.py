@@ -79,6 +79,7 @@ class Family(NamedTuple):
     # Weights `[K]`, centres `[K, 2]` and stds `[K]` of modes that differ; then there is no noise.
     components: Callable[["TargetFields"], tuple[Array, Array, Array]] | None = None
     factors: Callable[["TargetFields"], Factors] | None = None  # of modes that are not round
+    widths: str = ""  # the field that has the widths of modes that differ
 
 
 def _curve(
@@ -201,9 +202,15 @@ FAMILIES: dict[str, Family] = {
     "moons": _curve(_moons, (0.5, 0.25), (0.75, 9 / 16 - 1 / np.pi), pieces=2),
     "ring": _clusters(_ring),
     "grid": _clusters(_grid),
-    "plane_mixture": Family(_place_of_component, _moments_of_components, components=_components),
+    "plane_mixture": Family(
+        _place_of_component, _moments_of_components, components=_components, widths="stds"
+    ),
     "plane_gaussians": Family(
-        _place_of_component, _moments_of_components, components=_gaussians, factors=_factors
+        _place_of_component,
+        _moments_of_components,
+        components=_gaussians,
+        factors=_factors,
+        widths="covariances",
     ),
 }
 

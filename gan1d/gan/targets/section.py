@@ -11,10 +11,11 @@ PLANE = plane.FAMILIES
 COUNTS = counts.LAWS
 DATA = {data.KIND: "rows of a file, or of an array"}
 FAMILIES: ChainMap[str, Any] = ChainMap({}, DATA, COUNTS, LINE, PLANE)
-PLANE_MIXTURES = tuple(kind for kind, family in PLANE.items() if family.components is not None)
-LINE_MIXTURES = ("mixture", "uniform_mixture")
-MIXTURES = (*LINE_MIXTURES, *PLANE_MIXTURES)
-ROUND = ("mixture", *(kind for kind in PLANE_MIXTURES if PLANE[kind].factors is None))
+LINE_MIXTURES = tuple(kind for kind, family in LINE.items() if family.widths)
+PLANE_MIXTURES = tuple(kind for kind, family in PLANE.items() if family.widths)
+# Of each mixture the field that has its components' widths.
+MIXTURES = {kind: LINE[kind].widths for kind in LINE_MIXTURES}
+MIXTURES |= {kind: PLANE[kind].widths for kind in PLANE_MIXTURES}
 OF_DATA = ("kind", data.KIND)
 # The heaviest tails that can be judged: 501 even samples have at least half of the law's std.
 LEAST_FREEDOM, LEAST_PARETO, MOST_SIGMA = 2.1, 2.2, 1.5
@@ -28,6 +29,11 @@ def _is_family(kind: str) -> bool:
 def _is_noisy(kind: str) -> bool:
     """Any in the plane but mixtures."""
     return kind in PLANE and PLANE[kind].components is None
+
+
+def _of_widths(field: str) -> list[str]:
+    """Mixtures whose widths are this field's."""
+    return [kind for kind, widths in MIXTURES.items() if widths == field]
 
 
 @pytree
@@ -83,7 +89,7 @@ class TargetFields:
         open_low=True,
         unit="target scales",
         label="stds",
-        only=("kind", *ROUND),
+        only=("kind", *_of_widths("stds")),
     )
     half_widths: tuple[float, ...] = number(
         (0.5, 0.5),
@@ -92,7 +98,7 @@ class TargetFields:
         open_low=True,
         unit="target scales",
         label="half-widths",
-        only=("kind", "uniform_mixture"),
+        only=("kind", *_of_widths("half_widths")),
     )
     covariances: tuple[tuple[float, float, float], ...] = number(
         ((0.25, 0.2, 0.25), (0.25, -0.2, 0.25)),
@@ -100,7 +106,7 @@ class TargetFields:
         "scale",
         unit="squares of target scales",
         label="covariances",
-        only=("kind", "plane_gaussians"),
+        only=("kind", *_of_widths("covariances")),
     )
     shape: float = field(
         3.0,
