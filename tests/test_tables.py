@@ -543,6 +543,9 @@ def test_a_table_of_effects_says_what_it_rests_on():
         ("discriminator.optimizer.rate", ["generator.optimizer.rate"], "D rate"),
         ("generator.hidden", ["discriminator.hidden", "loss.kind"], "G hidden"),
         ("penalty.weight", ["diversity.weight"], "penalty.weight"),
+        ("loss.kind", ["penalty.kind"], "loss"),
+        ("generator.kind", [], "generator"),
+        ("discriminator.optimizer.kind", ["generator.optimizer.kind"], "D optimizer"),
     ],
 )
 def test_swept_fields_are_named_as_shortly_as_tells_them_apart(field, others, name):

@@ -27,9 +27,12 @@ def short_name(runs: xr.Dataset, field: str) -> str:
 
 
 def _names(field: str) -> tuple[str, str, str]:
-    """From the shortest to the longest: `rate`, `D rate` and `discriminator.optimizer.rate`."""
-    words = field.split(".")
-    player = {"generator": "G ", "discriminator": "D "}.get(words[0], "")
+    """From the shortest to the longest: `rate`, `D rate` and `discriminator.optimizer.rate`.
+
+    A kind goes by what it is of: `loss` for `loss.kind`.
+    """
+    words = field.removesuffix(".kind").split(".")
+    player = {"generator": "G ", "discriminator": "D "}.get(words[0], "") if words[1:] else ""
     return words[-1], player + words[-1], field
 
 
