@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import synthetic
+import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.quiver import Quiver
 from PIL import Image
@@ -154,16 +155,36 @@ def test_a_d_that_is_no_probability_is_drawn_as_it_is():
     assert twin.get_ylim() == (snapshots.d.min(), snapshots.d.max())
 
 
-def test_a_d_that_is_no_probability_has_a_scale_of_its_own_in_the_plane():
+def test_a_d_that_is_no_probability_is_drawn_by_its_ranks_in_the_plane():
     ds = synthetic.dataset(["a", "b"], seeds=1, unfinished=0, target="ring", loss="hinge")
     snapshots = synthetic.snapshots(ds, seeds=1)
-    snapshots["d"][1] = 30 * snapshots.d[1] - 20
+    count = snapshots.sizes["grid"]
+    # At first as good as flat, but for one place; later a thousand times as far.
+    d = np.geomspace(1, 10, count)
+    d[-1] = 1e6
+    snapshots["d"][:] = d
+    snapshots["d"][..., 1:, :] *= 1e3
     figure = draw("samples", ds, snapshots)
-    bars = [ax for ax in figure.axes if ax.get_ylabel() == "D, raw output"]
-    assert len(bars) == 2
-    shades = {ax.collections[0].get_clim() for ax in panels(figure)}
-    expected = {(float(d.min()), float(d.max())) for d in snapshots.d}
-    assert shades == expected
+    assert [ax.get_ylabel() for ax in figure.axes].count("D, ranks of raw output") == 1
+    for ax in panels(figure):
+        (shade,) = ax.collections
+        np.testing.assert_allclose(np.ravel(shade.get_array()), (np.arange(count) + 0.5) / count)
+        assert shade.get_clim() == (0, 1)
+    assert "D spans 1e+06" in panels(figure)[0].get_title()
+    assert "D spans 1e+09" in panels(figure)[-1].get_title()
+
+
+def test_ranks_are_of_what_is_finite():
+    _, snapshots = one_run(target="ring", loss="hinge")
+    run = xr.Dataset({"d": snapshots.d[0, 0], "d_is_probability": np.int8(0)})
+    run["d"][0, :3], run["d"][1, :] = [np.nan, np.inf, -np.inf], np.inf
+    run["d"][2, :] = 7
+    first, second, flat, *_ = plane.shades(run)
+    assert np.isnan(first[:3]).all() and np.isnan(second).all()
+    count = len(first) - 3
+    np.testing.assert_allclose(np.sort(first[3:]).mean(), 0.5)
+    assert first[3:].min() >= 0.5 / count and first[3:].max() <= 1 - 0.5 / count
+    assert (flat == 0.5).all()
 
 
 def test_a_collapsed_generator_is_one_tall_bin():

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.stats
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ MOST_SEEDS = 5  # beside each other
 MOST_STRETCH = 4  # of one axis over the other, up to which they have the same scale
 # D's output: light, for points to stand out, and white where D can't tell.
 SHADE = LinearSegmentedColormap.from_list("shade", ["#BDBDBD", "white", "#8EC3E6"])
-RAW_SHADE = LinearSegmentedColormap.from_list("raw shade", ["#BDBDBD", "#8EC3E6"])
+BANDS = 10  # of ranks, for their borders to be contours
 SOURCES = {"real": "black", "generated": VERMILLION}
 
 
@@ -29,6 +30,24 @@ def can_show(selection: Selection) -> bool:
     return common.holds(selection.runs, "x", "target_samples") and common.holds(
         selection.snapshots, "samples", "d"
     )
+
+
+def shades(run: xr.Dataset) -> np.ndarray:
+    """One run's D as shades from 0 to 1, `[step, grid]`; NaN where it is not finite.
+
+    That is D where it is a probability. A raw output has no scale, a critic's not even a zero: of
+    it, its ranks on the grid, which leave its contours as they are.
+    """
+    d = np.where(np.isfinite(run.d.values), run.d.values, np.nan)
+    if common.is_probability(run):
+        return d
+    count = np.maximum(1, np.isfinite(d).sum(axis=-1, keepdims=True))
+    return (scipy.stats.rankdata(d, axis=-1, nan_policy="omit") - 0.5) / count
+
+
+def shade_label(run: xr.Dataset) -> str:
+    """What one run's shades are of."""
+    return "D" if common.is_probability(run) else "D, ranks of raw output"
 
 
 def draw_points(
@@ -56,18 +75,18 @@ class PlanePanel:
         self._samples = run.samples.values
         side = math.isqrt(run.sizes["grid"])
         x, y = run.x.values.reshape(side, side, 2).transpose(2, 0, 1)
-        self._d = run.d.values.reshape(-1, side, side)
+        self._shades = shades(run).reshape(-1, side, side)
         self._limits = np.array([[x.min(), y.min()], [x.max(), y.max()]])
         self.ax = ax
-        low, high = common.d_limits(run)
-        self.is_probability, self.d_label = common.is_probability(run), common.d_label(run)
+        self.is_probability, self.d_label = common.is_probability(run), shade_label(run)
+        self._d = run.d.values
         self.shade = ax.pcolormesh(
             x,
             y,
-            self._d[0],
-            vmin=low,
-            vmax=high,
-            cmap=SHADE if self.is_probability else RAW_SHADE,
+            self._shades[0],
+            vmin=0,
+            vmax=1,
+            cmap=SHADE if self.is_probability else SHADE.resampled(BANDS),
             shading="nearest",
             rasterized=True,
         )
@@ -82,20 +101,26 @@ class PlanePanel:
         self.artists: list[Artist] = [self.shade, *above]
 
     def show(self, i: int) -> list[str]:
-        """Move on to log point `i`; what it can't show, in words."""
+        """Move on to log point `i`; what it can't show, in words, and how far a raw D goes."""
         points = self._samples[i]
-        self.shade.set_array(self._d[i])
+        self.shade.set_array(self._shades[i])
         self._generated.set_data(*points.T)
         finite = np.isfinite(points).all(axis=-1)
         inside = ((points >= self._limits[0]) & (points <= self._limits[1])).all(axis=-1)
         if not finite.any():
             return ["nothing finite to draw"]
-        return [] if inside.all() else [f"{np.count_nonzero(~inside)} of {len(points)} outside"]
+        outside = f"{np.count_nonzero(~inside)} of {len(points)} outside"
+        return [*self._span(i), *([] if inside.all() else [outside])]
+
+    def _span(self, i: int) -> list[str]:
+        """How far a raw D goes here, which its ranks do not show."""
+        d = self._d[i][np.isfinite(self._d[i])]
+        return [] if self.is_probability or not d.size else [f"D spans {np.ptp(d):.2g}"]
 
 
 def draw_scales(figure: Figure, rows: Sequence[Sequence[PlanePanel]]) -> None:
-    """The scale of D's shades beside the axes; one a row unless D is a probability in all."""
-    if all(row[0].is_probability for row in rows):
+    """The scale of D's shades beside the axes; one a row unless it is the same of all."""
+    if len({row[0].is_probability for row in rows}) == 1:
         rows = [[panel for row in rows for panel in row]]
     for row in rows:
         layout.color_bar(figure, row[0].shade, [panel.ax for panel in row], row[0].d_label)

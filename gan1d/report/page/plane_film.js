@@ -27,16 +27,14 @@ const flat = valuesAt(points, i, j, frame);
 const x = coordinates(flat, 0).map((whole) => scaled(whole, none_place, left, right));
 const y = coordinates(flat, 1).map((whole) => scaled(whole, none_place, bottom, top));
 generated.data = {x, y};
-const [low, high] = valuesAt(d_limits, i, j);
 const [image] = shade.data.image;
-image.set(valuesAt(shades, i, j, frame).map((whole) => scaled(whole, none_level, low, high)));
+image.set(valuesAt(shades, i, j, frame).map((whole) => scaled(whole, none_level, 0, 1)));
 const [w, h] = [(right - left) / (side - 1), (top - bottom) / (side - 1)];
 Object.assign(shade.data, {
   x: [left - w / 2], y: [bottom - h / 2], dw: [w * side], dh: [h * side],
 });
 shade.change.emit();
-mapper.setv({low, high, palette: palettes[is_probability[i]]});
-bar.title = d_labels[i];
+bar.title = shade_labels[i];
 
 const outside = x.filter((each, k) => Number.isNaN(each + y[k])).length;
 document.getElementById("frame").textContent =

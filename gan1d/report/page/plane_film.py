@@ -56,9 +56,7 @@ def draw(shown: Shown, run: Run) -> Drawn:
         films,
         "plane_film",
         drawn,
-        mapper=mapper,
         bar=bar,
-        palettes=[_palette(plane.RAW_SHADE), _palette(plane.SHADE)],
         shade=shade,
         real=points["real"],
         generated=points["generated"],
@@ -76,21 +74,18 @@ def _frames(films: film.Films, side: int) -> dict[str, object]:
     """Points and D in every frame, `[setting, seed, frame, ...]`, in whole numbers."""
     runs = [run for of_setting in films.runs for run in of_setting]
     limits = [_limits(of_setting[0]) for of_setting in films.runs]
-    d_limits = [np.array(common.d_limits(run)) for run in runs]
     points, shades = [], []
     for i, run in enumerate(runs):
         low, high = limits[i // len(films.runs[0])].T
         points.append(_whole(run.samples.values, low, high, PLACES).astype(np.uint16))
-        d = _whole(run.d.values, d_limits[i][0], d_limits[i][1], D_LEVELS).astype(np.uint8)
+        d = _whole(plane.shades(run), 0, 1, D_LEVELS).astype(np.uint8)
         # Of the grid the first axis is x; of an image the first one is y.
         shades.append(d.reshape(-1, side, side).swapaxes(1, 2).reshape(len(d), -1))
     return {
         "limits": single(limits),
         "points": film.stacked(films, points),
         "shades": film.stacked(films, shades),
-        "d_limits": single(film.stacked(films, d_limits)),
-        "d_labels": [common.d_label(of_setting[0]) for of_setting in films.runs],
-        "is_probability": [int(common.is_probability(of[0])) for of in films.runs],
+        "shade_labels": [plane.shade_label(of_setting[0]) for of_setting in films.runs],
     }
 
 
