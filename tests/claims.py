@@ -46,9 +46,7 @@ TEXTS = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES)]
 RANGES = ("", "-again")
 BLOCK = re.compile(r"(<!-- claim: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NAMES = {  # of settings by their numbers, where labels are too long for a table
-    "numerics-small": {1: "gradients, at once", 2: "gradients, in turn", 3: "consensus"},
     "plain_gans": {1: "PacGAN's", 32: "GDPP's"},
-    "wgan_gp-ring": {1: "clipped, by RMSProp", 2: "penalised, by Adam"},
 }
 MEASURES = (
     "w1",

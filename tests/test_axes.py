@@ -150,8 +150,8 @@ def test_bad_seeds_are_refused_by_name(text):
 )
 def test_an_axis_is_fields_and_their_values_in_their_own_types(text, columns):
     parsed = axes.parse_axis(text)
-    assert parsed == columns
-    for field, values in parsed:
+    assert parsed == (columns, [])
+    for field, values in parsed.columns:
         assert all(type(value) is type(DEFAULTS[field]) for value in values)
 
 
@@ -169,6 +169,10 @@ def test_an_axis_is_fields_and_their_values_in_their_own_types(text, columns):
         ("", ["empty"]),
         ("generator.hidden=(4,8", ["generator.hidden"]),
         ("target.kind=ring,star", ["target.kind=star", "moons"]),
+        ("name=a,b", ["empty"]),
+        ("name=a,b,c target.loc=1,2", ["target.loc: 2", "name: 3"]),
+        ("name=a,a target.loc=1,2", ["name='a'", "a name of its own"]),
+        ("name='',b target.loc=1,2", ["name=''", "a name of its own"]),
     ],
 )
 def test_a_bad_axis_is_refused_with_a_remedy(axis, words):
@@ -178,13 +182,13 @@ def test_a_bad_axis_is_refused_with_a_remedy(axis, words):
 
 
 def test_axes_multiply_with_the_last_one_fastest():
-    swept, points = axes.product(("target.loc=1,2", "target.scale=3,4 latent.low=5,6"))
+    swept, points, _ = axes.product(("target.loc=1,2", "target.scale=3,4 latent.low=5,6"))
     assert swept == ("target.loc", "target.scale", "latent.low")
     assert points == ((1, 3, 5), (1, 4, 6), (2, 3, 5), (2, 4, 6))
 
 
 def test_without_axes_there_is_one_point():
-    assert axes.product(()) == ((), ((),))
+    assert axes.product(()) == ((), ((),), ((),))
 
 
 @pytest.mark.parametrize(
@@ -207,8 +211,8 @@ def test_the_command_lines_axis_replaces_the_configs_own():
 
 
 def labels(*sweep, **fixed):
-    swept, points = axes.product(sweep)
-    return axes.labels(DEFAULTS | fixed, swept, points)
+    swept, points, names = axes.product(sweep)
+    return axes.labels(DEFAULTS | fixed, swept, points, names)
 
 
 def test_labels_name_what_is_on_and_give_values_where_there_are_several():
@@ -240,6 +244,34 @@ def test_labels_name_what_is_on_and_give_values_where_there_are_several():
 )
 def test_labels_of_one_axis(axis, expected):
     assert labels(axis) == expected
+
+
+@pytest.mark.parametrize(
+    ("sweep", "expected"),
+    [
+        (["name=clipped,free target.loc=1,2"], ["clipped", "free"]),
+        (["target.loc=1,2 name='at once, fast',\"in turn\""], ["at once, fast", "in turn"]),
+        # A name stands where its axis does, for all that varies in step there.
+        (
+            ["target.loc=1,2", "name=a,b target.scale=3,4 training.d_steps=1,5", "latent.low=5"],
+            [f"loc {loc} + {name} + low 5" for loc in (1, 2) for name in "ab"],
+        ),
+    ],
+)
+def test_points_are_called_by_their_names(sweep, expected):
+    made = labels(*sweep)
+    assert [label.replace("target ", "").replace("latent ", "") for label in made] == expected
+
+
+def test_names_stay_with_their_points_where_others_are_dropped():
+    """The second weight has no effect where there is no penalty, so three points are two."""
+    axis = "name=none,nothing,R1 penalty.kind=off,off,r1 penalty.weight=1,2,2"
+    assert resolve({"sweep": [axis]}).labels == ("none", "R1")
+
+
+def test_an_axis_that_replaces_another_may_have_names_too():
+    own = ("name=a,b target.loc=1,2", "name=c,d training.d_steps=1,5")
+    assert axes.add_axes(own, ["name=e,f target.loc=3,4"]) == (own[1], "name=e,f target.loc=3,4")
 
 
 def test_of_tricks_tried_one_at_a_time_labels_leave_out_what_most_have():
@@ -291,7 +323,7 @@ def test_a_setting_is_plain_only_if_every_trick_is_off(fixed, nothing_on):
     ],
 )
 def test_an_axis_without_effect_is_found(sweep, fixed, words):
-    swept, points = axes.product(sweep)
+    swept, points, _ = axes.product(sweep)
     (problem,) = canonical.without_effect(DEFAULTS | fixed, swept, points)
     assert sweep[0].partition("=")[0] in problem
     assert words in problem
@@ -308,7 +340,7 @@ def test_an_axis_without_effect_is_found(sweep, fixed, words):
     ],
 )
 def test_an_axis_with_an_effect_somewhere_is_allowed(sweep, fixed):
-    swept, points = axes.product(sweep)
+    swept, points, _ = axes.product(sweep)
     assert not list(canonical.without_effect(DEFAULTS | fixed, swept, points))
 
 
@@ -328,4 +360,4 @@ def test_any_axis_and_seeds_parse_or_are_refused(axis, seeds):
 def test_a_sweep_of_a_resolved_config_is_its_axes_product():
     sweep = ("target.loc=1,2", "training.batch_size=4,8")
     made = resolve({"sweep": sweep})
-    assert (made.swept, made.points) == axes.product(sweep)
+    assert (made.swept, made.points) == axes.product(sweep)[:2]

@@ -136,6 +136,12 @@ def test_a_config_is_varied_by_what_changes_in_it():
         "G hidden (4,4)",
         "EMA of G",
     )
+    experiment.vary(config, {"one's own": {}, "5, not 1": {"training.g_steps": 5}})
+    assert resolve(config).labels[:3] == (
+        "one's own",
+        "5, not 1",
+        "loss wasserstein + D steps 5 + one's own",
+    )
     with pytest.raises(ConfigError, match=r"loss\.kinds: there is no such field"):
         experiment.vary(config, [{"loss.kinds": "hinge"}])
 

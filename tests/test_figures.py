@@ -466,7 +466,7 @@ def test_equilibrium_is_marked_for_the_losses_that_have_it(loss, values):
 def test_each_setting_has_the_equilibrium_of_its_own_loss():
     swept = {"loss.kind": ["non_saturating", "wasserstein"]}
     drawn = panels(draw("losses", synthetic.dataset("ab", swept=swept)))
-    assert [ax.get_title() for ax in drawn] == ["kind=non_saturating", "kind=wasserstein"]
+    assert [ax.get_title() for ax in drawn] == ["loss=non_saturating", "loss=wasserstein"]
     labels = [[each.get_label() for each in ax.lines] for ax in drawn]
     marks = ["equilibrium of D: D can't tell", "equilibrium of G: D can't tell"]
     assert labels == [["D", "G", *marks, "floor of D: it tells all apart"], ["D", "G"]]

@@ -116,6 +116,9 @@ def axis_texts(draw):
         terms.append(
             field + draw(st.sampled_from(["=", "=", "=", "==", "", " "])) + ",".join(values)
         )
+    if not draw(st.integers(0, 3)):
+        name = st.one_of(words, words.map(repr), st.sampled_from(["'a, b'", '"="', "''", "'"]))
+        terms.append(f"name={','.join(draw(st.lists(name, max_size=3)))}")
     return draw(st.sampled_from([" ", "  ", "\t", ","])).join(terms)
 
 
@@ -251,15 +254,16 @@ def test_seeds_are_refused_or_those_that_are_written(text):
 @given(axis_texts() | st.text(max_size=30))
 def test_an_axis_is_refused_or_means_what_is_written(text):
     try:
-        columns = axes.parse_axis(text)
+        columns, names = axes.parse_axis(text)
     except ValueError as error:
         assert "sweep" in str(error)
         return
-    again = " ".join(
+    again = [axes.names_text(names)] if names else []
+    again += [
         f"{field}={','.join(fields.value_text(value) for value in values)}"
         for field, values in columns
-    )
-    assert axes.parse_axis(again) == columns
+    ]
+    assert axes.parse_axis(" ".join(again)) == (columns, names)
     for field, values in columns:
         assert f"{field}=" in text
         for value in values:

@@ -484,6 +484,12 @@ def test_fields_that_vary_in_step_are_one_factor(tricks):
     assert not any("input noise=0.001 x instance" in name for name in names)
 
 
+def test_levels_of_all_that_is_swept_are_called_as_settings_are():
+    steps = {"training.d_steps": [1, 5], "training.g_steps": [1, 2]}
+    ds = swept_by_hand([LONE, MOST], steps).assign_coords(setting=["one", "many"])
+    assert [name for name, _ in effects.find(ds)[0].effects] == ["many"]
+
+
 def test_factors_of_one_name_are_told_apart():
     fields = {"generator.optimizer.rate": [0.1, 0.2], "discriminator.optimizer.rate": [0.1, 0.2]}
     ds = swept_by_hand([LONE, MOST, LONE, LONE], product_sweep(fields))
@@ -510,7 +516,7 @@ def test_settings_that_are_no_product_have_no_effects(swept):
 def test_a_corner_that_is_missing_makes_one_factor_of_two():
     swept = {"a.x": [1.0, 1.0, 2.0], "a.y": [1.0, 2.0, 1.0]}
     (factor,) = effects.factors(by_hand([LONE, MOST, LONE], swept=swept))
-    assert factor.levels == ("x=1 y=1", "y=2", "x=2")
+    assert factor.levels == ("a", "b", "c")
 
 
 def test_a_sweep_of_one_setting_has_no_effects():

@@ -46,11 +46,11 @@ VARIANTS = {
     "paper": PAPER,
 }
 AT_ONCE = {"training.order": "simultaneous", "training.fresh_batches": False}
-METHODS = (
-    AT_ONCE,
-    {"training.order": "alternating"},
-    AT_ONCE | {"training.dynamics": "consensus", "training.dynamics_weight": 10.0},
-)
+METHODS = {
+    "gradients, at once": AT_ONCE,
+    "gradients, in turn": {"training.order": "alternating"},
+    "consensus": AT_ONCE | {"training.dynamics": "consensus", "training.dynamics_weight": 10.0},
+}
 
 
 def get_config(variant="small"):

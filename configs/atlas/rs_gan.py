@@ -53,17 +53,20 @@ for network in BOTH:
         f"{network}.optimizer.momentum": 0.9,
         f"{network}.optimizer.rate": RATE,
     }
-WIDTHS = tuple((units, units) for units in (5, 10, 20, 40))
+WIDTHS = {
+    f"{units} units": {f"{network}.hidden": (units, units) for network in BOTH}
+    for units in (5, 10, 20, 40)
+}
 VARIANTS = {"paper": PAPER, "widths": PAPER}
-LOSSES = (
-    {"loss.kind": "non_saturating", "discriminator.optimizer.rate": RATE / 2},
-    {"loss.kind": "relativistic"},
-)
+LOSSES = {
+    "GAN's loss": {"loss.kind": "non_saturating", "discriminator.optimizer.rate": RATE / 2},
+    "relativistic loss": {"loss.kind": "relativistic"},
+}
 
 
 def get_config(variant="paper"):
     config = choose(VARIANTS, variant)
     if variant == "widths":
-        vary(config, [{f"{network}.hidden": width for network in BOTH} for width in WIDTHS])
+        vary(config, WIDTHS)
     vary(config, LOSSES)
     return config

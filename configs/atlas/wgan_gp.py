@@ -70,12 +70,12 @@ def both(**fields):
     }
 
 
-METHODS = (
-    both(kind="rmsprop", rate=5e-5, rms_decay=0.9, rms_initial=1.0, epsilon=1e-10)
-    | {"discriminator.weight_clip": 0.01},
-    both(kind="adam", rate=1e-4, b1=0.5, b2=0.9)
-    | {"penalty.kind": "gradient", "penalty.weight": 0.1},
-)
+METHODS = {
+    "clipped, by RMSProp": {"discriminator.weight_clip": 0.01}
+    | both(kind="rmsprop", rate=5e-5, rms_decay=0.9, rms_initial=1.0, epsilon=1e-10),
+    "penalised, by Adam": {"penalty.kind": "gradient", "penalty.weight": 0.1}
+    | both(kind="adam", rate=1e-4, b1=0.5, b2=0.9),
+}
 
 
 def get_config(variant="ring"):

@@ -46,11 +46,12 @@ VARIANTS = {
     | {"steps": 10000, "judging.log_every": 200},
     "paper": PAPER,
 }
-PENALTIES = (
-    {},
-    {"penalty.kind": "zero_centred", "penalty.weight": 10.0, "penalty.through": "sigmoid"},
-    {"penalty.kind": "gradient", "penalty.weight": 10.0, "penalty.through": "sigmoid"},
-)
+WEIGHED = {"penalty.weight": 10.0, "penalty.through": "sigmoid"}
+PENALTIES = {
+    "no penalty": {},
+    "penalty around 0": {"penalty.kind": "zero_centred"} | WEIGHED,
+    "penalty around 1": {"penalty.kind": "gradient"} | WEIGHED,
+}
 
 
 def get_config(variant="small"):

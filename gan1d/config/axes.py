@@ -1,23 +1,40 @@
 """The axes of a sweep and its seeds: FIELD=V1,V2,... and FIRST:END, or as Python has them."""
 
+import ast
 import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 
 from gan1d.config import canonical, fields
+from gan1d.config.canonical import Point
 from gan1d.gan import spec
 from gan1d.gan.setting import Setting
 from gan1d.gan.spec import Value
 
+NAME = "name"  # the term of an axis that names its points
+# Text in quotes, where a value or an entry of one can begin.
+QUOTED = r"""(?<![^\s=,(\[])(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 PLAIN = "plain"  # the name of the setting in which every trick is off
 BASE = "base"  # the same where some trick is on in every setting
 MOST_SHOWN = 80  # characters of a value in titles
 MOST_SEEDS = 10**7
 MOST_SETTINGS = 10**5
+
+
+class Axis(NamedTuple):
+    """What varies in step."""
+
+    columns: list[tuple[str, list[Value]]]  # of each field its values, one a point
+    names: list[str]  # of the points; none where they are called by the fields that differ
+
+
+# Of a point, for each swept field: what to call it by; None: by its name and value.
+Names = tuple[str | None, ...]
 
 Seeds = int | str | Sequence[int] | np.ndarray  # as `seeds_text` takes them
 Axes = str | Sequence[str] | Mapping[str, Sequence[Value] | np.ndarray]  # as `axes_texts` does
@@ -81,18 +98,25 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(itertools.chain.from_iterable(range(*span) for span in spans))
 
 
-def parse_axis(text: str) -> list[tuple[str, list[Value]]]:
-    """An axis `FIELD=V1,V2,...`, or several of them to be varied in step, as (field, values).
+def parse_axis(text: str) -> Axis:
+    """An axis `FIELD=V1,V2,...`, or several of them to be varied in step.
+
+    Its points have names of their own by `name=N1,N2,...`, in quotes where there are blanks or
+    commas in them.
 
     Raises:
       ValueError: unknown or fixed fields, values of the wrong type or range, uneven lengths; one
         problem a line.
     """
     known, shown = fields.specs(), fields.value_text(text)
-    columns, problems = [], []
+    columns: list[tuple[str, list[Value]]] = []
+    names: list[str] = []
+    problems: list[str] = []
     for term in _terms(text):
         field, equals, listed = term.partition("=")
-        if not equals:
+        if field == NAME and equals:
+            names += map(_unquoted, _split(listed, ","))
+        elif not equals:
             problems.append(f"sweep={shown}: write an axis as FIELD=V1,V2,...")
         elif field not in known:
             problems.append(f"sweep={shown}: {fields.unknown_field(field, known)}")
@@ -105,12 +129,27 @@ def parse_axis(text: str) -> list[tuple[str, list[Value]]]:
             columns.append((field, values))
     if not columns and not problems:
         problems.append("sweep: an axis is empty; write FIELD=V1,V2,...")
-    if len({len(values) for _, values in columns}) > 1 and not problems:
-        counts = ", ".join(f"{field}: {len(values)}" for field, values in columns)
-        problems.append(f"sweep={shown}: fields varied in step need as many values each ({counts})")
+    counts = {field: len(values) for field, values in columns} | (
+        {NAME: len(names)} if names else {}
+    )
+    if len(set(counts.values())) > 1 and not problems:
+        listed = ", ".join(f"{field}: {count}" for field, count in counts.items())
+        problems.append(f"sweep={shown}: fields varied in step need as many values each ({listed})")
+    for name in sorted({name for name in names if names.count(name) > 1 or not _is_a_name(name)}):
+        remedy = "give each point a name of its own, which can be printed"
+        problems.append(f"sweep={shown}: {NAME}={name!r}: {remedy}")
     if problems:
         raise ValueError("\n".join(problems))
-    return columns
+    return Axis(columns, names)
+
+
+def _is_a_name(text: str) -> bool:
+    return text.isprintable() and text == text.strip() != ""
+
+
+def _unquoted(text: str) -> str:
+    """What is in quotes, or text as it is."""
+    return ast.literal_eval(text) if re.fullmatch(QUOTED, text) else text
 
 
 def _value(field: str, text: str, problems: list[str]) -> Value:
@@ -125,6 +164,11 @@ def _value(field: str, text: str, problems: list[str]) -> Value:
 def axis_text(field: str, values: Sequence[Value]) -> str:
     """The axis of a field with these values, as text."""
     return f"{field}={','.join(map(fields.value_text, values))}"
+
+
+def names_text(names: Sequence[str]) -> str:
+    """The term of an axis that names its points."""
+    return f"{NAME}={','.join(map(repr, names))}"
 
 
 def axes_texts(sweep: Value) -> tuple[str, ...]:
@@ -154,7 +198,7 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     """
 
     def varied(axis: str) -> set[str]:
-        return {term.partition("=")[0] for term in _terms(axis)}
+        return {term.partition("=")[0] for term in _terms(axis)} - {NAME}
 
     anew = set().union(*(varied(axis) for axis in more))
     for axis in axes:
@@ -168,8 +212,8 @@ def add_axes(axes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     return (*(axis for axis in axes if not varied(axis) & anew), *more)
 
 
-def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
-    """The swept fields and their values per setting: the product of the axes.
+def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Point, ...], tuple[Names, ...]]:
+    """The swept fields, and their values and names per setting: the product of the axes.
 
     Raises:
       ValueError: axes that can't be parsed, a field with two of them, or too many settings; one
@@ -181,24 +225,42 @@ def product(axes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[Value, 
             parsed.append(parse_axis(axis))
         except ValueError as error:
             problems.append(str(error))
-    swept = tuple(field for columns in parsed for field, _ in columns)
+    swept = tuple(field for axis in parsed for field, _ in axis.columns)
     twice = {field for field in swept if swept.count(field) > 1}
     if twice:
         problems.append(f"sweep: {', '.join(sorted(twice))} is swept twice; keep one axis a field")
-    rows = [list(zip(*(values for _, values in columns), strict=True)) for columns in parsed]
+    rows = [_rows(axis) for axis in parsed]
     settings = math.prod(map(len, rows))
     if settings > MOST_SETTINGS:
         problems.append(f"sweep: {settings} settings, at most {MOST_SETTINGS}; run several sweeps")
     if problems:
         raise ValueError("\n".join(problems))
-    points = tuple(tuple(itertools.chain(*point)) for point in itertools.product(*rows))
-    return swept, points
+    points, names = [], []
+    for row in itertools.product(*rows):
+        points.append(tuple(itertools.chain.from_iterable(values for values, _ in row)))
+        names.append(tuple(itertools.chain.from_iterable(called for _, called in row)))
+    return swept, tuple(points), tuple(names)
+
+
+def _rows(axis: Axis) -> list[tuple[Point, Names]]:
+    """An axis's points: the values of its fields, and what these are called by."""
+    points = list(zip(*(values for _, values in axis.columns), strict=True))
+    if not axis.names:
+        return [(point, (None,) * len(point)) for point in points]
+    # A name stands for all fields of its axis: it takes the first one's place.
+    others = ("",) * (len(axis.columns) - 1)
+    return [(point, (name, *others)) for point, name in zip(points, axis.names, strict=True)]
 
 
 def labels(
-    base: dict[str, Value], swept: tuple[str, ...], points: tuple[tuple[Value, ...], ...]
+    base: dict[str, Value],
+    swept: tuple[str, ...],
+    points: tuple[Point, ...],
+    names: tuple[Names, ...],
 ) -> tuple[str, ...]:
     """A name a setting that says what sets it apart from the others.
+
+    It has the names of points that have such, and of all other axes the fields and their values.
 
     What is off, or has no effect there, is left out, and so is the first setting's value of a field
     where most have it, as in a list of tricks of which each is tried alone; what is only ever on in
@@ -206,22 +268,27 @@ def labels(
     """
     known = fields.specs()
     usual = [_usual([point[i] for point in points]) for i in range(len(swept))]
-    names = [_field_name(field) for field in swept]
+    field_names = [_field_name(field) for field in swept]
     neutral = [known[field][0].neutral for field in swept]
     on = [{point[i] for point in points} - {neutral[i]} for i in range(len(swept))]
     fixed_on = any(name not in swept and _is_on(name, value) for name, value in base.items())
     nothing_on = BASE if fixed_on else PLAIN
     switch = [neutral[i] is not None and len(on[i]) == 1 for i in range(len(swept))]
-    return tuple(
-        " + ".join(
-            names[i] if switch[i] else f"{names[i]} {fields.value_text(value)}"
-            for i, value in enumerate(point)
-            if value not in (neutral[i], usual[i])
-            and canonical.has_effect(swept[i], base, swept, point)
-        )
-        or nothing_on
-        for point in points
-    )
+
+    def words(i: int, point: Point) -> str:
+        """What is said of a swept field that has no other name in a point, if anything."""
+        value = point[i]
+        if value in (neutral[i], usual[i]) or not canonical.has_effect(
+            swept[i], base, swept, point
+        ):
+            return ""
+        return field_names[i] if switch[i] else f"{field_names[i]} {fields.value_text(value)}"
+
+    made = []
+    for point, called in zip(points, names, strict=True):
+        parts = [words(i, point) if name is None else name for i, name in enumerate(called)]
+        made.append(" + ".join(filter(None, parts)) or nothing_on)
+    return tuple(made)
 
 
 def _usual(values: Sequence[Value]) -> Value:
@@ -229,9 +296,7 @@ def _usual(values: Sequence[Value]) -> Value:
     return values[0] if 2 / 3 < values.count(values[0]) / len(values) < 1 else None
 
 
-def fixed(
-    base: dict[str, Value], swept: tuple[str, ...], points: tuple[tuple[Value, ...], ...]
-) -> str:
+def fixed(base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]) -> str:
     """What all settings have in common, in words: the target, and whatever is on."""
     target = [
         field
@@ -273,17 +338,18 @@ def _field_name(field: str) -> str:
 
 def _terms(text: str) -> list[str]:
     """The FIELD=V1,V2,... of an axis; blanks beside a comma or an equals sign part nothing."""
-    return _split(re.sub(r"\s*([,=])\s*", r"\1", text), " ")
+    tight = re.sub(rf"({QUOTED})|\s*([,=])\s*", lambda found: found[1] or found[2], text)
+    return _split(tight, " ")
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split outside brackets; empty parts are dropped."""
+    """Split outside brackets and quotes; empty parts are dropped."""
     parts, depth, current = [], 0, ""
-    for character in text.strip():
-        depth += (character in "([") - (character in ")]")
-        if character == separator and depth == 0:
+    for piece in re.findall(rf"{QUOTED}|.", text.strip(), re.DOTALL):
+        depth += (piece in "([") - (piece in ")]")
+        if piece == separator and depth == 0:
             parts.append(current)
             current = ""
         else:
-            current += character
+            current += piece
     return [part.strip() for part in [*parts, current] if part.strip()]

@@ -53,31 +53,36 @@ def built_from(
 
 def distinct(
     base: dict[str, Value], swept: tuple[str, ...], points: tuple[Point, ...]
-) -> tuple[tuple[Point, ...], tuple[str, ...]]:
-    """The points of a sweep with defaults for what has no effect, each once, and what to say of it.
+) -> tuple[tuple[Point, ...], tuple[int, ...], tuple[str, ...]]:
+    """The points of a sweep with defaults for what has no effect, each once.
 
     The values of swept fields decide alone: all others are the same in every point.
+
+    Returns:
+      The points, which of the given ones they are, and what to say of it.
     """
     conditional = [i for i, field in enumerate(swept) if _beside(field) is not None]
     if not conditional:
-        return points, ()
+        return points, tuple(range(len(points))), ()
     defaults = [fields.specs()[field][1] for field in swept]
     without: dict[str, None] = {}
-    unique: dict[Point, None] = {}
-    for point in points:
+    unique: dict[Point, int] = {}
+    for number, point in enumerate(points):
         canonical = list(point)
         for i in conditional:
             if not has_effect(swept[i], base, swept, point):
                 canonical[i] = defaults[i]
                 without[swept[i]] = None
-        unique[tuple(canonical)] = None
+        unique.setdefault(tuple(canonical), number)
+    first = tuple(unique.values())
     if len(unique) == len(points):
-        return tuple(unique), ()
+        return tuple(unique), first, ()
     why = "; ".join(_needed(field) for field in without)
-    return tuple(unique), (
+    said = (
         f"sweep: {len(points)} points are {len(unique)} settings, as others differ only in what "
-        f"has no effect there ({why})",
+        f"has no effect there ({why})"
     )
+    return tuple(unique), first, (said,)
 
 
 def twice(swept: tuple[str, ...], points: tuple[Point, ...]) -> Iterator[str]:

@@ -8,6 +8,7 @@ settings are the product of the axes. The same text is what the command line's -
     "generator.hidden=(4,),(8,8)"                                 tuples as Python writes them
     "generator.optimizer.rate=1e-3,1e-4 discriminator.optimizer.rate=1e-3,5e-4"
                                                                   two fields in step (zip)
+    "name=none,'R1, strong' penalty.kind=off,r1"                  its points by names of their own
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ import ml_collections
 
 from gan1d.config import axes, canonical, conflicts, fields
 from gan1d.config.axes import Axes, Seeds
+from gan1d.config.canonical import Point
 from gan1d.config.fields import ConfigError, value_text
 from gan1d.config.schedule import Schedule
 from gan1d.gan import judging, spec, targets
@@ -39,7 +41,7 @@ class Experiment:
     name: str
     base: dict[str, Value]  # dotted field name -> value, before the sweep's axes
     swept: tuple[str, ...]  # dotted names
-    points: tuple[tuple[Value, ...], ...]  # per setting, the values of `swept`
+    points: tuple[Point, ...]  # per setting, the values of `swept`
     labels: tuple[str, ...]  # per setting, unique
     seeds: tuple[int, ...]
     schedule: Schedule
@@ -111,27 +113,35 @@ def variant(variants: Mapping[str, Mapping[str, Value]], name: str) -> ml_collec
     return config
 
 
-def vary(config: ml_collections.ConfigDict, changes: Sequence[Mapping[str, Value]]) -> None:
+def vary(
+    config: ml_collections.ConfigDict,
+    changes: Sequence[Mapping[str, Value]] | Mapping[str, Mapping[str, Value]],
+) -> None:
     """Give a config's sweep an axis whose points are the config with some fields changed.
 
     Args:
       config: its fields that are varied get their defaults, as those of any swept field.
-      changes: of each point the fields that differ, by dotted names; {} is the config as it is.
+      changes: of each point the fields that differ, by dotted names; {} is the config as it is. By
+        their names where points have such; else settings are called by the fields that differ.
 
     Raises:
       ConfigError: a name is no field's.
     """
-    plain = dict(fields.flatten(config))
+    plain, names = dict(fields.flatten(config)), list[str]()
+    if isinstance(changes, Mapping):
+        names, changes = list(changes), list(changes.values())
     varied = dict.fromkeys(name for change in changes for name in change)
     unknown = [fields.unknown_field(name, plain) for name in varied if name not in plain]
     if unknown:
         raise ConfigError(unknown)
-    axis = " ".join(
+    terms = [
         axes.axis_text(name, [change.get(name, plain[name]) for change in changes])
         for name in varied
-    )
+    ]
+    if names:
+        terms.insert(0, axes.names_text(names))
     config.update_from_flattened_dict({name: fields.specs()[name][1] for name in varied})
-    config.sweep = (*config.sweep, axis)
+    config.sweep = (*config.sweep, " ".join(terms))
 
 
 def extended(config: Value, seeds: Seeds | None, sweep: Axes | None) -> dict[str, Value]:
@@ -216,13 +226,14 @@ def _declared(config: Value, name: str) -> Experiment:
             problems.append(str(error))
     seeds: tuple[int, ...] = ()
     swept: tuple[str, ...] = ()
-    points: tuple[tuple[Value, ...], ...] = ()
+    points: tuple[Point, ...] = ()
+    names: tuple[axes.Names, ...] = ()
     try:
         seeds = axes.parse_seeds(values["seeds"])
     except ValueError as error:
         problems += str(error).splitlines()
     try:
-        swept, points = axes.product(values["sweep"])
+        swept, points, names = axes.product(values["sweep"])
     except ValueError as error:
         problems += str(error).splitlines()
     view = values["judging.view"]
@@ -246,8 +257,8 @@ def _declared(config: Value, name: str) -> Experiment:
     problems += canonical.twice(swept, points)
     if problems:
         raise ConfigError(problems)
-    points, notes = canonical.distinct(base, swept, points)
-    labels = axes.labels(base, swept, points)
+    points, first, notes = canonical.distinct(base, swept, points)
+    labels = axes.labels(base, swept, points, tuple(names[i] for i in first))
     notes += canonical.unused(base, swept, points)
     return Experiment(name, base, swept, points, labels, seeds, schedule, notes)
 

@@ -62,6 +62,9 @@ def _crossed(one: np.ndarray, other: np.ndarray) -> bool:
 def _factor(runs: xr.Dataset, fields: list[str], code: np.ndarray) -> Factor:
     first = [int(np.flatnonzero(code == level)[0]) for level in range(code.max() + 1)]
     short = [of_runs.short_name(runs, field) for field in fields]
+    if len(fields) > 1 and len(first) == runs.sizes["setting"]:
+        # Nothing else is swept: its levels are the settings, and called as they are.
+        return Factor(" and ".join(short), tuple(runs.setting.values.tolist()), code)
     reference = [runs[coordinate(field)].values[first[0]] for field in fields]
     levels = []
     for setting in first:
