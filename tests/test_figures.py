@@ -852,6 +852,23 @@ def test_files_have_the_formats_and_the_width_that_are_asked_for(tmp_path, width
     assert not list((tmp_path / "figures").iterdir())
 
 
+def test_titles_of_square_panels_are_clear_of_the_ticks_above_them():
+    ds = synthetic.dataset("abc", seeds=1, unfinished=0, target="ring", log_points=5)
+    ds = ds.assign_coords(step=[0, 5600, 11200, 16400, 20000])
+    snapshots = synthetic.snapshots(ds, seeds=1).assign_coords(step=ds.step)
+    snapshots["samples"][:, :, 1:, :7] = 1e6  # for a third line of titles
+    with layout.styled():
+        figure = figures.KINDS["samples"](selection(ds, snapshots, 0))
+        layout.settle(figure)
+        figure.draw_without_rendering()
+    drawn = panels(figure)
+    assert len(drawn) == 15
+    boxes = [ax.title.get_window_extent() for ax in drawn]
+    for ax, below in zip(drawn[:10], boxes[5:], strict=True):
+        ticks = [tick.get_window_extent() for tick in ax.get_xticklabels()]
+        assert not any(tick.overlaps(below) for tick in ticks)
+
+
 def test_at_the_width_of_a_column_text_neither_overlaps_nor_is_cut_off(cases):
     ds, _, summary = cases("tricks")
     for kind in ("verdicts", "profiles", "densities"):

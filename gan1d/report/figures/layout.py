@@ -205,6 +205,9 @@ def settle(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     assert engine is not None
     engine.execute(figure)
+    if any(ax.get_aspect() != "auto" for ax in figure.axes):
+        # Such panels shrink in their places, and what is around them was measured before they did.
+        engine.execute(figure)
     figure.set_layout_engine("none")
 
 
