@@ -269,6 +269,21 @@ def test_names_stay_with_their_points_where_others_are_dropped():
     assert resolve({"sweep": [axis]}).labels == ("none", "R1")
 
 
+def test_names_that_do_not_tell_settings_apart_are_refused():
+    sweep = ["name=x,'x + y' target.loc=1,2", "name='y + z',z target.scale=3,4"]
+    with pytest.raises(ConfigError, match=r"two settings would be called 'x \+ y \+ z'"):
+        resolve({"sweep": sweep})
+
+
+@given(st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=3, unique=True))
+def test_names_are_written_as_they_are_read(names):
+    text = f"{axes.names_text(names)} {axes.axis_text('target.loc', range(len(names)))}"
+    if all(name.isprintable() and name == name.strip() for name in names):
+        assert axes.parse_axis(text).names == names
+    else:
+        assert "a name of its own" in refused(axes.parse_axis, text)
+
+
 def test_an_axis_that_replaces_another_may_have_names_too():
     own = ("name=a,b target.loc=1,2", "name=c,d training.d_steps=1,5")
     assert axes.add_axes(own, ["name=e,f target.loc=3,4"]) == (own[1], "name=e,f target.loc=3,4")

@@ -1,6 +1,5 @@
 """The axes of a sweep and its seeds: FIELD=V1,V2,... and FIRST:END, or as Python has them."""
 
-import ast
 import itertools
 import math
 import re
@@ -129,9 +128,9 @@ def parse_axis(text: str) -> Axis:
             columns.append((field, values))
     if not columns and not problems:
         problems.append("sweep: an axis is empty; write FIELD=V1,V2,...")
-    counts = {field: len(values) for field, values in columns} | (
-        {NAME: len(names)} if names else {}
-    )
+    counts = {field: len(values) for field, values in columns}
+    if names:
+        counts[NAME] = len(names)
     if len(set(counts.values())) > 1 and not problems:
         listed = ", ".join(f"{field}: {count}" for field, count in counts.items())
         problems.append(f"sweep={shown}: fields varied in step need as many values each ({listed})")
@@ -149,7 +148,7 @@ def _is_a_name(text: str) -> bool:
 
 def _unquoted(text: str) -> str:
     """What is in quotes, or text as it is."""
-    return ast.literal_eval(text) if re.fullmatch(QUOTED, text) else text
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if re.fullmatch(QUOTED, text) else text
 
 
 def _value(field: str, text: str, problems: list[str]) -> Value:
@@ -168,7 +167,8 @@ def axis_text(field: str, values: Sequence[Value]) -> str:
 
 def names_text(names: Sequence[str]) -> str:
     """The term of an axis that names its points."""
-    return f"{NAME}={','.join(map(repr, names))}"
+    quoted = ["'" + re.sub(r"([\\'])", r"\\\1", name) + "'" for name in names]
+    return f"{NAME}={','.join(quoted)}"
 
 
 def axes_texts(sweep: Value) -> tuple[str, ...]:

@@ -259,6 +259,9 @@ def _declared(config: Value, name: str) -> Experiment:
         raise ConfigError(problems)
     points, first, notes = canonical.distinct(base, swept, points)
     labels = axes.labels(base, swept, points, tuple(names[i] for i in first))
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        remedy = "give points names by which settings can be told apart"
+        raise ConfigError([f"sweep: two settings would be called {twice[0]!r}; {remedy}"])
     notes += canonical.unused(base, swept, points)
     return Experiment(name, base, swept, points, labels, seeds, schedule, notes)
 
