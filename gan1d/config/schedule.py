@@ -12,5 +12,7 @@ class Schedule:
 
     steps: int = field(5000, "updates of each GAN", unit="updates", low=1, high=10**9)
     seeds: str = field("0:128", "how many seeds, or which, for example 128 or 0:100,500:600")
-    sweep: tuple[str, ...] = field((), "axes FIELD=V1,V2,...; their product is swept")
+    sweep: tuple[str, ...] = field(
+        (), "axes FIELD=V1,V2,...; their product is swept; name=N1,N2,... names points"
+    )
     judging: Judging = section(Judging())  # noqa: RUF009 - a field specifier
