@@ -122,7 +122,11 @@ def load(name: str) -> list[xr.Dataset]:
     named = [KEPT / f"{each}{end}.npz" for each in name.split("+") for end in RANGES]
     paths = [path for path in named if path.exists()]
     assert paths, f"nothing is kept of {name}"
-    return [_with_names(_read(path), name) for path in paths]
+    ranges = [_with_names(_read(path), name) for path in paths]
+    common = [
+        label for label in ranges[0].setting.values if all(label in r.setting for r in ranges)
+    ]
+    return [each.sel(setting=common) for each in ranges]
 
 
 def _with_names(runs: xr.Dataset, name: str) -> xr.Dataset:
