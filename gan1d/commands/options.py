@@ -34,8 +34,8 @@ SWEEP = flags.DEFINE_multi_string(
     "sweep",
     [],
     "An axis FIELD=V1,V2,... to multiply the sweep by, repeatable; several fields separated by a "
-    "blank go in step, and name=N1,N2,... names their points. Replaces the config's own axis of that "
-    "field.",
+    "blank go in step, and name=N1,N2,... names their points. Replaces the config's own axis of "
+    "that field.",
 )
 flags.declare_key_flag("seeds")
 WORKDIR = flags.DEFINE_string("workdir", None, "Results folder; default results/NAME-OF-CONFIG.")
