@@ -129,7 +129,7 @@ def test_a_sweep_that_is_not_known_so_well_says_so(tmp_path):
     ("sweep", "what"),
     [
         ((), "the rate of success"),
-        (("loss.kind=non_saturating,hinge,least_squares",), "kind=hinge"),
+        (("loss.kind=non_saturating,hinge,least_squares",), "loss=hinge"),
     ],
 )
 def test_what_is_asked_of_one_setting_and_of_one_factor(sweep, what, tmp_path):
