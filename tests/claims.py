@@ -122,11 +122,7 @@ def load(name: str) -> list[xr.Dataset]:
     named = [KEPT / f"{each}{end}.npz" for each in name.split("+") for end in RANGES]
     paths = [path for path in named if path.exists()]
     assert paths, f"nothing is kept of {name}"
-    ranges = [_with_names(_read(path), name) for path in paths]
-    common = [
-        label for label in ranges[0].setting.values if all(label in r.setting for r in ranges)
-    ]
-    return [each.sel(setting=common) for each in ranges]
+    return [_with_names(_read(path), name) for path in paths]
 
 
 def _with_names(runs: xr.Dataset, name: str) -> xr.Dataset:
@@ -259,6 +255,7 @@ def pair(name: str, *words: str) -> str:
     ranges = load(name)
     asked = " ".join(words).split(" / ")
     first, second = (of_runs.find_setting(ranges[0], each) for each in asked)
+    ranges = [each.sel(setting=[first, second]) for each in ranges]  # others may lack a range
     found = comparisons.compare(pooled(ranges), first, second)
     ratio = (number(each) for each in (found.w1.ratio, found.w1.ratio_low, found.w1.ratio_high))
     said = [f"Ratio of median W1, all: {interval(*ratio)}."]

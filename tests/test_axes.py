@@ -170,6 +170,7 @@ def test_an_axis_is_fields_and_their_values_in_their_own_types(text, columns):
         ("generator.hidden=(4,8", ["generator.hidden"]),
         ("target.kind=ring,star", ["target.kind=star", "moons"]),
         ("name=a,b", ["empty"]),
+        ("target.loc=1,2 name=", ["name has no values"]),
         ("name=a,b,c target.loc=1,2", ["target.loc: 2", "name: 3"]),
         ("name=a,a target.loc=1,2", ["name='a'", "a name of its own"]),
         ("name='',b target.loc=1,2", ["name=''", "a name of its own"]),

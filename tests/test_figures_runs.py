@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.stats
 import synthetic
-import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.quiver import Quiver
 from PIL import Image
@@ -176,10 +175,9 @@ def test_a_d_that_is_no_probability_is_drawn_by_its_ranks_in_the_plane():
 
 def test_ranks_are_of_what_is_finite():
     _, snapshots = one_run(target="ring", loss="hinge")
-    run = xr.Dataset({"d": snapshots.d[0, 0], "d_is_probability": np.int8(0)})
-    run["d"][0, :3], run["d"][1, :] = [np.nan, np.inf, -np.inf], np.inf
-    run["d"][2, :] = 7
-    first, second, flat, *_ = plane.shades(run)
+    d = snapshots.d.values[0, 0].copy()
+    d[0, :3], d[1], d[2] = [np.nan, np.inf, -np.inf], np.inf, 7
+    first, second, flat, *_ = plane.shades(d, is_probability=False)
     assert np.isnan(first[:3]).all() and np.isnan(second).all()
     count = len(first) - 3
     np.testing.assert_allclose(np.sort(first[3:]).mean(), 0.5)

@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -115,6 +116,8 @@ def parse_axis(text: str) -> Axis:
         field, equals, listed = term.partition("=")
         if field == NAME and equals:
             names += map(_unquoted, _split(listed, ","))
+            if not names:
+                problems.append(f"sweep={shown}: {NAME} has no values")
         elif not equals:
             problems.append(f"sweep={shown}: write an axis as FIELD=V1,V2,...")
         elif field not in known:
@@ -134,7 +137,9 @@ def parse_axis(text: str) -> Axis:
     if len(set(counts.values())) > 1 and not problems:
         listed = ", ".join(f"{field}: {count}" for field, count in counts.items())
         problems.append(f"sweep={shown}: fields varied in step need as many values each ({listed})")
-    for name in sorted({name for name in names if names.count(name) > 1 or not _is_a_name(name)}):
+    for name in (
+        name for name, count in Counter(names).items() if count > 1 or not _is_a_name(name)
+    ):
         remedy = "give each point a name of its own, which can be printed"
         problems.append(f"sweep={shown}: {NAME}={name!r}: {remedy}")
     if problems:

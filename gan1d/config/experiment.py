@@ -13,6 +13,7 @@ settings are the product of the axes. The same text is what the command line's -
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import ml_collections
@@ -259,9 +260,10 @@ def _declared(config: Value, name: str) -> Experiment:
         raise ConfigError(problems)
     points, first, notes = canonical.distinct(base, swept, points)
     labels = axes.labels(base, swept, points, tuple(names[i] for i in first))
-    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+    if len(set(labels)) < len(labels):
+        ((most, _),) = Counter(labels).most_common(1)
         remedy = "give points names by which settings can be told apart"
-        raise ConfigError([f"sweep: two settings would be called {twice[0]!r}; {remedy}"])
+        raise ConfigError([f"sweep: two settings would be called {most!r}; {remedy}"])
     notes += canonical.unused(base, swept, points)
     return Experiment(name, base, swept, points, labels, seeds, schedule, notes)
 

@@ -32,14 +32,14 @@ def can_show(selection: Selection) -> bool:
     )
 
 
-def shades(run: xr.Dataset) -> np.ndarray:
-    """One run's D as shades from 0 to 1, `[step, grid]`; NaN where it is not finite.
+def shades(d: np.ndarray, is_probability: bool) -> np.ndarray:
+    """D `[..., grid]` as shades from 0 to 1; NaN where it is not finite.
 
     That is D where it is a probability. A raw output has no scale, a critic's not even a zero: of
     it, its ranks on the grid, which leave its contours as they are.
     """
-    d = np.where(np.isfinite(run.d.values), run.d.values, np.nan)
-    if common.is_probability(run):
+    d = np.where(np.isfinite(d), d, np.nan)
+    if is_probability:
         return d
     count = np.maximum(1, np.isfinite(d).sum(axis=-1, keepdims=True))
     return (scipy.stats.rankdata(d, axis=-1, nan_policy="omit") - 0.5) / count
@@ -75,7 +75,6 @@ class PlanePanel:
         self._samples = run.samples.values
         side = math.isqrt(run.sizes["grid"])
         x, y = run.x.values.reshape(side, side, 2).transpose(2, 0, 1)
-        self._shades = shades(run).reshape(-1, side, side)
         self._limits = np.array([[x.min(), y.min()], [x.max(), y.max()]])
         self.ax = ax
         self.is_probability, self.d_label = common.is_probability(run), shade_label(run)
@@ -83,7 +82,7 @@ class PlanePanel:
         self.shade = ax.pcolormesh(
             x,
             y,
-            self._shades[0],
+            np.full((side, side), np.nan),  # until it is shown
             vmin=0,
             vmax=1,
             cmap=SHADE if self.is_probability else SHADE.resampled(BANDS),
@@ -103,7 +102,7 @@ class PlanePanel:
     def show(self, i: int) -> list[str]:
         """Move on to log point `i`; what it can't show, in words, and how far a raw D goes."""
         points = self._samples[i]
-        self.shade.set_array(self._shades[i])
+        self.shade.set_array(shades(self._d[i], self.is_probability))
         self._generated.set_data(*points.T)
         finite = np.isfinite(points).all(axis=-1)
         inside = ((points >= self._limits[0]) & (points <= self._limits[1])).all(axis=-1)

@@ -78,7 +78,9 @@ def _frames(films: film.Films, side: int) -> dict[str, object]:
     for i, run in enumerate(runs):
         low, high = limits[i // len(films.runs[0])].T
         points.append(_whole(run.samples.values, low, high, PLACES).astype(np.uint16))
-        d = _whole(plane.shades(run), 0, 1, D_LEVELS).astype(np.uint8)
+        d = _whole(plane.shades(run.d.values, common.is_probability(run)), 0, 1, D_LEVELS).astype(
+            np.uint8
+        )
         # Of the grid the first axis is x; of an image the first one is y.
         shades.append(d.reshape(-1, side, side).swapaxes(1, 2).reshape(len(d), -1))
     return {
